@@ -1,0 +1,51 @@
+"""Builds the sending side from the settings."""
+
+from gateway.app.limits import START_WITHIN, parts_limit, request_limits
+from gateway.dispatch.budget import ClaimSettings
+from gateway.dispatch.claimer import Claimer
+from gateway.dispatch.engine import Engine
+from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.leases import Leases
+from gateway.dispatch.observer import Observer
+from gateway.dispatch.sender import Sender
+from gateway.dispatch.splitter import Splitter
+from gateway.dispatch.waker import Waker
+from gateway.provider.protocol import Provider
+from gateway.settings import Settings
+from gateway.store.doorbell import Doorbell
+from gateway.store.pool import Pool
+
+
+def build_engine(
+    settings: Settings,
+    pool: Pool,
+    provider: Provider,
+    observer: Observer,
+    *,
+    dsn: str,
+    worker: str,
+    default_sender: int | None,
+) -> Engine:
+    """Return an engine that is ready to run. `dsn` leads straight to Postgres, for the doorbell's session."""
+    claim_settings = ClaimSettings(
+        worker=worker,
+        external_id_prefix=settings.external_id_prefix,
+        default_sender=default_sender,
+        max_recipients=settings.max_recipients,
+        lease=settings.lease,
+        horizon=settings.idempotency_horizon,
+        start_within=START_WITHIN,
+        request_limits=request_limits(settings),
+        parts_limit=parts_limit(settings),
+    )
+    leases = Leases(pool, seconds=settings.lease)
+    splitter = Splitter(provider, prefix=settings.external_id_prefix, default_sender=default_sender)
+    return Engine(
+        claimer=Claimer(pool, provider, claim_settings, observer),
+        sender=Sender(provider, observer, call_limit=settings.request_timeout),
+        finisher=Finisher(pool, splitter, observer, window=settings.request_window, on_written=leases.drop),
+        leases=leases,
+        waker=Waker(Doorbell(dsn), poll_interval=settings.poll_interval),
+        concurrency=settings.concurrency,
+        drain_timeout=settings.drain_timeout,
+    )

@@ -1,0 +1,87 @@
+"""`smsgw simulate`: the local provider, and its ledger."""
+
+import asyncio
+import json
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on; keep it on loopback.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one and prints it.")] = 8025,
+    api_key: Annotated[str | None, typer.Option(help="The only key it accepts.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file with any of the knobs of /admin/config.")
+    ] = None,
+    knob: Annotated[list[str] | None, typer.Option(help="One knob as name=JSON; may be given often.")] = None,
+    ledger_file: Annotated[Path | None, typer.Option(help="Keep the ledger here across restarts.")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Register every event below this address.")] = None,
+    webhook_secret: Annotated[str, typer.Option(help="The secret of those registrations.")] = "",
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Print the ledger of a running simulator instead.")
+    ] = False,
+    url: Annotated[str, typer.Option(help="Where that one runs.")] = "http://127.0.0.1:8025",
+    as_json: Annotated[bool, typer.Option("--json", help="The ledger as one object a line.")] = False,
+) -> None:
+    """Run a faithful local stand-in of the provider, or print what it has sent."""
+    if ledger:
+        _print_ledger(url, as_json=as_json)
+        return
+    from gateway.simulator.config import ConfigError, SimulatorConfig
+    from gateway.simulator.server import serve
+
+    try:
+        knobs: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config is not None else {}
+        for one in knob or []:
+            name, _, value = one.partition("=")
+            knobs[name] = json.loads(value)
+        if api_key is not None:
+            knobs["api_key"] = api_key
+        settings = SimulatorConfig().changed(knobs)
+    except (OSError, ValueError, ConfigError) as error:
+        typer.echo(f"smsgw simulate: {error}", err=True)
+        raise typer.Exit(2) from None
+    serving = serve(
+        settings,
+        host=host,
+        port=port,
+        ledger_file=ledger_file,
+        webhook_url=webhook_url,
+        webhook_secret=webhook_secret,
+    )
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
+
+
+def _print_ledger(url: str, *, as_json: bool) -> None:
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/admin/ledger", timeout=10) as response:  # noqa: S310
+            entries = json.load(response)["entries"]
+    except (OSError, ValueError):
+        typer.echo(f"smsgw simulate: no simulator answers at {url}; name its address with --url", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        for entry in entries:
+            typer.echo(json.dumps(entry))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("external id", "number", "text", "sent", box=None)
+    for entry in entries:
+        table.add_row(entry["external_id"], entry["number"], entry["text"], str(entry["count"]))
+    Console().print(table)
+    doubled = sum(1 for entry in entries if entry["count"] > 1)
+    typer.echo(f"{len(entries)} texts, {doubled} sent more than once")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(simulate)

@@ -1,0 +1,133 @@
+"""The wheel: claim, send, finish, rest; and how it comes to a halt with nothing in the air."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.dispatch.claimer import Claimed, Claimer
+from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.leases import Leases
+from gateway.dispatch.sender import Sender
+from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.waker import Waker
+from gateway.store.pool import UNAVAILABLE
+
+DATABASE_RETRY = 0.5
+"""Seconds between tries while the database is away; a refused connection costs next to nothing."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Health:
+    """What the readiness probe asks the engine."""
+
+    claiming: bool = False
+    """The last claim went through."""
+
+
+class Engine:
+    """Sends what the outbox holds, with at most `concurrency` requests in the air."""
+
+    def __init__(
+        self,
+        claimer: Claimer,
+        sender: Sender,
+        finisher: Finisher,
+        leases: Leases,
+        waker: Waker,
+        *,
+        concurrency: int,
+        drain_timeout: float,
+    ) -> None:
+        self._claimer = claimer
+        self._sender = sender
+        self._finisher = finisher
+        self._leases = leases
+        self._waker = waker
+        self._concurrency = concurrency
+        self._drain_timeout = drain_timeout
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.health = Health()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns when what is in the air has landed or the drain's time is over."""
+        self._stopping = True
+        self._waker.nudge()
+
+    async def run(self) -> None:
+        """Send until stopped.
+
+        If a part of the wheel breaks by a bug, everything stops with its exception: a gateway that claims but can't
+        finish would be worse than one that is restarted.
+        """
+        async with asyncio.TaskGroup() as group:
+            finishing = group.create_task(self._finisher.run(), name="finisher")
+            renewing = group.create_task(self._leases.run(), name="leases")
+            try:
+                while not self._stopping:
+                    await self._turn()
+                await self._drain()
+            finally:
+                self._finisher.stop()
+                renewing.cancel()
+                await asyncio.wait([finishing], timeout=self._drain_timeout)
+                finishing.cancel()
+                await self._waker.close()
+
+    async def _turn(self) -> None:
+        free = self._concurrency - len(self._tasks)
+        # A claim for one free slot costs as much as one for all, so wait until a quarter is free, or all landed.
+        if free < max(1, self._concurrency // 4):
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            return
+        try:
+            claimed = await self._claimer.claim(free)
+        except UNAVAILABLE as error:
+            if self.health.claiming:
+                log.warning("claim_failed", error=type(error).__name__)
+            self.health.claiming = False
+            await asyncio.sleep(DATABASE_RETRY)
+            return
+        if not self.health.claiming:
+            log.info("claiming")
+        self.health.claiming = True
+        await self._launch(claimed)
+
+    async def _launch(self, claimed: Claimed) -> None:
+        for ticket in claimed.tickets:
+            self._leases.hold(ticket)
+            task = asyncio.create_task(self._fly(ticket))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if claimed.tickets:
+            await self._waker.busy()
+        elif not self._stopping:
+            await self._waker.rest(claimed)
+
+    async def _fly(self, ticket: Ticket) -> None:
+        why = self._sender.holds_back(self._leases.current(ticket))
+        if why is not None:
+            log.info("attempt_held_back", request_id=ticket.request_id.hex, reason=why)
+            self._finisher.release(ticket)
+            return
+        try:
+            attempted = await self._sender.attempt(ticket)
+        except Exception:
+            # A bug on the way to the wire or back. The lease ends, and the request is taken for one that may have
+            # arrived: true, as far as anybody can say.
+            log.exception("attempt_broke", request_id=ticket.request_id.hex)
+            self._leases.drop([ticket])
+            return
+        self._finisher.put(attempted)
+
+    async def _drain(self) -> None:
+        if self._tasks:
+            log.info("draining", requests=len(self._tasks))
+            _, late = await asyncio.wait(self._tasks, timeout=self._drain_timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("drain_incomplete", requests=len(late))

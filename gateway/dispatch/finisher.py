@@ -1,0 +1,190 @@
+"""Writes results in batches: a lone one at once, many together while the last batch is being written.
+
+There is no timer. Results that come while Postgres works on a batch make up the next, so batches grow just as Postgres
+gets slower, and the worst wait of a result is one batch. Results that can't be written because the database is away
+stay here and are tried again until their leases have ended: then the requests belong to somebody else, who will find
+out under the same id, and the results are dropped with a log line.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.dispatch.observer import Observer
+from gateway.dispatch.policy import resolve
+from gateway.dispatch.sender import Attempted
+from gateway.dispatch.splitter import Splitter
+from gateway.dispatch.ticket import Ticket
+from gateway.domain.lattice import Dispatch
+from gateway.domain.outcome import Outcome
+from gateway.store import claims, finishes, limiter, pauses
+from gateway.store.buckets import REQUESTS
+from gateway.store.finishes import Finish
+from gateway.store.pauses import Scope
+from gateway.store.pool import UNAVAILABLE, Pool
+
+BATCH = 500
+PAUSE_ACTOR = "gateway"
+DATABASE_RETRY = 0.5
+"""Seconds between tries while the database is away."""
+
+log = structlog.get_logger(__name__)
+
+
+class Finisher:
+    """The writing end of the sending side."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        splitter: Splitter,
+        observer: Observer,
+        *,
+        window: float,
+        on_written: Callable[[Sequence[Ticket]], None],
+        rng: random.Random | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`on_written` hears of every ticket that needs no more care, whether written or given up."""
+        self._pool = pool
+        self._splitter = splitter
+        self._observer = observer
+        self._window = window
+        self._on_written = on_written
+        self._rng = rng or random.Random()
+        self._monotonic = monotonic
+        self._clock = clock
+        self._attempted: list[Attempted] = []
+        self._released: list[Ticket] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def put(self, attempted: Attempted) -> None:
+        """Hand over the result of an attempt."""
+        self._attempted.append(attempted)
+        self._wake.set()
+
+    def release(self, ticket: Ticket) -> None:
+        """Hand back a ticket of which no byte was written."""
+        self._released.append(ticket)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End `run` once everything handed over is written."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write until stopped."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._attempted or self._released:
+                await self._write_some()
+            if self._stopping:
+                return
+
+    async def _write_some(self) -> None:
+        batch, self._attempted = self._attempted[:BATCH], self._attempted[BATCH:]
+        released, self._released = self._released, []
+        try:
+            if released:
+                await self._give_back(released)
+                released = []
+            if batch:
+                await self._write(batch)
+        except UNAVAILABLE as error:
+            log.warning("finish_delayed", results=len(batch), error=type(error).__name__)
+            self._attempted = self._still_held(batch) + self._attempted
+            self._released = released + self._released
+            await asyncio.sleep(DATABASE_RETRY)
+
+    def _still_held(self, batch: list[Attempted]) -> list[Attempted]:
+        now = self._monotonic()
+        lost = [one.ticket for one in batch if one.ticket.lease_until <= now]
+        if lost:
+            log.warning("results_dropped", results=len(lost))
+            self._observer.lease_lost(len(lost))
+            self._on_written(lost)
+        return [one for one in batch if one.ticket.lease_until > now]
+
+    async def _give_back(self, released: list[Ticket]) -> None:
+        async with self._pool.acquire() as connection:
+            await claims.release(connection, [(t.request_id, t.token, t.number) for t in released])
+        self._on_written(released)
+
+    async def _write(self, batch: list[Attempted]) -> None:
+        # What stops others comes before what is written of this one: dying between the two costs a second 429 or
+        # 402 at the most, the other order would let a whole claim run into it.
+        await self._teach(batch)
+        results = [resolve(one.ticket, one.answer, one.verdict, self._rng) for one in batch]
+        splits = [one for one, result in zip(batch, results, strict=True) if self._splits(one, result)]
+        split_ids = {one.ticket.request_id for one in splits}
+        async with self._pool.acquire() as connection:
+            settled = await finishes.finish(connection, [r for r in results if r.request_id not in split_ids])
+            for one in splits:
+                settled += await self._splitter.split(
+                    connection, one.ticket, next(r for r in results if r.request_id == one.ticket.request_id)
+                )
+        self._report(batch, {row.request_id: row.dispatch for row in settled})
+        self._on_written([one.ticket for one in batch])
+
+    @staticmethod
+    def _splits(one: Attempted, result: Finish) -> bool:
+        return result.dispatch is Dispatch.REJECTED and one.verdict.splittable and one.ticket.recipients > 1
+
+    async def _teach(self, batch: list[Attempted]) -> None:
+        waits = [
+            one.verdict.retry_after if one.verdict.retry_after is not None else self._window / 3
+            for one in batch
+            if one.verdict.outcome is Outcome.THROTTLED
+        ]
+        if waits:
+            await limiter.throttled(self._pool, REQUESTS, max(waits))
+            log.warning("throttled", answers=len(waits), wait=round(max(waits), 3))
+        empty = [
+            one.answer.rate.reset
+            for one in batch
+            if one.answer.rate is not None and one.answer.rate.remaining == 0 and one.answer.rate.reset
+        ]
+        if empty and not waits:
+            await limiter.exhausted(self._pool, REQUESTS, min(max(empty), 2 * self._window))
+        blocked = next((one for one in batch if one.verdict.outcome is Outcome.BLOCKED), None)
+        if blocked is not None:
+            reason = f"{blocked.verdict.reason}: {blocked.verdict.sentence}"
+            async with self._pool.acquire() as connection:
+                await pauses.pause(
+                    connection, Scope.ROUTE, blocked.ticket.route, actor=PAUSE_ACTOR, reason=reason
+                )
+            log.error("route_paused", route=blocked.ticket.route, reason=blocked.verdict.reason)
+
+    def _report(self, batch: list[Attempted], states: dict[object, Dispatch]) -> None:
+        wall = self._clock()
+        for one in batch:
+            ticket, state = one.ticket, states.get(one.ticket.request_id)
+            if state is None:
+                self._observer.lease_lost(1)
+                log.warning("lease_lost", request_id=ticket.request_id.hex, outcome=one.verdict.outcome.value)
+                continue
+            if state is Dispatch.IN_FLIGHT:
+                self._observer.retrying(one.verdict.outcome)
+            self._observer.finished(
+                ticket.lane,
+                state,
+                ticket.recipients,
+                tuple(max(0.0, wall - ready) for ready in ticket.ready_at),
+            )
+            if one.verdict.outcome is not Outcome.ACCEPTED:
+                log.info(
+                    "attempt_finished",
+                    request_id=ticket.request_id.hex,
+                    attempt=ticket.number,
+                    outcome=one.verdict.outcome.value,
+                    status=one.answer.status,
+                    reason=one.verdict.reason,
+                    provider_request_id=one.answer.provider_request_id,
+                )

@@ -1,0 +1,68 @@
+"""What the sending side tells whoever wants to know; the metrics are one listener, tests another."""
+
+from typing import Protocol
+
+from gateway.domain.lattice import Dispatch
+from gateway.domain.outcome import Outcome
+
+
+class Observer(Protocol):
+    """Called from the hot path: must not block and must not raise."""
+
+    def claimed(self, lane: str, messages: int) -> None:
+        """Messages were bound to requests."""
+
+    def ended(self, lane: str, state: str, messages: int) -> None:
+        """Messages reached a final state without a receipt."""
+
+    def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
+        """A request goes on the wire; `ages` are seconds since its messages could first have gone."""
+
+    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
+        """A request came back."""
+
+    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
+        """A result was written."""
+
+    def retrying(self, outcome: Outcome) -> None:
+        """A request will be attempted again."""
+
+    def lease_expired(self, requests: int) -> None:
+        """Other workers' leases ended and their requests were taken over."""
+
+    def lease_lost(self, requests: int) -> None:
+        """Results came too late: the requests were no longer ours."""
+
+    def limited(self, bucket: str, seconds: float) -> None:
+        """A claim had to wait for a bucket."""
+
+
+class Silence:
+    """An observer that doesn't."""
+
+    def claimed(self, lane: str, messages: int) -> None:
+        """Ignore."""
+
+    def ended(self, lane: str, state: str, messages: int) -> None:
+        """Ignore."""
+
+    def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
+        """Ignore."""
+
+    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
+        """Ignore."""
+
+    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
+        """Ignore."""
+
+    def retrying(self, outcome: Outcome) -> None:
+        """Ignore."""
+
+    def lease_expired(self, requests: int) -> None:
+        """Ignore."""
+
+    def lease_lost(self, requests: int) -> None:
+        """Ignore."""
+
+    def limited(self, bucket: str, seconds: float) -> None:
+        """Ignore."""

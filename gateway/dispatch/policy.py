@@ -1,0 +1,75 @@
+"""From the verdict on an attempt to what is written of it: state, delay, budget."""
+
+import random
+
+from gateway.dispatch.ticket import Ticket
+from gateway.domain.backoff import delay
+from gateway.domain.lattice import Dispatch
+from gateway.domain.outcome import Answer, Outcome, Verdict
+from gateway.store.finishes import Finish
+
+RETRY_BASE = 1.0
+RETRY_CAP = 60.0
+"""Seconds. Full jitter doubles from the base; the cap keeps a retry well inside the horizon."""
+
+THROTTLE_WAIT = 5.0
+"""Seconds to wait after a 429 that does not say how long: a third of the provider's window."""
+
+SPREAD = 0.25
+"""Share of a wait that is added at random, so that requests stopped together do not return together."""
+
+
+def resolve(ticket: Ticket, answer: Answer, verdict: Verdict, rng: random.Random) -> Finish:
+    """Return what `finish.sql` is to write; see docs/design.md, "Outcomes", for the table."""
+    state, wait, spent = _course(ticket, verdict, rng)
+    maybe_arrived = verdict.outcome is Outcome.AMBIGUOUS
+    verify = None
+    if verdict.outcome is Outcome.DUPLICATE_UNEXPECTED:
+        verify = "unexpected_duplicate"
+    elif verdict.shortfall:
+        verify = "shortfall"
+    elif state is Dispatch.UNCERTAIN:
+        verify = "uncertain"
+    told = state is not Dispatch.ACCEPTED or verify is not None
+    return Finish(
+        request_id=ticket.request_id,
+        token=ticket.token,
+        number=ticket.number,
+        outcome=verdict.outcome.value,
+        status=answer.status,
+        error=answer.error or answer.error_name,
+        provider_request_id=answer.provider_request_id,
+        retry_after=verdict.retry_after,
+        duration=answer.duration,
+        dispatch=state,
+        delay=wait,
+        spent=spent,
+        maybe_arrived=maybe_arrived,
+        provider_message_id=answer.provider_message_id,
+        outbound_ids=answer.outbound_ids,
+        total_sent=answer.total_sent,
+        verify=verify,
+        reason=f"{verdict.reason}: {verdict.sentence}" if told else None,
+    )
+
+
+def _course(ticket: Ticket, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, int]:
+    """Return the request's new state, the seconds until it is due again, and the retry budget spent."""
+    match verdict.outcome:
+        case Outcome.ACCEPTED | Outcome.DUPLICATE | Outcome.DUPLICATE_UNEXPECTED:
+            return Dispatch.ACCEPTED, 0.0, 0
+        case Outcome.REFUSED if ticket.maybe_arrived:
+            # This answer speaks of this attempt. An earlier one may have arrived, so "certainly not sent" would be
+            # a guess; asking the provider's listing is not.
+            return Dispatch.UNCERTAIN, 0.0, 0
+        case Outcome.REFUSED:
+            return Dispatch.REJECTED, 0.0, 0
+        case Outcome.BLOCKED:
+            # The pause of the route keeps it from going; once that is lifted it is due at once.
+            return Dispatch.IN_FLIGHT, 0.0, 0
+        case Outcome.THROTTLED:
+            wait = verdict.retry_after if verdict.retry_after is not None else THROTTLE_WAIT
+            return Dispatch.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), 0
+        case Outcome.NEVER_SENT | Outcome.AMBIGUOUS:
+            wait = delay(ticket.spent + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
+            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), 1

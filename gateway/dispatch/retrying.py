@@ -1,0 +1,116 @@
+"""The part of a claim that takes up requests again: retries that are due, and what dead workers left behind."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from gateway.dispatch.budget import Budget, ClaimSettings
+from gateway.dispatch.observer import Observer
+from gateway.dispatch.ticket import Ticket, deadline
+from gateway.domain.retry import Decision, Due, Rules, Step, decide
+from gateway.store import claims
+from gateway.store.claims import DueRequest, Ending, Head, Lease
+from gateway.store.pool import Connection
+
+log = structlog.get_logger(__name__)
+
+
+class Retrier:
+    """Decides over due requests inside the claim's transaction."""
+
+    def __init__(self, settings: ClaimSettings, observer: Observer) -> None:
+        self._settings = settings
+        self._observer = observer
+
+    async def claim(
+        self, connection: Connection, heads: Sequence[Head], budget: Budget, lease: Lease, claimed_at: float
+    ) -> list[Ticket]:
+        """Lease due requests of these lanes while slots and tokens last; end those that must not go again."""
+        lanes = {head.lane: head for head in heads if head.retry}
+        if not lanes or budget.slots <= 0:
+            return []
+        due = await claims.due_requests(connection, [(lane, budget.slots) for lane in lanes])
+        arrived = await self._cut_off(connection, due)
+        decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
+        await self._end(connection, decisions)
+        again: list[DueRequest] = []
+        for request in due:
+            if decisions[request.id].step is not Step.ATTEMPT:
+                continue
+            if budget.slots <= 0 or budget.parts_left(request.sender_id) <= 0:
+                continue
+            budget.spend(request.sender_id, request.parts)
+            again.append(request)
+        if again:
+            await claims.lease_again(connection, [request.id for request in again], lease)
+        return [
+            self._ticket(request, arrived.get(request.id), lanes[request.lane], lease, claimed_at)
+            for request in again
+        ]
+
+    async def _cut_off(self, connection: Connection, due: Sequence[DueRequest]) -> dict[UUID, float]:
+        crashed = [request.id for request in due if request.crashed]
+        if not crashed:
+            return {}
+        self._observer.lease_expired(len(crashed))
+        log.warning("lease_expired", requests=len(crashed))
+        return await claims.cut_off(connection, crashed)
+
+    def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: Head) -> Decision:
+        crashed = int(request.crashed)
+        return decide(
+            Due(
+                attempts=request.attempts,
+                spent=request.spent + crashed,
+                crashes=request.crashes + crashed,
+                maybe_arrived_ago=arrived.get(request.id, request.maybe_arrived_ago),
+                first_expiry_in=request.first_expiry_in,
+                last_expiry_in=request.last_expiry_in,
+            ),
+            Rules(self._settings.horizon, lane.max_attempts, lane.on_uncertain == "resend"),
+        )
+
+    async def _end(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:
+        """Write the decisions that are not another attempt; they are rare, so one statement each."""
+        for request_id, decision in decisions.items():
+            match decision.step:
+                case Step.ATTEMPT:
+                    continue
+                case Step.UNCERTAIN:
+                    await claims.make_uncertain(connection, [request_id], decision.reason)
+                    log.warning(
+                        "request_uncertain",
+                        request_id=request_id.hex,
+                        reason=decision.reason.partition(":")[0],
+                    )
+                case Step.RESEND | Step.RECUT:
+                    await claims.dissolve(
+                        connection, [request_id], new_generation=decision.step is Step.RESEND
+                    )
+                case Step.FAIL | Step.EXPIRE:
+                    ending = Ending.FAILED if decision.step is Step.FAIL else Ending.EXPIRED
+                    for lane in await claims.give_up(connection, [request_id], ending, decision.reason):
+                        self._observer.ended(lane, ending.value, 1)
+
+    def _ticket(
+        self, request: DueRequest, arrived: float | None, lane: Head, lease: Lease, claimed_at: float
+    ) -> Ticket:
+        return Ticket(
+            request_id=request.id,
+            token=lease.token,
+            number=request.attempts + 1,
+            body=request.body,
+            lane=request.lane,
+            route=request.route,
+            sender_id=request.sender_id,
+            recipients=len(request.members),
+            spent=request.spent + int(request.crashed),
+            maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
+            messages=None,
+            send_by=claimed_at + self._settings.start_within,
+            lease_until=claimed_at + lease.seconds,
+            ready_at=() if request.oldest_ready is None else (request.oldest_ready.timestamp(),),
+            first_expiry=deadline(claimed_at, request.first_expiry_in),
+            last_expiry=deadline(claimed_at, request.last_expiry_in),
+        )

@@ -1,0 +1,56 @@
+"""Halves a request that was refused for its content, until the message that the provider refuses stands alone.
+
+For one such message among n this makes at most ⌈log2 n⌉ + 1 more refusals, and each half takes its tokens like any other
+request. Halves are committed together with the refusal: a process that dies here leaves either the request as it was,
+whose lease ends, or both halves ready to go.
+"""
+
+from collections.abc import Sequence
+
+from gateway.dispatch.binding import new_request_id
+from gateway.dispatch.picking import Picked, encode
+from gateway.dispatch.ticket import Ticket
+from gateway.domain.cost import cost
+from gateway.domain.message import Message
+from gateway.provider.protocol import Provider
+from gateway.store import finishes
+from gateway.store.finishes import Finish, Settled
+from gateway.store.pool import Connection
+
+
+class Splitter:
+    """Makes halves."""
+
+    def __init__(self, provider: Provider, *, prefix: str, default_sender: int | None) -> None:
+        self._provider = provider
+        self._prefix = prefix
+        self._default_sender = default_sender
+
+    async def split(self, connection: Connection, ticket: Ticket, refusal: Finish) -> list[Settled]:
+        """Write the refusal and rebind the messages to two new requests, in one transaction."""
+        async with connection.transaction():
+            settled = await finishes.finish(connection, [refusal])
+            if settled:
+                messages = list(
+                    ticket.messages or await finishes.request_messages(connection, ticket.request_id)
+                )
+                middle = len(messages) // 2
+                await self._bind(connection, ticket, [messages[:middle], messages[middle:]])
+        return settled
+
+    async def _bind(
+        self, connection: Connection, ticket: Ticket, halves: Sequence[Sequence[Message]]
+    ) -> None:
+        picked = [
+            Picked(tuple(half), tuple(cost(message).count for message in half), ticket.sender_id)
+            for half in halves
+            if half
+        ]
+        requests, _ = encode(
+            picked,
+            self._provider,
+            prefix=self._prefix,
+            new_id=new_request_id,
+            default_sender=self._default_sender,
+        )
+        await finishes.split(connection, ticket.request_id, requests)

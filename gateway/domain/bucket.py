@@ -1,0 +1,151 @@
+"""Token buckets that are right for a limit on a *window*.
+
+A provider that allows 25 requests in any 15 seconds is not kept content by a bucket of 25 refilled at 25/15 a second: a
+full bucket and its refill together let 50 through in one window. In any interval of length `t` a bucket lets at most
+`burst + rate × t` through, so the rule for every windowed bucket here is
+
+    burst + rate × (period + margin) ≤ allowance
+
+`margin` is there because the provider counts arrivals and we count claims. A request claimed at `c` arrives somewhere
+in `[c, c + margin]`; the worker enforces that by giving back what it could not put on the wire in time
+(`gateway.dispatch.sender`). Arrivals within one period therefore come from claims within `period + margin`.
+
+A *paced* bucket protects a queue inside the provider instead of a window: exceeding it is not refused, only queued, so
+its rate is the full `allowance / period`, its burst is two seconds of that, and one message may borrow.
+
+All times are seconds of the database's clock: the only clock that the replicas share.
+"""
+
+from dataclasses import dataclass, replace
+
+BURST_SHARE = 0.1
+"""Of a windowed allowance, what may go at once. More burst means less sustained rate, by the rule above."""
+
+PACED_BURST_SECONDS = 2.0
+"""How far a paced bucket fills: how long the provider's own queue may get, and so what an urgent message may wait in it."""
+
+SLOW_START_SECONDS = 60.0
+SLOW_START_SHARE = 0.25
+"""After a block the rate starts at this share and grows to all of it within `SLOW_START_SECONDS`."""
+
+DECREASE = 0.5
+INCREASE = 0.05
+SMALLEST_SHARE = 0.1
+"""A 429 halves the rate in use, each clean period gives a twentieth back: additive up, multiplicative down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The state of one limit, as one row of `smsgw.bucket` keeps it for all replicas."""
+
+    name: str
+    tokens: float
+    counted_at: float
+    """When `tokens` was true."""
+    allowance: float
+    period: float
+    margin: float = 0.0
+    paced: bool = False
+    share: float = 1.0
+    """The part of the rate in use at `throttled_at`; grows from there."""
+    blocked_until: float | None = None
+    throttled_at: float | None = None
+
+    @property
+    def burst(self) -> float:
+        """The most tokens the bucket holds."""
+        if self.paced:
+            return max(1.0, PACED_BURST_SECONDS * self.allowance / self.period)
+        return max(1.0, float(round(BURST_SHARE * self.allowance)))
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second when nothing has gone wrong."""
+        if self.paced:
+            return self.allowance / self.period
+        # An allowance of one leaves nothing beside its burst. Half a token a window still keeps the count at one,
+        # since requests are whole: floor(1 + 0.5).
+        return max(self.allowance - self.burst, 0.5) / (self.period + self.margin)
+
+    def rate_at(self, now: float) -> float:
+        """Tokens a second in use at `now`: the rate, less what 429s and a recent block take from it."""
+        share = self.share_at(now)
+        if self.blocked_until is not None:
+            if now < self.blocked_until:
+                return 0.0
+            ramp = min(1.0, (now - self.blocked_until) / SLOW_START_SECONDS)
+            share *= SLOW_START_SHARE + (1.0 - SLOW_START_SHARE) * ramp
+        return self.rate * share
+
+    def refilled(self, now: float) -> "Bucket":
+        """Return the bucket with the tokens that time has brought, counted at `now`.
+
+        The rate at the *start* of the interval is used for all of it. It only grows meanwhile, so this errs on the
+        provider's side, and by less than a token for anyone who claims regularly.
+        """
+        start = max(self.counted_at, self.blocked_until or 0.0)
+        if now <= start:
+            return self
+        tokens = min(self.burst, self.tokens + (now - start) * self.rate_at(start))
+        return replace(self, tokens=tokens, counted_at=now)
+
+    def available(self, now: float) -> float:
+        """Return the tokens that may be taken at `now`; never negative."""
+        if self.blocked_until is not None and now < self.blocked_until:
+            return 0.0
+        return max(0.0, self.refilled(now).tokens)
+
+    def taken(self, count: float, now: float) -> "Bucket":
+        """Return the bucket after `count` tokens were taken at `now`.
+
+        Raises `ValueError` when a windowed bucket does not hold them: the caller asked `available` first, under the
+        row's lock, so this is a bug and must not become an overrun.
+        """
+        bucket = self.refilled(now)
+        if not self.paced and count > bucket.available(now) + 1e-9:
+            raise ValueError(f"bucket {self.name}: {count} tokens asked, {bucket.available(now):.3f} there")
+        return replace(bucket, tokens=bucket.tokens - count)
+
+    def wait_for(self, count: float, now: float) -> float:
+        """Return the seconds from `now` until `count` tokens can be there if nobody takes any; 0.0 if they are."""
+        wanted = min(count, self.burst)
+        bucket = self.refilled(now)
+        start = max(now, self.blocked_until or 0.0)
+        missing = wanted - bucket.tokens
+        if missing <= 0:
+            return start - now
+        return start - now + missing / bucket.rate_at(start)
+
+    def throttled(self, retry_after: float, now: float) -> "Bucket":
+        """Return the bucket after the provider answered 429 at `now`.
+
+        Nothing goes for `retry_after` seconds, then the slow start. The rate is cut once a period however many
+        requests were in flight: they all met the same full window.
+        """
+        bucket = self.refilled(now)
+        until = max(now + retry_after, self.blocked_until or 0.0)
+        blocked = replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until)
+        if self.throttled_at is not None and now - self.throttled_at < self.period:
+            return blocked
+        share = max(SMALLEST_SHARE, DECREASE * self.share_at(now))
+        return replace(blocked, share=share, throttled_at=now)
+
+    def share_at(self, now: float) -> float:
+        """Return the share of the rate that 429s have left at `now`, the slow start aside."""
+        if self.throttled_at is None:
+            return 1.0
+        return min(1.0, self.share + INCREASE * (max(0.0, now - self.throttled_at) // self.period))
+
+    def exhausted(self, reset_after: float, now: float) -> "Bucket":
+        """Return the bucket after a response said that nothing remains in the provider's window.
+
+        Somebody else on the account used what we thought was ours. Not a 429: the rate stays.
+        """
+        bucket = self.refilled(now)
+        until = max(now + reset_after, self.blocked_until or 0.0)
+        return replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until)
+
+    def reconfigured(self, *, allowance: float, period: float, margin: float, paced: bool) -> "Bucket":
+        """Return the bucket under new settings, keeping what was learnt and never gaining tokens by the change."""
+        changed = replace(self, allowance=allowance, period=period, margin=margin, paced=paced)
+        return replace(changed, tokens=min(self.tokens, changed.burst))

@@ -1,0 +1,56 @@
+"""The two monotone axes of a message's truth (docs/design.md, "Receipts").
+
+Receipts come early, late, twice, reversed or never. The stored state is the same in every case because each axis only
+moves up: `sql/queries/fold.sql` guards the same order in the database, where the enums are declared in this order.
+"""
+
+from enum import StrEnum
+
+
+class Dispatch(StrEnum):
+    """How far a request has come on its way to the provider; declared in rank order."""
+
+    IN_FLIGHT = "in_flight"
+    UNCERTAIN = "uncertain"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+
+
+class Delivery(StrEnum):
+    """How far a message has come on its way to the phone; see `rank` for the order."""
+
+    NONE = "none"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    UNDELIVERED = "undelivered"
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+
+    @property
+    def rank(self) -> int:
+        """Position on the axis; the four ways of not arriving share one rank, so the first of them stays."""
+        return _RANK[self]
+
+    @property
+    def final(self) -> bool:
+        """Whether the carrier has spoken its last word (a late `delivered` still wins over the other finals)."""
+        return self.rank >= _RANK[Delivery.UNDELIVERED]
+
+
+_RANK = {
+    Delivery.NONE: 0,
+    Delivery.SENT: 1,
+    Delivery.UNKNOWN: 2,
+    Delivery.UNDELIVERED: 3,
+    Delivery.UNDELIVERABLE: 3,
+    Delivery.REJECTED: 3,
+    Delivery.FAILED: 3,
+    Delivery.DELIVERED: 4,
+}
+
+
+def advance(current: Delivery, reported: Delivery) -> Delivery:
+    """Return the state after a receipt: the higher of the two, the earlier one on a tie."""
+    return reported if reported.rank > current.rank else current

@@ -1,0 +1,36 @@
+"""Phone numbers: E.164 inside, whatever the provider writes outside."""
+
+import re
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DECORATION = re.compile(r"[\s().\-/]+")
+
+
+def is_e164(number: str) -> bool:
+    """Whether the text is a number in E.164 form: a plus sign and 7 to 15 digits (ITU-T E.164 §6)."""
+    return _E164.fullmatch(number) is not None
+
+
+def normalise(number: object, *, country: str = "1") -> str | None:
+    """Return a number in E.164 form, None for what is not a number.
+
+    Takes what the provider is known to write: E.164, ten national digits, eleven with the country's, JSON numbers, and
+    the usual punctuation.
+    """
+    if isinstance(number, bool) or not isinstance(number, str | int):
+        return None
+    text = _DECORATION.sub("", str(number))
+    if not text.isascii():
+        return None
+    if text.isdigit():
+        if len(text) == 10:
+            text = country + text
+        text = "+" + text
+    return text if is_e164(text) else None
+
+
+def mask(number: str | None) -> str:
+    """Return a number as an operator sees it until it is revealed: its last two digits. Not for logs."""
+    if not number:
+        return ""
+    return number[:2] + "•" * max(0, len(number) - 4) + number[-2:]

@@ -1,0 +1,20 @@
+"""What calls other than a send may raise. A send never raises: its troubles are answers."""
+
+
+class ProviderError(Exception):
+    """The provider answered a management call with a refusal; the message says what to do."""
+
+    def __init__(
+        self, sentence: str, *, status: int | None = None, provider_request_id: str | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.provider_request_id = provider_request_id
+
+
+class ProviderUnreachable(ProviderError):
+    """No answer, or one that cannot be read: try again later."""
+
+
+class KeyRefused(ProviderError):
+    """The provider does not accept the API key."""

@@ -1,0 +1,214 @@
+"""The HTTP client: one session, kept alive, with every wait bounded."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import aiohttp
+
+from gateway.domain.message import Message
+from gateway.domain.outcome import Answer, Phase
+from gateway.provider.errors import KeyRefused, ProviderError, ProviderUnreachable
+from gateway.provider.mta import management
+from gateway.provider.mta.answer import read_answer
+from gateway.provider.mta.body import encode
+from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookWish
+
+MOST_OF_AN_ANSWER = 1024 * 1024
+"""Bytes. An answer is a few hundred; what is longer is not read."""
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a free connection, its name, its TCP and its TLS together; never more than half of the whole call."""
+
+DNS_CACHE = 60.0
+
+
+class MobileTextAlerts:
+    """A client of the API v3 under one key. Make it inside a running loop; `close` it there."""
+
+    name = "mta"
+
+    def __init__(
+        self, base_url: str, api_key: str, *, timeout: float, window: float, connections: int
+    ) -> None:
+        """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window."""
+        self._base = base_url.rstrip("/")
+        self._window = window
+        connect = min(CONNECT_TIMEOUT, timeout / 2)
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
+            connector=aiohttp.TCPConnector(
+                limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0
+            ),
+            timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            raise_for_status=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
+        """Return the exact body of a request; raises `ValueError` for messages that can't share one."""
+        return encode(messages, external_id=external_id, default_sender=default_sender)
+
+    async def send(self, request_id: str, body: bytes) -> Answer:
+        """Make one attempt; never raises for anything that the network or the provider does.
+
+        aiohttp repeats a request on a fresh connection by itself only for methods that HTTP calls idempotent, and
+        POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of this is at the most
+        one request on the wire.
+        """
+        began = time.monotonic()
+        try:
+            async with self._session.post(
+                f"{self._base}/send",
+                data=body,
+                headers={"Content-Type": "application/json", "X-Request-Id": request_id},
+                allow_redirects=False,
+            ) as response:
+                content = await _bounded(response)
+                return read_answer(
+                    response.status,
+                    response.headers,
+                    content,
+                    window=self._window,
+                    duration=time.monotonic() - began,
+                )
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            phase, code = classify(error)
+            return Answer(phase=phase, duration=time.monotonic() - began, error=code)
+
+    async def verify(self) -> Account:
+        """Check the key; raises `KeyRefused` for a wrong one."""
+        data = (await self._manage("GET", "/auth/verify-api-key")).get("data")
+        return Account(name=str(data.get("name", "")) if isinstance(data, dict) else "")
+
+    async def default_sender(self) -> int | None:
+        """Return the id of the account's first sending number, None when it has none."""
+        return management.first_sender(await self._manage("GET", "/dedicated-numbers"))
+
+    async def deliveries(self, *, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
+        """Return one page of the delivery listing, newest first; the filters are whole days."""
+        query = {
+            "page": str(page),
+            "pageSize": str(page_size),
+            "sortBy": "date",
+            "sortDirection": "DESC",
+            "filters[startDate]": since.isoformat(),
+            "filters[endDate]": until.isoformat(),
+        }
+        return management.delivery_rows(await self._manage("GET", "/deliveries", query=query))
+
+    async def webhooks(self) -> list[Webhook]:
+        """Return every registration of the account, over all pages; the first page is number 0."""
+        found: dict[int, Webhook] = {}
+        for page in range(100):
+            rows = management.webhook_rows(await self._manage("GET", "/webhooks", query={"page": str(page)}))
+            new = [row for row in rows if row.id not in found]
+            found |= {row.id: row for row in new}
+            if not new:
+                break
+        return sorted(found.values(), key=lambda row: row.id)
+
+    async def register_webhook(self, wish: WebhookWish) -> Webhook:
+        """Make a registration; the provider makes a second one if asked twice."""
+        answer = await self._manage("POST", "/webhooks", body=management.webhook_body(wish))
+        rows = management.webhook_rows({"data": {"rows": [answer.get("data")]}})
+        if not rows:
+            raise ProviderUnreachable(
+                "the provider's answer to the registration names no webhook; list them to see"
+            )
+        return rows[0]
+
+    async def delete_webhook(self, webhook_id: int) -> None:
+        """Take a registration away."""
+        await self._manage("DELETE", f"/webhooks/{webhook_id}")
+
+    async def unsubscribed(self, page: int) -> list[str]:
+        """Return one page of numbers that opted out at the provider."""
+        return management.unsubscribed_numbers(
+            await self._manage("GET", "/unsubscribes", query={"page": str(page), "pageSize": "100"})
+        )
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._session.close()
+
+    async def _manage(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            async with self._session.request(
+                method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
+            ) as response:
+                status, headers, content = response.status, response.headers, await _bounded(response)
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            _, code = classify(error)
+            raise ProviderUnreachable(
+                f"the provider did not answer ({code}); check SMSGW_MTA_BASE_URL and the network"
+            ) from None
+        answer = read_answer(status, headers, content, window=self._window, duration=0.0)
+        if 200 <= status < 300:
+            return management.read_object(content)
+        if status == 401:
+            raise KeyRefused(
+                "the provider does not accept the API key; check SMSGW_MTA_API_KEY",
+                status=status,
+                provider_request_id=answer.provider_request_id,
+            )
+        raise ProviderError(
+            f"the provider answered {status} to {method} {path.partition('?')[0]}",
+            status=status,
+            provider_request_id=answer.provider_request_id,
+        )
+
+
+def classify(error: BaseException) -> tuple[Phase, str]:
+    """Return how far a call came that ended in this exception of aiohttp, and a stable code for it.
+
+    Only what aiohttp raises while it makes a connection proves that no byte left. The total timeout does not: it may
+    end any part of the call, and the connecting part has a shorter limit of its own.
+    """
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return Phase.NOT_SENT, "dns"
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ClientSSLError()
+            | aiohttp.ServerFingerprintMismatch()
+        ):
+            return Phase.NOT_SENT, "tls"
+        case aiohttp.ClientConnectorError():
+            return Phase.NOT_SENT, "connect"
+        case aiohttp.ConnectionTimeoutError():
+            return Phase.NOT_SENT, "timeout_connect"
+        case aiohttp.InvalidURL():
+            return Phase.NOT_SENT, "address"
+        case asyncio.TimeoutError():
+            return Phase.MAYBE_SENT, "timeout_read"
+        case aiohttp.ServerDisconnectedError():
+            return Phase.MAYBE_SENT, "disconnected"
+        case aiohttp.ClientPayloadError():
+            return Phase.MAYBE_SENT, "cut_off"
+        case aiohttp.ClientResponseError():
+            return Phase.MAYBE_SENT, "not_http"
+        case OSError():
+            return Phase.MAYBE_SENT, "reset"
+        case _:
+            return Phase.MAYBE_SENT, "broken"
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    content = await response.content.read(MOST_OF_AN_ANSWER)
+    while not response.content.at_eof() and len(content) < MOST_OF_AN_ANSWER:
+        content += await response.content.read(MOST_OF_AN_ANSWER - len(content))
+    return content

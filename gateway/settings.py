@@ -1,0 +1,241 @@
+"""Every setting: its name, its type, its default, and what must not contradict what.
+
+Sources, the first wins: the environment, `.env` in the working directory, the TOML file named by `SMSGW_CONFIG`. A secret
+may instead be the content of the file named by `<NAME>_FILE`. Durations are seconds or carry a unit.
+"""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "SMSGW_"
+PROVIDER_URL = "https://api.mobile-text-alerts.com/v3"
+LEASE_MARGIN = 5.0
+"""Seconds by which a lease must outlive the longest call: for writing the result."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
+_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "database_url")
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class SettingsError(Exception):
+    """A setting is bad or missing; the message is one line that names it and says what to do."""
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.match(value)
+        if match is None:
+            raise ValueError("must be seconds or carry a unit: 500ms, 15s, 10m, 24h, 90d")
+        return float(match[1]) * _UNITS[match[2] or "s"]
+    return value
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, for example 127.0.0.1:8080 or [::1]:8080")
+    return (host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port))  # noqa: S104  the user asked for it
+
+
+def _secrets(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
+Span = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secrets), Field(max_length=2)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        None, description="Postgres, as postgresql://user:password@host:port/name."
+    )
+    listen_url: SecretStr | None = Field(
+        None,
+        description="The same database without a pooler in between, for the doorbell; default DATABASE_URL.",
+    )
+    mta_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SMSGW_MTA_API_KEY", "MTA_API_KEY"),
+        description="The provider's API key. MTA_API_KEY without the prefix is read too.",
+    )
+    mta_base_url: str = Field(PROVIDER_URL, pattern=r"^https?://\S+$", description="The provider's API.")
+    webhook_secret: Secrets = Field(
+        (), description="Secret of the webhooks; two, comma-separated, while rotating."
+    )
+    webhook_listen: Address = Field(("127.0.0.1", 8080), description="Where webhooks arrive.")
+    ops_listen: Address = Field(("127.0.0.1", 9464), description="Metrics, health and the console.")
+    ops_token: SecretStr | None = Field(
+        None, description="Opens the console; needed unless it listens on loopback."
+    )
+    external_id_prefix: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_-]{0,16}$",
+        description="Tells this gateway's messages from others on the account.",
+    )
+    request_limit: int = Field(25, ge=1, description="Requests that the provider allows in one window.")
+    request_window: Duration = Field(15.0, description="That window.")
+    request_spare: int = Field(1, ge=0, description="Of those, left for other programs on the account.")
+    parts_per_minute: int = Field(1200, ge=0, description="Pace of one sending number; 0 = none.")
+    parts_per_day: int = Field(0, ge=0, description="Cap of one sending number in 24 hours; 0 = none.")
+    management_limit: int = Field(
+        30, ge=1, description="Other calls a minute: polling, webhook registration."
+    )
+    sender_id: int | None = Field(
+        None, ge=1, description="The sending number (longcodeId) of messages that name none."
+    )
+    max_recipients: int = Field(500, ge=1, le=1000, description="Most messages in one request.")
+    concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight, this process.")
+    request_timeout: Duration = Field(30.0, description="Longest that one call to the provider may take.")
+    idempotency_horizon: Duration = Field(
+        600.0, description="How long the provider is trusted to remember a request id. Documented nowhere."
+    )
+    unconfirmed_after: Duration = Field(
+        259200.0, description="Accepted without a final receipt for so long is unconfirmed."
+    )
+    lease: Duration = Field(60.0, description="How long a claim is held; must outlive a call.")
+    poll_interval: Duration = Field(1.0, description="Safety poll of the outbox while idle.")
+    reconcile_interval: Duration = Field(
+        60.0, description="Between looks at the provider's delivery listing."
+    )
+    drain_timeout: Duration = Field(
+        35.0, description="After SIGTERM, how long requests in flight may take to land."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="json or console.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error."
+    )
+    retention: Span = Field(0.0, description="Finished messages older than this are deleted; 0 = never.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file of `SMSGW_CONFIG` behind the environment and `.env`."""
+        sources = (init_settings, env_settings, dotenv_settings)
+        config = os.environ.get(f"{PREFIX}CONFIG")
+        return (*sources, TomlConfigSettingsSource(settings_cls, config)) if config else sources
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.lease <= self.request_timeout + LEASE_MARGIN:
+            raise ValueError(
+                f"SMSGW_LEASE: {self.lease:g} s must be longer than SMSGW_REQUEST_TIMEOUT + {LEASE_MARGIN:g} s = "
+                f"{self.request_timeout:g} + {LEASE_MARGIN:g} = {self.request_timeout + LEASE_MARGIN:g} s"
+            )
+        if self.idempotency_horizon <= self.request_timeout:
+            raise ValueError(
+                f"SMSGW_IDEMPOTENCY_HORIZON: {self.idempotency_horizon:g} s must be longer than "
+                f"SMSGW_REQUEST_TIMEOUT = {self.request_timeout:g} s, or nothing could ever be repeated"
+            )
+        if self.request_spare >= self.request_limit:
+            raise ValueError(
+                f"SMSGW_REQUEST_SPARE: {self.request_spare} of SMSGW_REQUEST_LIMIT = {self.request_limit} leaves "
+                "nothing to send with; make it smaller"
+            )
+        if self.ops_listen[0] not in _LOOPBACK and self.ops_token is None:
+            raise ValueError("SMSGW_OPS_TOKEN: set one, or have SMSGW_OPS_LISTEN listen on 127.0.0.1")
+        return self
+
+
+def load(**given: Any) -> Settings:
+    """Read the settings; `given` wins over every source.
+
+    Raises `SettingsError` with one line: the name of the first bad setting, what is wrong, how many more there are.
+    The value itself is never in it.
+    """
+    try:
+        return Settings(**(_from_files() | given))
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{PREFIX}CONFIG: the file cannot be read: {type(error).__name__}") from None
+
+
+def _from_files() -> dict[str, str]:
+    """Return the secrets that are named as files. A secret given both ways is a contradiction and refused."""
+    found: dict[str, str] = {}
+    for name in _SECRETS:
+        variable = f"{PREFIX}{name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            continue
+        if os.environ.get(variable):
+            raise SettingsError(f"{variable}: is set, and {variable}_FILE too; keep one of them")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{variable}_FILE: the file cannot be read: {type(error).__name__}") from None
+    return found
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False)
+    first = problems[0]
+    where = str(first["loc"][0]) if first["loc"] else ""
+    what = first["msg"].removeprefix("Value error, ")
+    name = where if where.isupper() else f"{PREFIX}{where.upper()}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return (f"{name}: {what}" if where else what) + more
+
+
+def unknown_variables() -> list[str]:
+    """Return a warning for each variable with our prefix that no setting has, with the name that was probably meant."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name in _SECRETS} | {
+        f"{PREFIX}CONFIG",
+        f"{PREFIX}TEST_DATABASE_URL",
+    }
+    warnings = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            warnings.append(f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return warnings
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Return name, default and meaning of every setting."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = f"{default[0]}:{default[1]}" if len(default) == 2 else ""
+        rows.append(
+            (f"{PREFIX}{name.upper()}", "" if default is None else f"{default}", field.description or "")
+        )
+    return rows

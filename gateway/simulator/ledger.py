@@ -1,0 +1,74 @@
+"""Every text that left, and how often: the evidence."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One text to one recipient."""
+
+    external_id: str
+    number: str
+    text: str
+    request_id: str
+    sender: int | None
+    sent_at: float
+
+
+class Ledger:
+    """Kept in memory and, with a file, appended line by line, so that a killed simulator forgets nothing."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._entries: list[Sent] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._file: TextIO | None = None
+        if path is not None:
+            if path.exists():
+                for line in path.read_text(encoding="utf-8").splitlines():
+                    self._remember(Sent(**json.loads(line)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Line-buffered: what left must be in the kernel's hands before the request is answered.
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def add(self, entry: Sent) -> None:
+        """Write down a text that left."""
+        self._remember(entry)
+        if self._file is not None:
+            self._file.write(json.dumps(asdict(entry), ensure_ascii=True) + "\n")
+
+    def entries(self) -> Iterator[tuple[Sent, int]]:
+        """Yield each (external id, number) once, with its first text and how often it was sent."""
+        seen: set[tuple[str, str]] = set()
+        for entry in self._entries:
+            key = (entry.external_id, entry.number)
+            if key not in seen:
+                seen.add(key)
+                yield entry, self._counts[key]
+
+    def doubled(self) -> int:
+        """Return how many (external id, number) were sent more than once."""
+        return sum(1 for count in self._counts.values() if count > 1)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._counts.clear()
+        if self._file is not None:
+            self._file.truncate(0)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _remember(self, entry: Sent) -> None:
+        self._entries.append(entry)
+        self._counts[entry.external_id, entry.number] += 1

@@ -1,0 +1,144 @@
+"""Behind the API: messages leave at their number's pace, first in first out, and their status walks on."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.simulator.agenda import Agenda
+from gateway.simulator.config import SimulatorConfig
+from gateway.simulator.faults import Faults
+from gateway.simulator.webhooks import Webhooks
+
+WORDS = {
+    3: "Sent", 4: "Delivered", 5: "Undelivered", 6: "Undeliverable", 7: "Unknown", 8: "Rejected", 9: "Undelivered",
+    10: "Undelivered", 11: "Undelivered", 12: "Undelivered", 13: "Rejected", 14: "Undelivered",
+}  # fmt: skip
+"""What the listing calls the codes of the webhooks."""
+
+
+@dataclass(slots=True)
+class Outbound:
+    """One text on its way."""
+
+    message_id: str
+    outbound_id: int
+    external_id: str
+    number: str
+    text: str
+    tags: dict[str, str]
+    sender: int | None
+    sender_number: str
+    accepted_at: float
+    status: int = 1
+    changed_at: float = 0.0
+
+
+class Network:
+    """Carries texts to phones that nobody has."""
+
+    def __init__(self, agenda: Agenda, webhooks: Webhooks, faults: Faults) -> None:
+        self._agenda = agenda
+        self._webhooks = webhooks
+        self._faults = faults
+        self._config = SimulatorConfig()
+        self._free_at: dict[int | None, float] = {}
+        self._ids = itertools.count(271400001)
+        self.outbound: list[Outbound] = []
+
+    def configure(self, config: SimulatorConfig) -> None:
+        """Take new knobs."""
+        self._config = config
+
+    def next_id(self) -> int:
+        """Return a new outbound id."""
+        return next(self._ids)
+
+    def sender_number(self, sender: int | None) -> str:
+        """Return the number that a sender id stands for; the account's first where none is named."""
+        senders = self._config.senders
+        return senders.get(str(sender), next(iter(senders.values()), ""))
+
+    def carry(self, outbound: Outbound) -> None:
+        """Queue a text at its sending number and let its status walk: 1 queued, 2 sending, 3 sent, then the final one."""
+        self.outbound.append(outbound)
+        now = time.monotonic()
+        leaves = max(now, self._free_at.get(outbound.sender, 0.0))
+        self._free_at[outbound.sender] = leaves + 60.0 / self._config.messages_per_minute
+        self._agenda.at(leaves, self._step(outbound, 2, fires=False))
+        sent = leaves + self._faults.between(self._config.status_delay)
+        self._agenda.at(sent, self._step(outbound, 3))
+        final = self._final(outbound.number)
+        if final:
+            self._agenda.at(
+                sent + self._faults.between(self._config.status_delay), self._step(outbound, final)
+            )
+
+    def reply(self, number: str, text: str, sender: int | None) -> None:
+        """Have a phone write back."""
+        stamp = _now()
+        self._webhooks.fire(
+            "message-reply",
+            {
+                "type": "message-reply",
+                "fromNumber": number,
+                "toNumber": self.sender_number(sender),
+                "message": text,
+                "replyId": self.next_id(),
+                "timestamp": stamp,
+            },
+        )
+
+    def opt_in(self, number: str, kind: str) -> None:
+        """Have a phone opt in to another channel."""
+        self._webhooks.fire(
+            "number-opt-in",
+            {"type": "number-opt-in", "fromNumber": number, "optInType": kind, "timestamp": _now()},
+        )
+
+    def _final(self, number: str) -> int:
+        for suffix, status in self._config.final_by_suffix.items():
+            if number.endswith(suffix):
+                return status
+        return self._config.final_status
+
+    def _step(self, outbound: Outbound, status: int, *, fires: bool = True) -> Callable[[], None]:
+        def step() -> None:
+            outbound.status = status
+            outbound.changed_at = time.time()
+            if status == 3:
+                self._webhooks.fire("message-send", self._payload(outbound, "message-send"))
+            if fires:
+                self._webhooks.fire("delivery-status", self._payload(outbound, "delivery-status"))
+
+        return step
+
+    def _payload(self, outbound: Outbound, event: str) -> dict[str, Any]:
+        if self._config.webhook_shape == "article":
+            word = WORDS.get(outbound.status, "Unknown").lower()
+            return {"externalId": outbound.external_id, "status": word, "deliveredAt": _now()}
+        if self._config.webhook_shape == "v1":
+            return {
+                "type": event.replace("-", " "),
+                "destinationNumber": outbound.number.removeprefix("+1"),
+                "messageId": outbound.outbound_id,
+                "externalId": outbound.external_id,
+                "status": outbound.status,
+                "tags": outbound.tags or None,
+            }
+        return {
+            "type": event,
+            "messageId": outbound.message_id,
+            "externalId": outbound.external_id,
+            "status": outbound.status,
+            "fromNumber": outbound.sender_number,
+            "toNumber": outbound.number,
+            "timestamp": _now(),
+            "tags": outbound.tags,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,142 @@
+"""Registrations, and the calls to them: signed over the exact bytes, only 200 is success, at most two retries."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from gateway.simulator.agenda import Agenda
+from gateway.simulator.config import SimulatorConfig
+
+EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
+
+
+@dataclass(slots=True)
+class Registration:
+    """One webhook of the account."""
+
+    id: int
+    event: str
+    url: str
+    secret: str
+    alert_email: str | None = None
+    send_alert_email: bool = False
+    skip_errors: bool = False
+    skip_error_codes: list[str] = field(default_factory=list)
+    retry_on_error: bool = True
+    most_per_minute: int = 600
+    created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    called: deque[float] = field(default_factory=deque)
+
+    def public(self) -> dict[str, Any]:
+        """Return what a registration answers; the secret can't be read again."""
+        return {
+            "id": self.id,
+            "event": self.event,
+            "url": self.url,
+            "alertEmail": self.alert_email,
+            "sendAlertEmail": self.send_alert_email,
+            "skipErrors": self.skip_errors,
+            "skipErrorCodes": self.skip_error_codes,
+            "retryOnError": self.retry_on_error,
+            "maxThroughputPerMinute": self.most_per_minute,
+            "createdAt": self.created_at,
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the calls."""
+
+    delivered: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+def signature(secret: str, body: bytes) -> str:
+    """Return the value of `X-Signature`: the key is the secret's text, the message the raw body."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class Webhooks:
+    """The account's webhooks."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+        self._calls: asyncio.Queue[tuple[Registration, bytes, int]] = asyncio.Queue()
+        self._config = SimulatorConfig()
+        self.registrations: dict[int, Registration] = {}
+        self.tally = Tally()
+        self._last_id = 10
+
+    def configure(self, config: SimulatorConfig) -> None:
+        """Take new knobs."""
+        self._config = config
+
+    def register(self, registration: Registration) -> Registration:
+        """Add a registration, even one that is there already: the provider makes two, and both fire."""
+        self._last_id += 1
+        registration.id = self._last_id
+        self.registrations[registration.id] = registration
+        return registration
+
+    def fire(self, event: str, payload: dict[str, Any]) -> None:
+        """Call every webhook of the event."""
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        for registration in self.registrations.values():
+            if registration.event == event:
+                self._admit(registration, body, 0)
+
+    def _admit(self, registration: Registration, body: bytes, attempt: int) -> None:
+        """Keep the webhook's throughput: queue or drop what is above it."""
+        now = time.monotonic()
+        called = registration.called
+        while called and called[0] <= now - 60.0:
+            called.popleft()
+        if len(called) < registration.most_per_minute:
+            called.append(now)
+            self._calls.put_nowait((registration, body, attempt))
+        elif self._config.webhook_overflow == "queue":
+            self._agenda.at(called[0] + 60.0, lambda: self._admit(registration, body, attempt))
+        else:
+            self.tally.dropped += 1
+
+    async def run(self) -> None:
+        """Make the calls, until cancelled."""
+        connector = aiohttp.TCPConnector(limit=self._config.webhook_concurrency)
+        async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+            for _ in range(self._config.webhook_concurrency):
+                group.create_task(self._caller(session))
+
+    async def _caller(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            registration, body, attempt = await self._calls.get()
+            if await self._call(session, registration, body):
+                self.tally.delivered += 1
+            elif registration.retry_on_error and attempt < self._config.webhook_retries:
+                wait = self._config.webhook_backoff * 2.0**attempt
+                again = (registration, body, attempt + 1)
+                self._agenda.at(time.monotonic() + wait, lambda again=again: self._calls.put_nowait(again))  # type: ignore[misc]
+            else:
+                self.tally.failed += 1
+
+    async def _call(self, session: aiohttp.ClientSession, registration: Registration, body: bytes) -> bool:
+        headers = {"Content-Type": "application/json", "X-Signature": signature(registration.secret, body)}
+        try:
+            async with session.post(
+                registration.url,
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=self._config.webhook_timeout),
+            ) as response:
+                await response.read()
+                return response.status == 200 or registration.skip_errors
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False

@@ -1,0 +1,59 @@
+"""The limiter's rows: locked at the start of a claim, written back before its commit."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.domain.bucket import Bucket
+from gateway.store.pool import Connection
+from gateway.store.rows import to_bucket
+from gateway.store.sql import query
+
+REQUESTS = "requests"
+"""Requests to the provider's send endpoint, for the whole account."""
+
+MANAGEMENT = "management"
+"""Polling and webhook registration, for this address."""
+
+
+def parts_bucket(sender_id: int | None) -> str:
+    """Return the name of the bucket that paces a sending number; None is the account's default number."""
+    return f"parts:{sender_id if sender_id is not None else 'default'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the settings allow: `allowance` in any `period` seconds."""
+
+    name: str
+    allowance: float
+    period: float
+    margin: float = 0.0
+    paced: bool = False
+
+
+async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
+    """Create the buckets of these limits or bring them to their present values."""
+    for limit in sorted(limits, key=lambda limit: limit.name):
+        await connection.execute(
+            query("bucket_configure"), limit.name, limit.allowance, limit.period, limit.margin, limit.paced
+        )
+
+
+async def lock(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Bucket], float]:
+    """Lock buckets until the transaction ends; return those that exist, by name, and the database's time."""
+    rows = await connection.fetch(query("claim_buckets"), list(names))
+    now = min((row["now"] for row in rows), default=0.0)
+    return {row["name"]: to_bucket(row) for row in rows}, now
+
+
+async def write(connection: Connection, buckets: Sequence[Bucket]) -> None:
+    """Write back buckets that this transaction locked."""
+    await connection.execute(
+        query("bucket_write"),
+        [bucket.name for bucket in buckets],
+        [bucket.tokens for bucket in buckets],
+        [bucket.counted_at for bucket in buckets],
+        [bucket.share for bucket in buckets],
+        [bucket.blocked_until for bucket in buckets],
+        [bucket.throttled_at for bucket in buckets],
+    )

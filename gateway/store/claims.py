@@ -1,0 +1,237 @@
+"""The claim: one short transaction in which messages are bound to requests and requests are leased.
+
+The functions here are its statements, in the order in which `gateway.dispatch.claimer` uses them. None of them waits
+for anything but Postgres, so no lock outlives a few milliseconds (promise 4).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.message import Message
+from gateway.store.pool import Connection
+from gateway.store.rows import bigints, to_message
+from gateway.store.sql import query
+
+
+class Ending(StrEnum):
+    """Why a message will not be sent, as `smsgw.ending` has it."""
+
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Something that waits: the first message of a lane and tenant, or the first due request of a lane."""
+
+    lane: str
+    tenant: str | None
+    retry: bool
+    wait: float
+    """Seconds until it may go; zero or less means now."""
+    urgent: bool
+    weight: int
+    coalesces: bool
+    cap_percent: int
+    on_uncertain: str
+    max_attempts: int
+    served: float
+    tenant_served: float
+
+
+@dataclass(frozen=True, slots=True)
+class DueRequest:
+    """A request that may be attempted again, locked by this transaction."""
+
+    id: UUID
+    lane: str
+    sender_id: int | None
+    route: str
+    external_id: str
+    body: bytes
+    parts: int
+    members: tuple[int, ...]
+    attempts: int
+    crashes: int
+    spent: int
+    crashed: bool
+    """Its lease ended in mid-attempt."""
+    maybe_arrived_ago: float | None
+    """Seconds since the first attempt that may have arrived began."""
+    oldest_ready: datetime | None
+    first_expiry_in: float | None
+    last_expiry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """A message that may go now, locked by this transaction."""
+
+    message: Message
+    ready_at: datetime
+    """When it could first have gone: its insertion or its `not_before`, whichever is later."""
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A request as it is decided: everything that every attempt of it will repeat."""
+
+    id: UUID
+    external_id: str
+    body: bytes
+    messages: tuple[Message, ...]
+    parts: tuple[int, ...]
+    """Of each message."""
+    lane: str
+    tenant: str
+    sender_id: int | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Under which terms a worker holds what it claims."""
+
+    token: UUID
+    seconds: float
+    worker: str
+
+
+async def heads(connection: Connection) -> list[Head]:
+    """Return what waits and is not paused; takes no lock."""
+    return [
+        Head(
+            row["lane"], row["tenant"], row["retry"], row["wait"], row["urgent"], row["weight"], row["coalesces"],
+            row["cap_percent"], row["on_uncertain"], row["max_attempts"], row["served"], row["tenant_served"],
+        )
+        for row in await connection.fetch(query("claim_heads"))
+    ]  # fmt: skip
+
+
+async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int]]) -> list[DueRequest]:
+    """Lock and return due requests: so many of each lane."""
+    rows = await connection.fetch(query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted])
+    return [
+        DueRequest(
+            id=row["id"],
+            lane=row["lane"],
+            sender_id=row["sender_id"],
+            route=row["route"],
+            external_id=row["external_id"],
+            body=row["body"],
+            parts=row["parts"],
+            members=tuple(row["members"]),
+            attempts=row["attempts"],
+            crashes=row["crashes"],
+            spent=row["spent"],
+            crashed=row["crashed"],
+            maybe_arrived_ago=row["maybe_arrived_ago"],
+            oldest_ready=row["oldest_ready"],
+            first_expiry_in=row["first_expiry_in"],
+            last_expiry_in=row["last_expiry_in"],
+        )
+        for row in rows
+    ]
+
+
+async def cut_off(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, float]:
+    """Close attempts whose lease ended; return for each request how long ago it may first have arrived."""
+    rows = await connection.fetch(query("claim_cut_off"), list(ids))
+    return {row["id"]: row["maybe_arrived_ago"] for row in rows}
+
+
+async def lease_again(connection: Connection, ids: Sequence[UUID], lease: Lease) -> None:
+    """Lease requests for one more attempt."""
+    await connection.execute(query("claim_again"), list(ids), lease.token, lease.seconds, lease.worker)
+
+
+async def waiting_messages(
+    connection: Connection, wanted: Sequence[tuple[str, str, int]]
+) -> list[WaitingMessage]:
+    """Lock and return messages that may go: so many of each lane and tenant, in claim order inside each."""
+    rows = await connection.fetch(
+        query("claim_messages"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]
+    )
+    return [WaitingMessage(to_message(row), row["ready_at"], row["suppressed"]) for row in rows]
+
+
+async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Lease, route: str) -> None:
+    """Store new requests with their first attempt begun, and bind their messages."""
+    bound = [
+        (message.id, request.id, parts)
+        for request in requests
+        for message, parts in zip(request.messages, request.parts, strict=True)
+    ]
+    await connection.execute(
+        query("claim_bind"),
+        [request.id for request in requests],
+        [request.external_id for request in requests],
+        [request.body for request in requests],
+        [bigints([message.id for message in request.messages]) for request in requests],
+        [sum(request.parts) for request in requests],
+        [request.lane for request in requests],
+        [request.tenant for request in requests],
+        [request.sender_id for request in requests],
+        [request.generation for request in requests],
+        [row[0] for row in bound],
+        [row[1] for row in bound],
+        [row[2] for row in bound],
+        lease.token,
+        lease.seconds,
+        lease.worker,
+        route,
+    )
+
+
+async def end_messages(connection: Connection, ids: Sequence[int], ending: Ending, reason: str) -> list[str]:
+    """Take locked messages off the table unsent; return the lane of each that ended."""
+    rows = await connection.fetch(query("claim_end_messages"), list(ids), ending.value, reason)
+    return [row["lane"] for row in rows]
+
+
+async def expire(connection: Connection, most: int) -> list[str]:
+    """End up to `most` messages whose time is over; return the lane of each."""
+    return [row["lane"] for row in await connection.fetch(query("claim_expire"), most)]
+
+
+async def make_uncertain(connection: Connection, ids: Sequence[UUID], reason: str) -> list[tuple[str, int]]:
+    """Stop locked requests whose outcome is not known; return lane and number of messages of each."""
+    rows = await connection.fetch(query("claim_uncertain"), list(ids), reason)
+    return [(row["lane"], row["messages"]) for row in rows]
+
+
+async def give_up(connection: Connection, ids: Sequence[UUID], ending: Ending, reason: str) -> list[str]:
+    """End locked requests that certainly did not arrive; return the lane of each message that ended."""
+    rows = await connection.fetch(query("claim_give_up"), list(ids), ending.value, reason)
+    return [row["lane"] for row in rows]
+
+
+async def dissolve(connection: Connection, ids: Sequence[UUID], *, new_generation: bool) -> None:
+    """Put the messages of locked requests back into the outbox."""
+    await connection.execute(query("claim_dissolve"), list(ids), new_generation)
+
+
+async def release(connection: Connection, claimed: Sequence[tuple[UUID, UUID, int]]) -> None:
+    """Give back claims of which no byte was written: (request id, claim token, attempt number) each."""
+    await connection.execute(
+        query("claim_release"), [c[0] for c in claimed], [c[1] for c in claimed], [c[2] for c in claimed]
+    )
+
+
+async def renew(connection: Connection, held: Sequence[tuple[UUID, UUID]], seconds: float) -> set[UUID]:
+    """Extend leases, (request id, claim token) each; return the requests that are still held."""
+    rows = await connection.fetch(query("lease_renew"), [h[1] for h in held], seconds, [h[0] for h in held])
+    return {row["id"] for row in rows}
+
+
+async def remember_shares(connection: Connection, served: Sequence[tuple[str, str, float]]) -> None:
+    """Store how much lanes (tenant `*`) and tenants were served by now."""
+    await connection.execute(
+        query("share_write"), [s[0] for s in served], [s[1] for s in served], [s[2] for s in served]
+    )

@@ -1,0 +1,90 @@
+"""What became of an attempt, written in batches and fenced by the claim's token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from gateway.domain.lattice import Dispatch
+from gateway.domain.message import Message
+from gateway.store.claims import NewRequest
+from gateway.store.pool import Connection
+from gateway.store.rows import bigints, to_message
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The result of one attempt, as `sql/queries/finish.sql` writes it; see there for the columns."""
+
+    request_id: UUID
+    token: UUID
+    number: int
+    outcome: str
+    status: int | None
+    error: str | None
+    provider_request_id: str | None
+    retry_after: float | None
+    duration: float
+    dispatch: Dispatch
+    delay: float
+    spent: int
+    maybe_arrived: bool
+    provider_message_id: str | None
+    outbound_ids: tuple[int, ...]
+    total_sent: int | None
+    verify: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Where a request stands after its attempt was written."""
+
+    request_id: UUID
+    dispatch: Dispatch
+    lane: str
+    messages: int
+
+
+async def finish(connection: Connection, results: Sequence[Finish]) -> list[Settled]:
+    """Write results; a request that is missing from the answer is held by another worker now."""
+    rows = await connection.fetch(
+        query("finish"),
+        [r.request_id for r in results],
+        [r.token for r in results],
+        [r.number for r in results],
+        [r.outcome for r in results],
+        [r.status for r in results],
+        [r.error for r in results],
+        [r.provider_request_id for r in results],
+        [r.retry_after for r in results],
+        [r.duration for r in results],
+        [r.dispatch.value for r in results],
+        [r.delay for r in results],
+        [r.spent for r in results],
+        [r.maybe_arrived for r in results],
+        [r.provider_message_id for r in results],
+        [bigints(r.outbound_ids) if r.outbound_ids else None for r in results],
+        [r.total_sent for r in results],
+        [r.verify for r in results],
+        [r.reason for r in results],
+    )
+    return [Settled(row["id"], Dispatch(row["dispatch"]), row["lane"], row["messages"]) for row in rows]
+
+
+async def request_messages(connection: Connection, request_id: UUID) -> list[Message]:
+    """Return the messages that are bound to a request, in claim order."""
+    return [to_message(row) for row in await connection.fetch(query("request_messages"), request_id)]
+
+
+async def split(connection: Connection, refused: UUID, halves: Sequence[NewRequest]) -> None:
+    """Rebind the messages of a refused request to its halves; in the transaction that wrote the refusal."""
+    await connection.execute(
+        query("finish_split"),
+        refused,
+        [half.id for half in halves],
+        [half.external_id for half in halves],
+        [half.body for half in halves],
+        [bigints([message.id for message in half.messages]) for half in halves],
+        [sum(half.parts) for half in halves],
+    )

@@ -1,0 +1,43 @@
+"""What the provider's answers teach the limiter, in short transactions of their own."""
+
+from collections.abc import Callable
+
+from gateway.domain.bucket import Bucket
+from gateway.store import buckets
+from gateway.store.pool import Pool
+
+
+async def change(pool: Pool, name: str, how: Callable[[Bucket, float], Bucket]) -> Bucket | None:
+    """Apply `how(bucket, now)` to one bucket under its lock; return what it became, None if there is no such bucket."""
+    async with pool.acquire() as connection, connection.transaction():
+        locked, now = await buckets.lock(connection, [name])
+        if name not in locked:
+            return None
+        changed = how(locked[name], now)
+        await buckets.write(connection, [changed])
+        return changed
+
+
+async def throttled(pool: Pool, name: str, retry_after: float) -> Bucket | None:
+    """Stop a bucket after a 429, for all replicas."""
+    return await change(pool, name, lambda bucket, now: bucket.throttled(retry_after, now))
+
+
+async def exhausted(pool: Pool, name: str, reset_after: float) -> Bucket | None:
+    """Stop a bucket until the provider's window resets: somebody else used it up."""
+    return await change(pool, name, lambda bucket, now: bucket.exhausted(reset_after, now))
+
+
+async def take(pool: Pool, name: str, count: float = 1.0) -> float:
+    """Take tokens for a call outside the outbox; return 0.0 when they were there, else the seconds to wait."""
+    wait = 0.0
+
+    def attempt(bucket: Bucket, now: float) -> Bucket:
+        nonlocal wait
+        if bucket.available(now) + 1e-9 >= count:
+            return bucket.taken(count, now)
+        wait = max(bucket.wait_for(count, now), 0.01)
+        return bucket
+
+    await change(pool, name, attempt)
+    return wait

@@ -1,0 +1,40 @@
+"""What stands still, and why."""
+
+from enum import StrEnum
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+
+class Scope(StrEnum):
+    """What a pause holds."""
+
+    ALL = "all"
+    ROUTE = "route"
+    LANE = "lane"
+    TENANT = "tenant"
+    TAG = "tag"
+
+
+async def pause(
+    connection: Connection,
+    scope: Scope,
+    subject: str,
+    *,
+    actor: str,
+    reason: str,
+    seconds: float | None = None,
+) -> None:
+    """Stop a scope, for `seconds` or until somebody lifts it."""
+    await connection.execute(query("pause_set"), scope.value, subject, actor, reason, seconds)
+
+
+async def resume(
+    connection: Connection, scope: Scope, subject: str, *, made_by: str | None = None
+) -> str | None:
+    """Let a scope go on; return the reason of the pause that was lifted, None if there was none.
+
+    With `made_by`, only a pause of that actor is lifted: the gateway takes back its own, never a person's.
+    """
+    reason: str | None = await connection.fetchval(query("pause_lift"), scope.value, subject, made_by)
+    return reason

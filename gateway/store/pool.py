@@ -1,0 +1,78 @@
+"""Connections to Postgres, with the time limits that every conversation needs."""
+
+import json
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+STATEMENT_TIMEOUT = 30.0
+LOCK_TIMEOUT = 10.0
+IDLE_IN_TRANSACTION_TIMEOUT = 15.0
+"""Seconds. A transaction of ours holds no lock across anything slower than a query, so these only ever end a hang."""
+
+COMMAND_TIMEOUT = 60.0
+"""Seconds. Bounds every call on our side too: after a failover the server's own limits may never reach us."""
+
+UNAVAILABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
+    TimeoutError,
+)
+"""What a call raises while the database is away, starting, failing over or overloaded: worth trying again."""
+
+
+async def prepare(connection: Any) -> None:
+    """Make JSON columns come and go as Python values."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+def server_settings(purpose: str) -> dict[str, str]:
+    """Return what each session sets: who it is, and the limits above in milliseconds."""
+    return {
+        "application_name": f"smsgw {purpose}",
+        "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
+        "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
+        "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT * 1000)),
+        "timezone": "UTC",
+    }
+
+
+async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8) -> Pool:
+    """Open a pool; connections beyond `least` are made when they are needed.
+
+    Raises one of `UNAVAILABLE` when the database cannot be reached.
+    """
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=least,
+        max_size=most,
+        command_timeout=COMMAND_TIMEOUT,
+        timeout=10.0,
+        max_inactive_connection_lifetime=300.0,
+        server_settings=server_settings(purpose),
+        init=prepare,
+    )
+    assert pool is not None  # asyncpg types it optional for the case of a loop given as None  # noqa: S101
+    return pool
+
+
+async def connect(dsn: str, *, purpose: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection outside any pool, for a session that is held: the doorbell, a migration, a command."""
+    connection = await asyncpg.connect(
+        dsn, timeout=10.0, command_timeout=COMMAND_TIMEOUT, server_settings=server_settings(purpose)
+    )
+    await prepare(connection)
+    return connection

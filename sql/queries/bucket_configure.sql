@@ -1,0 +1,15 @@
+-- Bring one bucket to the settings of the process that starts. A new bucket starts empty: an earlier installation,
+-- or one whose database was restored, may have used the provider's window a moment ago.
+-- $1 name, $2 allowance, $3 period in seconds, $4 margin in seconds, $5 paced. Locks the one row.
+insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced)
+values ($1, 0, clock_timestamp(), $2, $3, $4, $5)
+on conflict (name) do update
+set
+    allowance = excluded.allowance,
+    period = excluded.period,
+    margin = excluded.margin,
+    paced = excluded.paced,
+    tokens = least(bucket.tokens, excluded.allowance)
+where
+    (bucket.allowance, bucket.period, bucket.margin, bucket.paced)
+    is distinct from (excluded.allowance, excluded.period, excluded.margin, excluded.paced);

@@ -1,0 +1,18 @@
+-- Lease requests for one more attempt, under the same id and with the same bytes.
+-- $1 ids, $2 claim token, $3 lease in seconds, $4 worker.
+-- The rows are locked by claim_requests in this same transaction; found by primary key.
+with leased as (
+    update smsgw.request as r
+    set
+        attempts = r.attempts + 1,
+        first_attempt_at = coalesce(r.first_attempt_at, clock_timestamp()),
+        claim_token = $2,
+        worker = $4,
+        due_at = clock_timestamp() + make_interval(secs => $3::double precision)
+    where r.id = any($1::uuid [])
+    returning r.id, r.attempts
+)
+
+insert into smsgw.attempt (request_id, number, started_at, worker)
+select leased.id, leased.attempts, clock_timestamp(), $4
+from leased;

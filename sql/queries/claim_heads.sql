@@ -1,0 +1,73 @@
+-- What waits: the first message of each lane and tenant, and the first request to try again of each lane.
+--
+-- The recursion is a loose scan: it asks outbox_waiting for the smallest (lane, tenant) greater than the last one, so
+-- it costs one index probe for each tenant that waits, however long the backlog. request_due serves the second half;
+-- the leases of requests in flight stand there too, with the moment at which they end.
+-- Locks nothing. Whatever is paused is left out, and so is everything while the whole or a route is paused.
+with recursive head as (
+    (
+        select o.lane, o.tenant, o.not_before
+        from smsgw.outbox as o
+        where o.request_id is null and o.ending is null
+        order by o.lane, o.tenant, o.not_before, o.id
+        limit 1
+    )
+    union all
+    select behind.lane, behind.tenant, behind.not_before
+    from head
+    cross join lateral (
+        select o.lane, o.tenant, o.not_before
+        from smsgw.outbox as o
+        where o.request_id is null and o.ending is null and (o.lane, o.tenant) > (head.lane, head.tenant)
+        order by o.lane, o.tenant, o.not_before, o.id
+        limit 1
+    ) as behind
+),
+
+work as (
+    select head.lane, head.tenant, head.not_before as due_at, false as retry
+    from head
+    union all
+    select l.name as lane, null as tenant, r.due_at, true as retry
+    from smsgw.lane as l
+    cross join lateral (
+        select r.due_at
+        from smsgw.request as r
+        where r.lane = l.name and r.dispatch = 'in_flight'
+        order by r.due_at
+        limit 1
+    ) as r
+),
+
+paused as (
+    select p.scope, p.subject
+    from smsgw.pause as p
+    where p.expires_at is null or p.expires_at > clock_timestamp()
+)
+
+select
+    w.lane,
+    w.tenant,
+    w.retry,
+    extract(epoch from w.due_at - clock_timestamp())::double precision as wait,
+    l.urgent,
+    l.weight,
+    l.coalesce as coalesces,
+    l.cap_percent,
+    l.on_uncertain,
+    l.max_attempts,
+    coalesce(s.served, 0) as served,
+    coalesce(t.served, 0) as tenant_served
+from work as w
+inner join smsgw.lane as l on w.lane = l.name
+left join smsgw.share as s on w.lane = s.lane and s.tenant = '*'
+left join smsgw.share as t on w.lane = t.lane and w.tenant = t.tenant
+where not exists (
+    select
+    from paused
+    where
+        paused.scope in ('all', 'route')
+        or (paused.scope = 'lane' and paused.subject = w.lane)
+        or (paused.scope = 'tenant' and paused.subject = w.tenant)
+)
+order by w.lane, w.tenant;

@@ -1,0 +1,41 @@
+-- Give back claims of which no byte was written. $1 request ids, $2 their claim tokens, $3 the attempt numbers.
+-- A request at its first attempt is taken apart: its messages go back to their place in the outbox, where time to
+-- live and suppression are looked at again. A later attempt is only undone.
+-- Fenced by the token; rows by primary key.
+with wanted as (
+    select n.id, n.token, n.number
+    from unnest($1::uuid [], $2::uuid [], $3::integer []) as n (id, token, number)
+),
+
+ours as (
+    select r.id, r.members, w.number
+    from smsgw.request as r
+    inner join wanted as w on r.id = w.id and r.claim_token = w.token
+    where r.dispatch = 'in_flight'
+    order by r.id
+    for update of r
+),
+
+undone as (
+    delete from smsgw.attempt as a
+    using ours
+    where a.request_id = ours.id and a.number = ours.number
+),
+
+unbound as (
+    update smsgw.outbox as o
+    set request_id = null
+    from ours
+    where ours.number = 1 and o.id = any(ours.members) and o.request_id = ours.id
+),
+
+dissolved as (
+    delete from smsgw.request as r
+    using ours
+    where r.id = ours.id and ours.number = 1
+)
+
+update smsgw.request as r
+set claim_token = null, attempts = r.attempts - 1, due_at = clock_timestamp()
+from ours
+where r.id = ours.id and ours.number > 1;

@@ -1,0 +1,50 @@
+-- Requests whose next attempt is due, and those whose worker let its lease end.
+-- $1 lanes, $2 how many of each. Served by request_due, one range scan each lane; locks the rows it returns and steps
+-- over those that another claim, a finish or the fold holds.
+select
+    r.id,
+    r.lane,
+    r.tenant,
+    r.route,
+    r.sender_id,
+    r.generation,
+    r.external_id,
+    r.body,
+    r.parts,
+    r.members,
+    r.attempts,
+    r.crashes,
+    r.spent,
+    r.claim_token is not null as crashed,
+    extract(epoch from clock_timestamp() - r.maybe_arrived_at)::double precision as maybe_arrived_ago,
+    waiting.oldest_ready,
+    extract(epoch from waiting.first_expiry - clock_timestamp())::double precision as first_expiry_in,
+    extract(epoch from waiting.last_expiry - clock_timestamp())::double precision as last_expiry_in
+from unnest($1::text [], $2::integer []) as wanted (lane, most)
+cross join lateral (
+    select *
+    from smsgw.request as due
+    where
+        due.lane = wanted.lane
+        and due.dispatch = 'in_flight'
+        and due.due_at <= clock_timestamp()
+        and not exists (
+            select
+            from smsgw.pause as p
+            where
+                p.scope = 'tenant'
+                and p.subject = due.tenant
+                and (p.expires_at is null or p.expires_at > clock_timestamp())
+        )
+    order by due.due_at
+    limit wanted.most
+    for update skip locked
+) as r
+cross join lateral (
+    select
+        min(greatest(o.created_at, o.not_before)) as oldest_ready,
+        min(o.expires_at) as first_expiry,
+        max(o.expires_at) as last_expiry
+    from smsgw.outbox as o
+    where o.id = any(r.members) and o.request_id = r.id
+) as waiting;

@@ -1,0 +1,115 @@
+-- Write what became of attempts, many in one statement.
+-- One entry for each attempt: $1 request id, $2 claim token, $3 attempt number, $4 outcome, $5 status, $6 error,
+-- $7 the provider's request id, $8 retry-after, $9 duration, $10 dispatch, $11 seconds until due again,
+-- $12 retry budget spent, $13 may have arrived, $14 the provider's message id, $15 outbound ids (text of a bigint
+-- array), $16 total sent, $17 why to verify, $18 reason.
+--
+-- Fenced: only the worker that holds the claim token writes anything; a request that is missing from the answer was
+-- taken over by another. `greatest` because a receipt may have proved acceptance while this answer was on its way.
+-- The bytes go with the acceptance: nothing may be sent under this id again.
+-- Locks the requests in the order of their ids, then the messages of those that were refused.
+with result as (
+    select n.*
+    from unnest(
+        $1::uuid [],
+        $2::uuid [],
+        $3::integer [],
+        $4::text [],
+        $5::smallint [],
+        $6::text [],
+        $7::text [],
+        $8::real [],
+        $9::real [],
+        $10::text [],
+        $11::double precision [],
+        $12::integer [],
+        $13::boolean [],
+        $14::text [],
+        $15::text [],
+        $16::integer [],
+        $17::text [],
+        $18::text []
+    ) as n (
+        id,
+        token,
+        number,
+        outcome,
+        status,
+        error,
+        provider_request_id,
+        retry_after,
+        duration,
+        dispatch,
+        delay,
+        spent,
+        maybe_arrived,
+        provider_message_id,
+        outbound_ids,
+        total_sent,
+        verify,
+        reason
+    )
+),
+
+ours as (
+    select r.id
+    from smsgw.request as r
+    inner join result as n on r.id = n.id and r.claim_token = n.token
+    order by r.id
+    for update of r
+),
+
+settled as (
+    update smsgw.request as r
+    set
+        dispatch = greatest(r.dispatch, n.dispatch::smsgw.dispatch),
+        accepted_at = case when n.dispatch = 'accepted' then coalesce(r.accepted_at, clock_timestamp()) else r.accepted_at end,
+        body = case when greatest(r.dispatch, n.dispatch::smsgw.dispatch) <> 'accepted' then r.body end,
+        maybe_arrived_at = case
+            when n.maybe_arrived
+                then coalesce(r.maybe_arrived_at, clock_timestamp() - make_interval(secs => n.duration::double precision))
+            else r.maybe_arrived_at
+        end,
+        claim_token = null,
+        due_at = clock_timestamp() + make_interval(secs => n.delay),
+        spent = r.spent + n.spent,
+        unsettled = case when n.dispatch = 'rejected' and r.dispatch <> 'accepted' then 0 else r.unsettled end,
+        provider_message_id = coalesce(n.provider_message_id, r.provider_message_id),
+        outbound_ids = coalesce(n.outbound_ids::bigint [], r.outbound_ids),
+        total_sent = coalesce(n.total_sent, r.total_sent),
+        verify = coalesce(n.verify, r.verify),
+        reason = case when r.dispatch = 'accepted' then r.reason else n.reason end
+    from result as n
+    inner join ours on n.id = ours.id
+    where r.id = n.id
+    returning r.id, r.dispatch, r.lane, r.members, r.reason
+),
+
+logged as (
+    update smsgw.attempt as a
+    set
+        finished_at = clock_timestamp(),
+        outcome = n.outcome,
+        status = n.status,
+        error = n.error,
+        provider_request_id = n.provider_request_id,
+        retry_after = n.retry_after,
+        duration = n.duration
+    from result as n
+    inner join ours on n.id = ours.id
+    where a.request_id = n.id and a.number = n.number
+),
+
+ended as (
+    update smsgw.outbox as o
+    set ending = 'failed', reason = settled.reason, final_at = clock_timestamp()
+    from settled
+    where
+        settled.dispatch = 'rejected'
+        and o.id = any(settled.members)
+        and o.request_id = settled.id
+        and o.ending is null
+)
+
+select settled.id, settled.dispatch, settled.lane, cardinality(settled.members) as messages
+from settled;

@@ -1,0 +1,52 @@
+-- A request of many members was refused for its content: nothing was sent, so its halves may go under new ids, until
+-- the message that the provider refuses stands alone. The attempt and the refusal are written by finish.sql, in the
+-- same transaction, before this; the messages it ended come back to life here.
+-- $1 the refused request; one entry for each half: $2 id, $3 external id, $4 body, $5 members (text of a bigint
+-- array), $6 parts. Locks the refused request first, then its messages.
+with refused as (
+    select r.*
+    from smsgw.request as r
+    where r.id = $1::uuid and r.dispatch = 'rejected'
+    for update
+),
+
+half as (
+    select n.id, n.external_id, n.body, n.members::bigint [] as members, n.parts
+    from unnest($2::uuid [], $3::text [], $4::bytea [], $5::text [], $6::integer [])
+        as n (id, external_id, body, members, parts)
+),
+
+made as (
+    insert into smsgw.request (
+        id, external_id, body, members, parts, lane, tenant, sender_id, generation, unsettled, due_at, route,
+        parent_id, reason
+    )
+    select
+        h.id,
+        h.external_id,
+        h.body,
+        h.members,
+        h.parts,
+        r.lane,
+        r.tenant,
+        r.sender_id,
+        r.generation,
+        cardinality(h.members),
+        clock_timestamp(),
+        r.route,
+        r.id,
+        r.reason
+    from half as h
+    cross join refused as r
+)
+
+update smsgw.outbox as o
+set
+    request_id = h.id,
+    ending = null,
+    reason = null,
+    final_at = null,
+    earlier_requests = array_append(o.earlier_requests, r.id)
+from half as h
+cross join refused as r
+where o.id = any(h.members) and o.request_id = r.id;

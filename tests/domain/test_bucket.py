@@ -1,0 +1,139 @@
+"""The limiter's arithmetic: never more than the allowance in any window, and not much less."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.bucket import SLOW_START_SECONDS, SMALLEST_SHARE, Bucket
+
+PERIOD = 15.0
+MARGIN = 0.5
+
+
+def windowed(allowance: float = 24.0, **changes: object) -> Bucket:
+    settings: dict[str, object] = {
+        "name": "requests", "tokens": 0.0, "counted_at": 0.0, "allowance": allowance, "period": PERIOD,
+        "margin": MARGIN,
+    }  # fmt: skip
+    return Bucket(**(settings | changes))  # type: ignore[arg-type]
+
+
+def paced(allowance: float = 1200.0) -> Bucket:
+    return Bucket("parts:default", tokens=0.0, counted_at=0.0, allowance=allowance, period=60.0, paced=True)
+
+
+def claims(bucket: Bucket, pauses: list[float]) -> list[float]:
+    """Return the moments at which a greedy claimer, who looks after each of these pauses, takes single tokens."""
+    now, taken = 0.0, []
+    for pause in pauses:
+        now += pause
+        while bucket.available(now) >= 1.0:
+            bucket = bucket.taken(1.0, now)
+            taken.append(now)
+    return taken
+
+
+def fullest_window(moments: list[float], length: float) -> int:
+    ordered = sorted(moments)
+    return max((sum(1 for m in ordered if start <= m < start + length) for start in ordered), default=0)
+
+
+@given(
+    allowance=st.integers(min_value=1, max_value=60),
+    pauses=st.lists(st.floats(min_value=0.0, max_value=20.0), max_size=150),
+    delays=st.lists(st.floats(min_value=0.0, max_value=MARGIN), min_size=1, max_size=30),
+)
+def test_no_window_of_arrivals_holds_more_than_the_allowance(
+    allowance: int, pauses: list[float], delays: list[float]
+) -> None:
+    moments = claims(windowed(allowance), pauses)
+    arrivals = [moment + delays[index % len(delays)] for index, moment in enumerate(moments)]
+    assert fullest_window(arrivals, PERIOD) <= allowance
+
+
+def test_the_rule_of_the_design_holds_with_equality() -> None:
+    bucket = windowed()
+    assert bucket.burst + bucket.rate * (PERIOD + MARGIN) == pytest.approx(bucket.allowance)
+
+
+def test_a_steady_claimer_gets_what_the_rule_allows() -> None:
+    bucket = windowed()
+    moments = claims(bucket, [0.05] * 3000)
+    assert len(moments) == pytest.approx(bucket.rate * 150.0, abs=2)
+
+
+def test_a_bucket_never_holds_more_than_its_burst() -> None:
+    assert windowed().available(1e9) == windowed().burst
+
+
+def test_an_allowance_of_one_is_never_two_and_never_nothing() -> None:
+    moments = claims(windowed(1), [1.0] * 300)
+    assert moments
+    assert fullest_window(moments, PERIOD + MARGIN) == 1
+
+
+def test_a_token_that_is_not_there_cannot_be_taken() -> None:
+    with pytest.raises(ValueError, match="tokens asked"):
+        windowed().taken(1.0, 0.0)
+
+
+def test_a_paced_bucket_runs_at_the_full_rate() -> None:
+    assert paced().rate == pytest.approx(20.0)
+
+
+def test_a_paced_bucket_may_owe_for_one_message_and_then_waits_it_off() -> None:
+    bucket = paced().taken(10.0, 0.0)
+    assert bucket.available(0.0) == 0.0
+    assert bucket.wait_for(1.0, 0.0) == pytest.approx(11.0 / 20.0)
+
+
+@given(now=st.floats(min_value=0.0, max_value=1e6), count=st.floats(min_value=0.1, max_value=2.0))
+def test_after_the_wait_the_tokens_are_there(now: float, count: float) -> None:
+    bucket = windowed(counted_at=0.0)
+    assert bucket.available(now + bucket.wait_for(count, now) + 1e-6) >= count - 1e-6
+
+
+def test_nothing_goes_while_the_provider_said_to_wait() -> None:
+    bucket = windowed(tokens=2.0).throttled(10.0, now=100.0)
+    assert bucket.available(109.9) == 0.0
+    assert bucket.rate_at(109.9) == 0.0
+
+
+def test_after_a_wait_the_rate_starts_at_a_quarter_and_is_whole_after_a_minute() -> None:
+    bucket = windowed().exhausted(10.0, now=100.0)
+    assert bucket.rate_at(110.0) == pytest.approx(bucket.rate / 4)
+    assert bucket.rate_at(110.0 + SLOW_START_SECONDS) == pytest.approx(bucket.rate)
+
+
+def test_a_429_halves_the_rate_and_clean_windows_give_it_back() -> None:
+    bucket = windowed().throttled(0.0, now=1000.0)
+    assert bucket.share_at(1000.0) == pytest.approx(0.5)
+    assert bucket.share_at(1000.0 + PERIOD) == pytest.approx(0.55)
+    assert bucket.share_at(1000.0 + 10 * PERIOD) == pytest.approx(1.0)
+
+
+def test_many_429s_of_one_window_cut_the_rate_once() -> None:
+    bucket = windowed().throttled(1.0, now=1000.0).throttled(1.0, now=1000.5).throttled(1.0, now=1001.0)
+    assert bucket.share == pytest.approx(0.5)
+
+
+def test_endless_429s_leave_a_trickle() -> None:
+    bucket = windowed()
+    for window in range(20):
+        bucket = bucket.throttled(0.0, now=1000.0 + window * PERIOD)
+    assert bucket.share == pytest.approx(SMALLEST_SHARE)
+
+
+def test_a_later_wait_never_shortens_an_earlier_one() -> None:
+    bucket = windowed().throttled(30.0, now=0.0).throttled(1.0, now=1.0)
+    assert bucket.blocked_until == pytest.approx(30.0)
+
+
+def test_a_clock_that_steps_back_gives_no_tokens() -> None:
+    bucket = windowed(tokens=1.0, counted_at=100.0)
+    assert bucket.available(50.0) == pytest.approx(1.0)
+
+
+def test_new_settings_never_bring_tokens() -> None:
+    bucket = windowed(tokens=2.0).reconfigured(allowance=1000.0, period=PERIOD, margin=MARGIN, paced=False)
+    assert bucket.tokens == pytest.approx(2.0)

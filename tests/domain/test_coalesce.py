@@ -1,0 +1,94 @@
+"""Which messages share a request."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.coalesce import group_key, pack
+from gateway.domain.message import Message, Recipient
+
+
+def message(number: int, **changes: object) -> Message:
+    settings: dict[str, object] = {
+        "id": number, "lane": "bulk", "tenant": "", "recipient": Recipient(f"+1202555{number:04d}"), "body": "hello",
+    }  # fmt: skip
+    return Message(**(settings | changes))  # type: ignore[arg-type]
+
+
+def ids(groups: list[list[Message]]) -> list[list[int]]:
+    return [[one.id for one in group] for group in groups]
+
+
+def test_with_slots_to_spare_each_message_goes_alone() -> None:
+    assert ids(pack([message(1), message(2)], slots=5, max_recipients=500)) == [[1], [2]]
+
+
+def test_a_backlog_fills_requests_only_as_far_as_it_must() -> None:
+    assert ids(pack([message(n) for n in range(6)], slots=3, max_recipients=500)) == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_one_slot_carries_the_whole_backlog() -> None:
+    assert ids(pack([message(n) for n in range(4)], slots=1, max_recipients=500)) == [[0, 1, 2, 3]]
+
+
+def test_no_request_is_larger_than_allowed_and_the_rest_keeps_its_place() -> None:
+    assert ids(pack([message(n) for n in range(7)], slots=2, max_recipients=3)) == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_number_stands_once_in_a_request() -> None:
+    twice = [message(1), message(2, recipient=message(1).recipient)]
+    assert ids(pack(twice, slots=1, max_recipients=500)) == [[1]]
+
+
+def test_different_texts_share_a_request() -> None:
+    assert ids(pack([message(1, body="a"), message(2, body="b")], slots=1, max_recipients=9)) == [[1, 2]]
+
+
+def test_different_templates_do_not() -> None:
+    pair = [message(1, body="Hi {{a}}", variables={"a": 1}), message(2, body="Ho {{a}}", variables={"a": 1})]
+    assert ids(pack(pair, slots=1, max_recipients=9)) == [[1]]
+
+
+def test_one_template_with_different_values_does() -> None:
+    pair = [message(1, body="Hi {{a}}", variables={"a": 1}), message(2, body="Hi {{a}}", variables={"a": 2})]
+    assert ids(pack(pair, slots=1, max_recipients=9)) == [[1, 2]]
+
+
+def test_a_text_with_liquid_markers_goes_alone() -> None:
+    assert group_key(message(1, body="50% off {{ today }}")) is None
+
+
+def test_a_subscriber_goes_alone() -> None:
+    assert group_key(message(1, recipient=Recipient(subscriber_id=7))) is None
+
+
+def test_messages_of_two_senders_never_share_a_request() -> None:
+    assert group_key(message(1, sender_id=1)) != group_key(message(1, sender_id=2))
+
+
+def test_a_lane_may_forbid_sharing() -> None:
+    assert ids(pack([message(1), message(2)], slots=1, max_recipients=9, alone=["bulk"])) == [[1]]
+
+
+@given(
+    numbers=st.lists(st.integers(min_value=0, max_value=30), max_size=60),
+    tenants=st.lists(st.sampled_from(["", "a", "b"]), min_size=1, max_size=5),
+    slots=st.integers(min_value=0, max_value=12),
+    most=st.integers(min_value=1, max_value=20),
+)
+def test_whatever_comes_every_rule_holds(
+    numbers: list[int], tenants: list[str], slots: int, most: int
+) -> None:
+    messages = [
+        message(number, id=index, tenant=tenants[index % len(tenants)])
+        for index, number in enumerate(numbers)
+    ]
+    groups = pack(messages, slots=slots, max_recipients=most)
+    placed = [one.id for group in groups for one in group]
+    assert len(groups) <= slots
+    assert len(placed) == len(set(placed))
+    for group in groups:
+        assert 1 <= len(group) <= most
+        assert len({one.recipient.number for one in group}) == len(group)
+        assert len({group_key(one) for one in group}) == 1
+    if slots:
+        assert not messages or placed

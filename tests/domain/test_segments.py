@@ -1,0 +1,47 @@
+"""Parts of a text (3GPP TS 23.038 and 23.040)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.message import Message, Parts, Recipient
+from gateway.domain.cost import cost
+from gateway.domain.segments import measure
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", Parts(1, "gsm7")),
+        ("a" * 160, Parts(1, "gsm7")),
+        ("a" * 161, Parts(2, "gsm7")),
+        ("a" * 306, Parts(2, "gsm7")),
+        ("a" * 307, Parts(3, "gsm7")),
+        ("€" * 80, Parts(1, "gsm7")),
+        ("€" * 81, Parts(2, "gsm7")),
+        ("a" * 152 + "€" + "a" * 152, Parts(3, "gsm7")),
+        ("ж" * 70, Parts(1, "ucs2")),
+        ("ж" * 71, Parts(2, "ucs2")),
+        ("😀" * 35, Parts(1, "ucs2")),
+        ("😀" * 36, Parts(2, "ucs2")),
+        ("😀" * 67, Parts(3, "ucs2")),
+    ],
+)
+def test_a_text_takes_the_parts_of_its_alphabet(text: str, parts: Parts) -> None:
+    assert measure(text) == parts
+
+
+def test_media_makes_it_one_mms() -> None:
+    assert measure("a" * 1000, media=True) == Parts(1, "mms")
+
+
+@given(st.text(max_size=400))
+def test_a_longer_text_never_takes_fewer_parts(text: str) -> None:
+    assert measure(text + "a").count >= measure(text).count
+
+
+def test_the_cost_is_of_the_text_as_it_will_be_read() -> None:
+    short, long = ({"name": "x"}, {"name": "x" * 160})
+    template = Message(1, "bulk", "", Recipient("+12025550123"), body="Hi {{ name }}", variables=short)
+    filled = Message(1, "bulk", "", Recipient("+12025550123"), body="Hi {{ name }}", variables=long)
+    assert (cost(template).count, cost(filled).count) == (1, 2)

@@ -1,0 +1,60 @@
+"""Whose turn it is."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.turns import LAG, Queue, turns
+
+
+def queue(lane: str, tenant: str = "", **changes: object) -> Queue:
+    settings: dict[str, object] = {
+        "lane": lane, "tenant": tenant, "urgent": lane == "otp", "weight": 1, "served": 0.0, "tenant_served": 0.0,
+    }  # fmt: skip
+    return Queue(**(settings | changes))  # type: ignore[arg-type]
+
+
+def planned(queues: list[Queue], slots: int) -> dict[tuple[str, str], int]:
+    return {(turn.lane, turn.tenant): turn.slots for turn in turns(queues, slots)}
+
+
+def test_the_only_token_goes_to_the_urgent_lane() -> None:
+    assert planned([queue("bulk"), queue("otp", served=1e9)], 1) == {("otp", ""): 1}
+
+
+def test_lanes_share_by_weight() -> None:
+    assert planned([queue("default", weight=4), queue("bulk", weight=1)], 10) == {
+        ("default", ""): 8,
+        ("bulk", ""): 2,
+    }
+
+
+def test_tenants_of_a_lane_share_evenly() -> None:
+    assert planned([queue("bulk", "a"), queue("bulk", "b")], 6) == {("bulk", "a"): 3, ("bulk", "b"): 3}
+
+
+def test_a_crowd_of_tenants_gains_its_lane_nothing() -> None:
+    crowd = [queue("bulk", str(n)) for n in range(9)]
+    shares = planned([*crowd, queue("default")], 10)
+    assert shares["default", ""] == 5
+
+
+def test_the_less_served_goes_first() -> None:
+    assert planned([queue("a", served=10.0), queue("b", served=3.0)], 1) == {("b", ""): 1}
+
+
+def test_a_lane_that_rested_all_night_is_owed_only_the_lag() -> None:
+    shares = planned([queue("a", served=1e6), queue("b", served=0.0)], int(2 * LAG))
+    assert shares["a", ""] == LAG / 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"])), unique=True, min_size=1
+    ),
+    st.integers(min_value=0, max_value=40),
+)
+def test_every_slot_is_given_and_none_twice(names: list[tuple[str, str]], slots: int) -> None:
+    given_out: Counter[tuple[str, str]] = Counter(planned([queue(*name) for name in names], slots))
+    assert given_out.total() == slots
