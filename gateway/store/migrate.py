@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import asyncpg
 
-from gateway.store.pool import connect
+from gateway.store.pool import Connection, connect
 from gateway.store.sql import query, sql_root
 
 _LOCK = (1936552807, 2)
@@ -124,7 +124,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Mi
     return True
 
 
-async def pending(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+async def pending(connection: Connection) -> list[str]:
     """Return the names of *pre* migrations that the database lacks; empty means that this release can run on it.
 
     Raises `MigrationError` as `migrate` does.

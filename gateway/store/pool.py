@@ -69,6 +69,14 @@ async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8) ->
     return pool
 
 
+async def lazy_pool(dsn: str, *, purpose: str, most: int) -> Pool:
+    """Open a pool that makes its first connection when it is asked for one: the database may still be away.
+
+    Raises `ValueError` for an address that is none.
+    """
+    return await open_pool(dsn, purpose=purpose, least=0, most=most)
+
+
 async def connect(dsn: str, *, purpose: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection outside any pool, for a session that is held: the doorbell, a migration, a command."""
     connection = await asyncpg.connect(

@@ -1,0 +1,231 @@
+"""`smsgw run`: one process with some or all duties, from the key's check to the last answer in the air."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from gateway.app.heartbeat import Heartbeat, worker_name
+from gateway.app.sending import build_engine
+from gateway.app.services import background, listening, stop_on_signals
+from gateway.console.server import build_ops_app
+from gateway.dispatch.engine import Engine
+from gateway.metrics.backlog import BacklogGauges
+from gateway.metrics.observers import ReceiptObserver, SendingObserver
+from gateway.metrics.registry import Metrics
+from gateway.provider.errors import KeyRefused, ProviderError
+from gateway.provider.mta import MobileTextAlerts
+from gateway.provider.protocol import Provider
+from gateway.receipts.folder import Folder
+from gateway.receipts.journal import Journal
+from gateway.receipts.listener import Listener
+from gateway.settings import Settings
+from gateway.store import installation, pauses
+from gateway.store.migrate import MigrationError, pending
+from gateway.store.pauses import Scope
+from gateway.store.pool import UNAVAILABLE, Pool, lazy_pool
+
+DATABASE_RETRY = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """The gateway cannot start as it is set up; the message is one line that says what to do."""
+
+
+class Duty(StrEnum):
+    """What a process does; `smsgw run --only` chooses."""
+
+    DISPATCH = "dispatch"
+    WEBHOOK = "webhook"
+    CONSOLE = "console"
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One process."""
+
+    settings: Settings
+    duties: frozenset[Duty] = frozenset(Duty)
+    engine: Engine | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    schema_current: bool = False
+
+    def stop(self) -> None:
+        """Bring the process to an orderly end."""
+        self.stopping.set()
+        if self.engine is not None:
+            self.engine.stop()
+
+    async def run(self) -> None:
+        """Run until stopped; raises `StartError` when that cannot begin.
+
+        The order of the stack is the order of the end: sending stops and drains first, while receipts still come in and
+        the metrics still tell, then the listeners close, then the pool.
+        """
+        stop_on_signals(self.stop)
+        dsn = _dsn(self.settings)
+        metrics = Metrics()
+        worker = worker_name()
+        async with AsyncExitStack() as stack:
+            pool = await lazy_pool(dsn, purpose="run", most=10)
+            stack.push_async_callback(pool.close)
+            if Duty.CONSOLE in self.duties:
+                await self._console(stack, pool, metrics)
+            if not await self._await_database(pool):
+                return
+            heartbeat = Heartbeat(pool, worker, sorted(self.duties))
+            stack.push_async_callback(heartbeat.leave)
+            await stack.enter_async_context(background("heartbeat", heartbeat.run, self.stop))
+            gauges = BacklogGauges(pool, metrics, max_recipients=self.settings.max_recipients)
+            await stack.enter_async_context(background("gauges", gauges.run, self.stop))
+            if Duty.WEBHOOK in self.duties:
+                await self._webhook(stack, pool, metrics)
+            if Duty.DISPATCH in self.duties:
+                await self._dispatch(stack, pool, metrics, worker)
+            else:
+                await self.stopping.wait()
+        log.info("stopped")
+
+    async def _await_database(self, pool: Pool) -> bool:
+        """Wait for the database, however long; False when told to stop meanwhile."""
+        told = False
+        while not self.stopping.is_set():
+            try:
+                async with pool.acquire() as connection:
+                    missing = await pending(connection)
+                    if missing:
+                        raise StartError(f"the schema lacks {', '.join(missing)}; run: smsgw migrate")
+                    await installation.configure(
+                        connection, unconfirmed_after=self.settings.unconfirmed_after
+                    )
+            except MigrationError as error:
+                raise StartError(str(error)) from None
+            except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+                raise StartError(f"SMSGW_DATABASE_URL: Postgres refuses it: {type(error).__name__}") from None
+            except asyncpg.InsufficientPrivilegeError:
+                raise StartError(
+                    "SMSGW_DATABASE_URL: this role may not run the gateway; grant it smsgw_gateway"
+                ) from None
+            except UNAVAILABLE as error:
+                if not told:
+                    log.warning("database_unavailable", error=type(error).__name__)
+                told = True
+                await asyncio.sleep(DATABASE_RETRY)
+                continue
+            self.schema_current = True
+            return True
+        return False
+
+    async def _console(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
+        token = self.settings.ops_token
+
+        async def readiness() -> Mapping[str, bool]:
+            try:
+                async with asyncio.timeout(2.0), pool.acquire() as connection:
+                    reachable = await connection.fetchval("select true")
+            except UNAVAILABLE:
+                reachable = False
+            claiming = Duty.DISPATCH not in self.duties or (
+                self.engine is not None and self.engine.health.claiming
+            )
+            return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
+
+        app = build_ops_app(pool, metrics, readiness, None if token is None else token.get_secret_value())
+        await _listen(stack, "console", app, self.settings.ops_listen, "SMSGW_OPS_LISTEN")
+
+    async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
+        observer = ReceiptObserver(metrics)
+        prefix = self.settings.external_id_prefix
+        folder = Folder(pool, prefix=prefix, on_folded=observer.folded)
+        journal = Journal(pool)
+        listener = Listener(
+            journal,
+            [secret.get_secret_value() for secret in self.settings.webhook_secret],
+            observer,
+            prefix=prefix,
+            on_stored=folder.hint,
+        )
+        await stack.enter_async_context(background("folder", folder.run, self.stop))
+        await stack.enter_async_context(background("journal", journal.run, self.stop))
+        await _listen(
+            stack, "webhook", listener.build(), self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN"
+        )
+
+    async def _dispatch(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics, worker: str) -> None:
+        key = self.settings.mta_api_key
+        if key is None:
+            raise StartError(
+                "SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up"
+            )
+        provider = MobileTextAlerts(
+            self.settings.mta_base_url,
+            key.get_secret_value(),
+            timeout=self.settings.request_timeout,
+            window=self.settings.request_window,
+            connections=self.settings.concurrency,
+        )
+        stack.push_async_callback(provider.close)
+        sender = await self._sender(provider)
+        async with pool.acquire() as connection:
+            # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
+            # the first answer pauses it anew. A person's pause stays.
+            await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
+        listen = self.settings.listen_url
+        self.engine = build_engine(
+            self.settings,
+            pool,
+            provider,
+            SendingObserver(metrics),
+            dsn=_dsn(self.settings) if listen is None else listen.get_secret_value(),
+            worker=worker,
+            default_sender=sender,
+        )
+        if not self.stopping.is_set():
+            await self.engine.run()
+
+    async def _sender(self, provider: Provider) -> int | None:
+        """Check the key, and find the sending number where the settings name none.
+
+        A provider that does not answer is no reason not to start: messages wait as well with us as without.
+        """
+        try:
+            await provider.verify()
+            log.info("key_verified", route=provider.name)
+            if self.settings.sender_id is not None:
+                return self.settings.sender_id
+            sender = await provider.default_sender()
+        except KeyRefused as error:
+            raise StartError(str(error)) from None
+        except ProviderError as error:
+            log.warning("provider_unavailable", status=error.status, sentence=str(error))
+            return self.settings.sender_id
+        log.warning(
+            "sender_looked_up",
+            sender_id=sender,
+            advice="set SMSGW_SENDER_ID: the account's default number may move",
+        )
+        return sender
+
+
+async def _listen(
+    stack: AsyncExitStack, name: str, app: web.Application, address: tuple[str, int], setting: str
+) -> None:
+    try:
+        await stack.enter_async_context(listening(name, app, address))
+    except OSError as error:
+        raise StartError(f"{setting}: cannot listen on {address[0]}:{address[1]}: {error.strerror}") from None
+
+
+def _dsn(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise StartError(
+            "SMSGW_DATABASE_URL: not set; set it, or try everything without a database by: smsgw up"
+        )
+    return settings.database_url.get_secret_value()

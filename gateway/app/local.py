@@ -1,0 +1,218 @@
+"""`smsgw up`: an embedded Postgres, the simulator and the daemon as children, and samples to look at."""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TextIO
+
+from gateway.embedded import EmbeddedError, EmbeddedPostgres, default_state
+from gateway.embedded.account import child_options
+from gateway.settings import Settings
+from gateway.store import messages
+from gateway.store.migrate import MigrationError, migrate
+from gateway.store.pool import UNAVAILABLE, connect
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 20.0
+SAMPLES_TIMEOUT = 30.0
+SAMPLES = (
+    ("otp", "+12025550101", "Your code is 493012."),
+    ("default", "+12025550102", "Order 1042 has shipped."),
+    ("bulk", "+12025550103", "This week: everything at half price."),
+)
+"""Numbers of the range that is reserved for fiction."""
+
+
+class LocalError(Exception):
+    """It cannot start; the message says why and what to do."""
+
+
+async def run_locally(settings: Settings) -> None:
+    """Start everything, print what a newcomer needs, and stay until Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = Path.cwd() / ".smsgw"
+    folder.mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+        dsn = await _database(stack, settings)
+        _remember(folder, dsn)
+        try:
+            await migrate(dsn)
+        except (MigrationError, *UNAVAILABLE) as error:
+            raise LocalError(f"the schema could not be brought up to date: {error}") from None
+        environment = dict(os.environ) | {"SMSGW_DATABASE_URL": dsn, "SMSGW_LOG_FORMAT": "json"}
+        simulated = settings.mta_api_key is None
+        if simulated:
+            environment |= await _simulator(stack, settings, folder)
+        died = await _gateway(stack, settings, environment, folder)
+        await _introduce(settings, dsn, folder, simulated=simulated)
+        if simulated:
+            await _samples(dsn, stop)
+        print("\nCtrl-C stops everything.", flush=True)
+        waiting = {asyncio.create_task(stop.wait()), died}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            raise LocalError(f"the gateway ended by itself; the reason is in {folder / 'gateway.log'}")
+        print("\nstopping", flush=True)
+
+
+async def _database(stack: AsyncExitStack, settings: Settings) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    try:
+        state = default_state(Path.cwd())
+        postgres = EmbeddedPostgres(state)
+        cluster = postgres.start()
+    except EmbeddedError as error:
+        raise LocalError(str(error)) from None
+    stack.callback(postgres.stop)
+    print(f"Postgres {cluster.version} ({cluster.provider}), its state in {state}", flush=True)
+    return cluster.dsn
+
+
+def _remember(folder: Path, dsn: str) -> None:
+    """Leave the database's address for commands in other terminals; it holds a password."""
+    path = folder / "dsn"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(dsn)
+
+
+async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) -> dict[str, str]:
+    host, port = settings.webhook_listen
+    secret = secrets.token_hex(32)
+    arguments = [
+        "-m", "gateway.cli", "simulate", "--port", "0", "--ledger-file", str(folder / "ledger.jsonl"),
+        "--webhook-url", f"http://{_connectable(host)}:{port}/webhooks/mta", "--webhook-secret", secret,
+    ]  # fmt: skip
+    process = await stack.enter_async_context(
+        _child(arguments, dict(os.environ), folder / "simulator.log", pipe=True)
+    )
+    assert process.stdout is not None  # noqa: S101  piped just above
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT)).decode()
+    except TimeoutError:
+        line = ""
+    if "ready at" not in line:
+        raise LocalError(f"the simulator did not start; the reason is in {folder / 'simulator.log'}")
+    base = line.split()[-1]
+    print(f"provider      simulated, at {base} (set SMSGW_MTA_API_KEY for the real one)", flush=True)
+    return {"SMSGW_MTA_BASE_URL": base, "SMSGW_MTA_API_KEY": "simulator-key", "SMSGW_WEBHOOK_SECRET": secret}
+
+
+async def _gateway(
+    stack: AsyncExitStack, settings: Settings, environment: dict[str, str], folder: Path
+) -> "asyncio.Task[int]":
+    process = await stack.enter_async_context(
+        _child(["-m", "gateway.cli", "run"], environment, folder / "gateway.log")
+    )
+    died = asyncio.create_task(process.wait())
+    host, port = settings.ops_listen
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+    while not await _answers(_connectable(host), port):
+        if died.done() or asyncio.get_running_loop().time() > deadline:
+            last = (
+                (folder / "gateway.log")
+                .read_text(encoding="utf-8", errors="replace")
+                .strip()
+                .splitlines()[-1:]
+            )
+            raise LocalError(f"the gateway did not start: {''.join(last)}")
+        await asyncio.sleep(0.05)
+    return died
+
+
+async def _answers(host: str, port: int) -> bool:
+    """Whether the gateway says that it is ready, by the same question that a load balancer asks."""
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        return b" 200 " in await asyncio.wait_for(reader.readline(), 2.0)
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+
+
+async def _introduce(settings: Settings, dsn: str, folder: Path, *, simulated: bool) -> None:
+    host, port = settings.ops_listen
+    print(f"console       http://{_connectable(host)}:{port}/")
+    print(f"DSN           {dsn}")
+    print(f"logs          {folder / 'gateway.log'}")
+    if simulated:
+        print("ledger        what left: smsgw simulate --ledger --url <the provider's address without /v3>")
+    print("\nSend one, from any language, in your own transaction:\n")
+    print(
+        "  INSERT INTO smsgw.outbox (to_number, body) VALUES ('+12025550123', 'Hello from my transaction');\n",
+        flush=True,
+    )
+
+
+async def _samples(dsn: str, stop: asyncio.Event) -> None:
+    """Put samples in and show how they go from ready to delivered."""
+    connection = await connect(dsn, purpose="samples")
+    try:
+        ids = [
+            await messages.enqueue(connection, to_number=number, body=body, lane=lane, reference="sample")
+            for lane, number, body in SAMPLES
+        ]
+        seen: dict[int, str] = {}
+        deadline = asyncio.get_running_loop().time() + SAMPLES_TIMEOUT
+        while not stop.is_set() and asyncio.get_running_loop().time() < deadline:
+            for message_id in ids:
+                message = await messages.one_message(connection, message_id)
+                state = str(message["state"]) if message is not None else "gone"
+                if seen.get(message_id) != state:
+                    seen[message_id] = state
+                    print(f"  message {message_id:<6} {state}", flush=True)
+            if set(seen.values()) == {"delivered"}:
+                print(f"\nThe story of one: smsgw messages show {ids[0]}", flush=True)
+                return
+            await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _child(
+    arguments: list[str], environment: dict[str, str], log: Path, *, pipe: bool = False
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a Python child that ends with this process, however that ends; its words go to a log."""
+    with _fresh(log) as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if pipe else file,
+            stderr=file,
+            start_new_session=True,
+            **child_options(None),
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def _fresh(log: Path) -> TextIO:
+    return log.open("w", encoding="utf-8")
+
+
+def _connectable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  compared, not bound

@@ -1,0 +1,35 @@
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+import gateway
+from gateway.cli import database, messages, run, send, simulate, status, up
+
+app = typer.Typer(
+    help="A transactional outbox for text messages.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"smsgw {gateway.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release.")
+    ] = False,
+) -> None:
+    """Send text messages from a Postgres outbox: at most once, never lost, and their fate known."""
+
+
+for module in (up, run, database, simulate, send, status, messages):
+    module.register(app)

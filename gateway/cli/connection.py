@@ -1,0 +1,80 @@
+"""What every command needs: the settings, a database, and a plain way to fail."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import asyncpg
+import typer
+
+from gateway.settings import Settings, SettingsError, load, unknown_variables
+from gateway.store.pool import UNAVAILABLE, connect
+
+T = TypeVar("T")
+
+LOCAL_DSN = Path(".smsgw") / "dsn"
+"""Where `smsgw up` leaves the address of its database, readable by its user alone."""
+
+
+def fail(sentence: str, code: int = 1) -> NoReturn:
+    """End the command with a reason on stderr."""
+    typer.echo(f"smsgw: {sentence}", err=True)
+    raise typer.Exit(code)
+
+
+def settings(**given: Any) -> Settings:
+    """Return the settings, or end the command with the line that names the bad one."""
+    for warning in unknown_variables():
+        typer.echo(f"smsgw: warning: {warning}", err=True)
+    try:
+        return load(**given)
+    except SettingsError as error:
+        fail(str(error), 2)
+
+
+def database_url(found: Settings) -> str:
+    """Return the database: the setting, else the one of a `smsgw up` in this folder."""
+    if found.database_url is not None:
+        return found.database_url.get_secret_value()
+    try:
+        return LOCAL_DSN.read_text(encoding="utf-8").strip()
+    except OSError:
+        fail("SMSGW_DATABASE_URL is not set, and no smsgw up has run in this folder")
+
+
+def with_database(work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]") -> T:
+    """Run `work` on one connection and return its result; a database that is away ends the command plainly."""
+    dsn = database_url(settings())
+
+    async def session() -> T:
+        connection = await connect(dsn, purpose="command")
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return run_async(session())
+    except asyncpg.UndefinedTableError:
+        fail("the database has no schema yet; run: smsgw migrate")
+    except asyncpg.InsufficientPrivilegeError:
+        fail("this database role may not do that; ask for smsgw_operator")
+    except UNAVAILABLE as error:
+        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where there is one."""
+    if os.name == "posix":
+        import uvloop
+
+        return uvloop.run(work)
+    return asyncio.run(work)
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at the output."""
+    return sys.stdout.isatty()

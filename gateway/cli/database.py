@@ -1,0 +1,34 @@
+"""`smsgw migrate`."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.connection import database_url, fail, run_async, settings
+
+
+def migrate(
+    phase: Annotated[
+        str, typer.Option(help="pre, post, or all: see the upgrade notes in CHANGELOG.md.")
+    ] = "all",
+) -> None:
+    """Bring the database's schema up to date."""
+    from gateway.store.migrate import MigrationError, Phase
+    from gateway.store.migrate import migrate as apply
+    from gateway.store.pool import UNAVAILABLE
+
+    if phase not in ("pre", "post", "all"):
+        fail("--phase is pre, post or all", 2)
+    phases = frozenset(Phase) if phase == "all" else frozenset({Phase(phase)})
+    try:
+        applied = run_async(apply(database_url(settings()), phases=phases))
+    except MigrationError as error:
+        fail(str(error))
+    except UNAVAILABLE as error:
+        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+    typer.echo(f"applied {', '.join(f'{n:04}' for n in applied)}" if applied else "the schema is up to date")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(migrate)

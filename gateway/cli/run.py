@@ -1,0 +1,45 @@
+"""`smsgw run`: the daemon."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.connection import fail, run_async, settings
+
+
+def _help() -> str:
+    from gateway.settings import describe
+
+    lines = [
+        "Run the gateway until SIGTERM. Settings (environment, .env, or the TOML file named by SMSGW_CONFIG):",
+        "",
+    ]
+    for name, default, meaning in describe():
+        lines += ["\b", f"{name}{f' [{default}]' if default else ''}", f"    {meaning}", ""]
+    return "\n".join(lines)
+
+
+def run(
+    only: Annotated[
+        str, typer.Option(help="Some duties only: dispatch, webhook, console, comma-separated.")
+    ] = "",
+) -> None:
+    """Run the gateway."""
+    from gateway import logs
+    from gateway.app.daemon import Daemon, Duty, StartError
+
+    found = settings()
+    try:
+        duties = frozenset(Duty(name.strip()) for name in only.split(",") if name.strip()) or frozenset(Duty)
+    except ValueError:
+        fail(f"--only takes {', '.join(Duty)}", 2)
+    logs.configure(found.log_format, found.log_level)
+    try:
+        run_async(Daemon(found, duties).run())
+    except StartError as error:
+        fail(str(error))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=_help())(run)

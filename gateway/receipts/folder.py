@@ -1,0 +1,128 @@
+"""Applies journalled receipts, as they come and again on a timer; any number of replicas may do so side by side."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.receipts.keywords import keyword
+from gateway.receipts.parse import NotJson, parse
+from gateway.store import receipts
+from gateway.store.pool import UNAVAILABLE, Connection, Pool
+from gateway.store.receipts import Folded, InboundReply, Taken
+
+BATCH = 500
+REMATCH_EVERY = 15.0
+LOOK_EVERY = 1.0
+"""Seconds between looks at the journal without a hint: another replica's listener may have written to it."""
+
+DATABASE_RETRY = 0.5
+
+log = structlog.get_logger(__name__)
+
+__all__ = ["Folded", "Folder"]
+
+
+class Folder:
+    """The loop of the fold."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        prefix: str = "",
+        on_folded: Callable[[Sequence[Folded]], None] = lambda _: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pool = pool
+        self._prefix = prefix
+        self._on_folded = on_folded
+        self._monotonic = monotonic
+        self._hint = asyncio.Event()
+        self._next_rematch = 0.0
+
+    def hint(self) -> None:
+        """Say that something was journalled."""
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Fold until cancelled."""
+        while True:
+            try:
+                await self._rematch()
+                while await self.fold_some():
+                    continue
+            except UNAVAILABLE as error:
+                log.warning("fold_delayed", error=type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY)
+                continue
+            try:
+                await asyncio.wait_for(self._hint.wait(), LOOK_EVERY)
+            except TimeoutError:
+                continue
+            self._hint.clear()
+
+    async def fold_some(self) -> int:
+        """Fold one batch; return how many receipts it held.
+
+        Killed in here, the transaction rolls back and the receipts are folded by the next: nothing is half applied.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            taken = await receipts.take(connection, BATCH)
+            if not taken:
+                return 0
+            folded = await receipts.fold(connection, [one.id for one in taken])
+            for one in taken:
+                if one.event == "message-reply":
+                    await self._reply(connection, one)
+        self._on_folded(folded)
+        conflicts = sum(1 for row in folded if row.result == "conflict")
+        if conflicts:
+            log.warning("receipts_contradict", count=conflicts)
+        return len(taken)
+
+    async def _rematch(self) -> None:
+        if self._monotonic() >= self._next_rematch:
+            self._next_rematch = self._monotonic() + REMATCH_EVERY
+            await receipts.rematch(self._pool)
+
+    async def _reply(self, connection: Connection, taken: Taken) -> None:
+        try:
+            receipt = parse(taken.raw, taken.event, prefix=self._prefix)
+        except NotJson:
+            return
+        reply = receipt.reply
+        if reply is None:
+            return
+        word = keyword(reply.text)
+        new = await receipts.add_reply(
+            connection,
+            InboundReply(
+                receipt_id=taken.id,
+                happened_at=receipt.happened_at,
+                from_number=reply.from_number,
+                to_number=reply.to_number,
+                text=reply.text,
+                keyword=word,
+                external_id=receipt.external_id,
+                provider_reply_id=reply.provider_reply_id,
+            ),
+        )
+        # Only a reply that is new changes the list: folding an old STOP again must not undo a later START.
+        if new:
+            await self._heed(connection, reply.from_number, word)
+
+    async def _heed(self, connection: Connection, number: str, word: str | None) -> None:
+        changed = False
+        if word == "stop":
+            changed = await receipts.suppress(
+                connection, number, source="reply", reason="the person wrote STOP"
+            )
+        elif word == "start":
+            changed = await receipts.unsuppress(connection, number)
+        if changed:
+            action = "suppress" if word == "stop" else "unsuppress"
+            await receipts.record_action(
+                connection, actor="reply", action=action, reason=f"the person wrote {word}"
+            )

@@ -1,0 +1,113 @@
+"""Group commit: many receipts in one INSERT, each answered after its own commit.
+
+There is no timer. While one INSERT is being committed the next receipts gather, so a lone one waits for nobody, and a
+flood costs one fsync for as many as came meanwhile.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from gateway.receipts.parse import Receipt
+from gateway.store import receipts
+from gateway.store.pool import UNAVAILABLE, Pool
+from gateway.store.receipts import Entry
+
+BATCH = 500
+BACKLOG = 5000
+"""Receipts that may wait at most; beyond, the provider is told to come again. Bounds memory at some megabytes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Overloaded(Exception):
+    """Too many receipts wait, or the database is away: the provider should try again."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    receipt: Receipt
+    done: "asyncio.Future[bool]"
+
+
+class Journal:
+    """Takes receipts and commits them in batches."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._waiting: list[_Waiting] = []
+        self._wake = asyncio.Event()
+
+    async def add(self, receipt: Receipt) -> bool:
+        """Return after the receipt is committed: True if it is new, False if the same content came before.
+
+        Raises `Overloaded` when it could not be committed. A caller that is cancelled loses nothing: the receipt is
+        committed all the same, or the provider repeats it.
+        """
+        if len(self._waiting) >= BACKLOG:
+            raise Overloaded
+        waiting = _Waiting(receipt, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._wake.set()
+        return await waiting.done
+
+    async def run(self) -> None:
+        """Commit until cancelled."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                    await self._commit(batch)
+        finally:
+            for one in self._waiting:
+                _fail(one, Overloaded())
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        # The same content twice in one batch: both are answered by the one row.
+        entries = {one.receipt.digest: _entry(one.receipt) for one in batch}
+        try:
+            new = await receipts.journal(self._pool, list(entries.values()))
+        except UNAVAILABLE as error:
+            log.warning("journal_unavailable", receipts=len(batch), error=type(error).__name__)
+            for one in batch:
+                _fail(one, Overloaded())
+            return
+        except asyncpg.PostgresError as error:
+            # One receipt that Postgres will not take must not take its neighbours with it.
+            if len(batch) == 1:
+                log.error("receipt_not_stored", error=type(error).__name__)
+                _fail(batch[0], Overloaded())
+                return
+            for one in batch:
+                await self._commit([one])
+            return
+        for one in batch:
+            if not one.done.done():
+                one.done.set_result(one.receipt.digest in new)
+                new.discard(one.receipt.digest)
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.done.done():
+        waiting.done.set_exception(error)
+
+
+def _entry(receipt: Receipt) -> Entry:
+    return Entry(
+        digest=receipt.digest,
+        raw=receipt.raw,
+        source=receipt.source,
+        event=receipt.event,
+        number=receipt.number,
+        external_id=receipt.external_id,
+        request_id=receipt.request_id,
+        generation=receipt.generation,
+        delivery=None if receipt.delivery is None else receipt.delivery.value,
+        status=receipt.status,
+        provider_message_id=receipt.provider_message_id,
+        happened_at=receipt.happened_at,
+    )

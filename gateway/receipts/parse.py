@@ -1,0 +1,191 @@
+"""One tolerant reader for every shape in which the provider is known to write an event.
+
+Versions 1 to 3 of the payload name the same things differently, an `externalId` comes with a number or without, a status is
+a code or a word, everything may be wrapped in `data`, and anything may be missing or null. What is not understood is
+journalled as it came and changes nothing: this module never raises for a body.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.lattice import Delivery
+from gateway.domain.phone import normalise
+
+CODES = {
+    1: Delivery.NONE, 2: Delivery.NONE, 3: Delivery.SENT, 4: Delivery.DELIVERED, 5: Delivery.FAILED, 6: Delivery.FAILED,
+    7: Delivery.UNKNOWN, 8: Delivery.REJECTED, 9: Delivery.UNDELIVERED, 10: Delivery.FAILED, 11: Delivery.FAILED,
+    12: Delivery.FAILED, 13: Delivery.REJECTED, 14: Delivery.FAILED,
+}  # fmt: skip
+WORDS = {
+    "queued": Delivery.NONE, "sending": Delivery.NONE, "sent": Delivery.SENT, "delivered": Delivery.DELIVERED,
+    "failed": Delivery.FAILED, "deliveryfailed": Delivery.FAILED, "unknown": Delivery.UNKNOWN,
+    "rejected": Delivery.REJECTED, "undelivered": Delivery.UNDELIVERED, "undeliverable": Delivery.UNDELIVERABLE,
+}  # fmt: skip
+
+NUMBER_FIELDS = ("toNumber", "destinationNumber", "to", "number", "recipient")
+TIME_FIELDS = ("timestamp", "deliveredAt", "date", "sentAt")
+EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
+OUR_ID = re.compile(r"(?P<request>[0-9a-f]{32})-(?P<generation>[0-9]{1,4})")
+
+
+class NotJson(ValueError):
+    """The body is not JSON at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One event as it is journalled."""
+
+    event: str
+    digest: bytes
+    raw: bytes
+    source: str = "webhook"
+    number: str | None = None
+    external_id: str | None = None
+    request_id: UUID | None = None
+    generation: int | None = None
+    delivery: Delivery | None = None
+    status: str | None = None
+    provider_message_id: str | None = None
+    happened_at: datetime | None = None
+    reply: "Reply | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a phone wrote back."""
+
+    from_number: str
+    to_number: str | None
+    text: str
+    provider_reply_id: str | None
+
+
+def parse(body: bytes, event: str | None, *, prefix: str = "", source: str = "webhook") -> Receipt:
+    """Return the receipt in a body. `event` is what the address said; it wins over the body's own type.
+
+    Raises `NotJson` for a body that is not JSON, and nothing else.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotJson("the body is not JSON") from None
+    fields = _fields(content)
+    kind = event if event in EVENTS else _event(fields)
+    external_id = _text(fields.get("externalId"))
+    request_id, generation = our_id(external_id, prefix)
+    status = _text(fields.get("status"))
+    return Receipt(
+        event=kind,
+        digest=hashlib.sha256(kind.encode() + b"\0" + body).digest(),
+        raw=body,
+        source=source,
+        number=_number(fields, "fromNumber" if kind == "message-reply" else None),
+        external_id=external_id,
+        request_id=request_id,
+        generation=generation,
+        delivery=Delivery.SENT if kind == "message-send" else _delivery(fields.get("status"), kind),
+        status=status,
+        provider_message_id=_text(fields.get("messageId")),
+        happened_at=_moment(fields),
+        reply=_reply(fields) if kind == "message-reply" else None,
+    )
+
+
+def our_id(external_id: str | None, prefix: str) -> tuple[UUID | None, int | None]:
+    """Return request and generation of an external id of ours; two Nones for anybody else's."""
+    if external_id is None or not external_id.startswith(prefix):
+        return None, None
+    match = OUR_ID.fullmatch(external_id[len(prefix) :])
+    return (None, None) if match is None else (UUID(match["request"]), int(match["generation"]))
+
+
+def read_status(status: object) -> Delivery | None:
+    """Return what a status says, None for one that nobody has documented: code, digits, or word in any case."""
+    if isinstance(status, bool):
+        return None
+    if isinstance(status, int):
+        return CODES.get(status)
+    if isinstance(status, str):
+        word = re.sub(r"[^a-z0-9]", "", status.lower())
+        return CODES.get(int(word)) if word.isdigit() and len(word) < 4 else WORDS.get(word)
+    return None
+
+
+def _fields(content: object) -> dict[str, Any]:
+    """Return the object that holds the event: the body, its `data`, or the only entry of a list."""
+    for _ in range(3):
+        if isinstance(content, list) and len(content) == 1:
+            content = content[0]
+        elif (
+            isinstance(content, dict)
+            and isinstance(content.get("data"), dict | list)
+            and "status" not in content
+        ):
+            content = content["data"]
+    return content if isinstance(content, dict) else {}
+
+
+def _event(fields: dict[str, Any]) -> str:
+    kind = re.sub(r"[^a-z]+", "-", str(fields.get("type", "")).lower()).strip("-")
+    if kind in EVENTS:
+        return kind
+    if "status" in fields:
+        return "delivery-status"
+    return "message-reply" if "replyId" in fields else "other"
+
+
+def _delivery(status: object, kind: str) -> Delivery | None:
+    return read_status(status) if kind == "delivery-status" else None
+
+
+def _number(fields: dict[str, Any], first: str | None) -> str | None:
+    for name in (first,) if first else NUMBER_FIELDS:
+        number = normalise(fields.get(name))
+        if number is not None:
+            return number
+    return None
+
+
+def _reply(fields: dict[str, Any]) -> Reply | None:
+    sender = normalise(fields.get("fromNumber")) or normalise(fields.get("originationNumber"))
+    if sender is None:
+        return None
+    text = fields.get("message")
+    return Reply(
+        from_number=sender,
+        to_number=normalise(fields.get("toNumber")) or normalise(fields.get("destinationNumber")),
+        text=_clean(text if isinstance(text, str) else ""),
+        provider_reply_id=_text(fields.get("replyId")),
+    )
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = _clean(str(value))[:200]
+    return text or None
+
+
+def _clean(text: str) -> str:
+    """Return the text without what Postgres cannot store: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _moment(fields: dict[str, Any]) -> datetime | None:
+    for name in TIME_FIELDS:
+        value = fields.get(name)
+        if not isinstance(value, str):
+            continue
+        try:
+            moment = datetime.fromisoformat(value)
+            # A year that Postgres or the arithmetic cannot take is no time.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None

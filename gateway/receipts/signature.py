@@ -1,0 +1,32 @@
+"""The provider's signature: `X-Signature` is the lower-case hex HMAC-SHA256 of the raw body.
+
+The key is the secret's text. There is no timestamp in it, so a signature does not stop a replay: receipts are journalled
+once per distinct body, and folding one twice changes nothing.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Return the signature of a body under a secret."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def verify(secrets: Sequence[str], body: bytes, given: str | None) -> bool:
+    """Whether the signature fits one of the secrets; two are in use while they rotate.
+
+    Every secret is tried, in constant time each, so that the time tells neither a prefix nor which one fits. Without a
+    secret nothing is authentic.
+    """
+    if not given:
+        return False
+    try:
+        candidate = given.strip().lower().encode("ascii")
+    except UnicodeEncodeError:
+        return False
+    fits = False
+    for secret in secrets:
+        fits |= hmac.compare_digest(sign(secret, body).encode(), candidate)
+    return fits

@@ -1,0 +1,83 @@
+"""Reading messages: the list, the one, its story; and putting a new one in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which messages; None for any."""
+
+    state: str | None = None
+    lane: str | None = None
+    tenant: str | None = None
+    reference: str | None = None
+    to_number: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to a message."""
+
+    at: datetime
+    what: str
+    detail: str | None
+    status: int | None
+    duration: float | None
+    provider_request_id: str | None
+
+
+async def list_messages(
+    connection: Connection, filters: Filters, *, below: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Return messages, newest first, from below an id on: rows of `smsgw.message`."""
+    rows = await connection.fetch(
+        query("message_list"),
+        below,
+        limit,
+        filters.state,
+        filters.lane,
+        filters.tenant,
+        filters.reference,
+        filters.to_number,
+        filters.since,
+    )
+    return [dict(row) for row in rows]
+
+
+async def one_message(connection: Connection, message_id: int) -> dict[str, Any] | None:
+    """Return one row of `smsgw.message`, None when there is none."""
+    row = await connection.fetchrow(query("message_one"), message_id)
+    return None if row is None else dict(row)
+
+
+async def timeline(connection: Connection, message_id: int) -> list[Step]:
+    """Return everything that happened to a message, in order of time."""
+    return [Step(*row.values()) for row in await connection.fetch(query("message_timeline"), message_id)]
+
+
+async def enqueue(connection: Connection, **columns: Any) -> int:
+    """Put a message in by `smsgw.enqueue`; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input."""
+    names = ", ".join(f"{name} => ${index}" for index, name in enumerate(_known(columns), 1))
+    message_id: int = await connection.fetchval(f"select smsgw.enqueue({names})", *columns.values())  # noqa: S608
+    return message_id
+
+
+_COLUMNS = frozenset({
+    "to_number", "body", "to_subscriber_id", "to_group_id", "template_id", "link_id", "media_url", "variables", "lane",
+    "tenant", "sender_id", "tags", "reference", "not_before", "expires_at", "dedupe_key", "order_key", "traceparent",
+})  # fmt: skip
+
+
+def _known(columns: dict[str, Any]) -> Sequence[str]:
+    """Return the names, each one of ours: they become part of a statement."""
+    for name in columns:
+        if name not in _COLUMNS:
+            raise ValueError(f"{name}: smsgw.enqueue has no such argument")
+    return list(columns)

@@ -1,0 +1,170 @@
+"""The journal of receipts, and the fold that applies it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.store.pool import Connection, Pool
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One receipt as the journal takes it; see `sql/migrations/0002_pre_journal.sql` for the columns."""
+
+    digest: bytes
+    raw: bytes
+    source: str
+    event: str
+    number: str | None
+    external_id: str | None
+    request_id: UUID | None
+    generation: int | None
+    delivery: str | None
+    status: str | None
+    provider_message_id: str | None
+    happened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A receipt that this transaction folds."""
+
+    id: int
+    event: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a receipt did."""
+
+    source: str
+    delivery: str | None
+    result: str
+    lane: str | None
+    since_accept: float | None
+    since_ready: float | None
+    final_state: str | None
+    """`delivered` or `undelivered` when this receipt brought the message there."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundReply:
+    """What a phone wrote back."""
+
+    receipt_id: int
+    happened_at: datetime | None
+    from_number: str
+    to_number: str | None
+    text: str
+    keyword: str | None
+    external_id: str | None
+    provider_reply_id: str | None
+
+
+async def journal(pool: Pool, entries: Sequence[Entry]) -> set[bytes]:
+    """Commit receipts; return the digests that were new."""
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(
+            query("receipt_journal"),
+            [e.digest for e in entries],
+            [e.raw for e in entries],
+            [e.source for e in entries],
+            [e.event for e in entries],
+            [e.number for e in entries],
+            [e.external_id for e in entries],
+            [e.request_id for e in entries],
+            [e.generation for e in entries],
+            [e.delivery for e in entries],
+            [e.status for e in entries],
+            [e.provider_message_id for e in entries],
+            [e.happened_at for e in entries],
+        )
+    return {row["digest"] for row in rows}
+
+
+async def take(connection: Connection, most: int) -> list[Taken]:
+    """Lock the next receipts to fold."""
+    return [
+        Taken(row["id"], row["event"], row["raw"]) for row in await connection.fetch(query("fold_take"), most)
+    ]
+
+
+async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
+    """Apply locked receipts: requests are locked before messages, as everywhere."""
+    wanted = list(ids)
+    await connection.execute(query("fold_lock_requests"), wanted)
+    await connection.execute(query("fold_lock_messages"), wanted)
+    return [
+        Folded(
+            source=row["source"],
+            delivery=row["delivery"],
+            result=row["result"],
+            lane=row["lane"],
+            since_accept=row["since_accept"],
+            since_ready=row["since_ready"],
+            final_state=row["final_state"],
+        )
+        for row in await connection.fetch(query("fold"), wanted)
+    ]
+
+
+async def rematch(pool: Pool) -> None:
+    """Have unmatched receipts folded again whose request is there by now."""
+    async with pool.acquire() as connection:
+        await connection.execute(query("fold_rematch"))
+
+
+async def refold(connection: Connection, since: datetime) -> int:
+    """Have everything since a time folded again; return how many receipts that is."""
+    return len(await connection.fetch(query("fold_again"), since))
+
+
+async def unmatched(connection: Connection) -> int:
+    """Return how many receipts wait for their message."""
+    count: int = await connection.fetchval(query("receipt_unmatched_count"))
+    return count
+
+
+async def add_reply(connection: Connection, reply: InboundReply) -> bool:
+    """Keep a reply; return whether it is new."""
+    row = await connection.fetchval(
+        query("inbound_add"),
+        reply.receipt_id,
+        reply.happened_at,
+        reply.from_number,
+        reply.to_number,
+        reply.text,
+        reply.keyword,
+        reply.external_id,
+        reply.provider_reply_id,
+    )
+    return row is not None
+
+
+async def suppress(connection: Connection, number: str, *, source: str, reason: str) -> bool:
+    """Write to a number no more; return whether that is new."""
+    return await connection.fetchval(query("suppression_add"), number, source, reason) is not None
+
+
+async def unsuppress(connection: Connection, number: str) -> bool:
+    """Write to a number again; return whether it was suppressed."""
+    return await connection.fetchval(query("suppression_remove"), number) is not None
+
+
+async def record_action(
+    connection: Connection,
+    *,
+    actor: str,
+    action: str,
+    reason: str | None = None,
+    detail: dict[str, Any] | None = None,
+    message_ids: Sequence[int] = (),
+) -> None:
+    """Record who changed what, and why."""
+    await connection.execute(
+        query("operator_action_add"), actor, action, reason, detail or {}, list(message_ids)
+    )

@@ -1,0 +1,94 @@
+"""What stands where: backlog, limiter, pauses, replicas."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.bucket import Bucket
+from gateway.store.pool import Connection
+from gateway.store.rows import to_bucket
+from gateway.store.sql import query
+
+MOST_COUNTED = 200_000
+"""Waiting messages counted in one lane; beyond, the figure means "at least"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Messages of one lane in one state."""
+
+    lane: str
+    state: str
+    messages: int
+    oldest: float | None
+    """Seconds since the oldest could have gone; for `ready` and `held` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something that stands still."""
+
+    scope: str
+    subject: str
+    reason: str
+    actor: str
+    paused_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A process that runs."""
+
+    worker: str
+    host: str
+    pid: int
+    version: str
+    duties: list[str]
+    up: float
+    silent: float
+    """Seconds since its last heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything at once."""
+
+    backlog: list[Backlog]
+    buckets: list[tuple[Bucket, float]]
+    """Each with the tokens that it would give now."""
+    pauses: list[Pause]
+    replicas: list[Replica]
+
+
+async def backlog(connection: Connection) -> list[Backlog]:
+    """Return what is not final, by lane and state."""
+    return [Backlog(*row.values()) for row in await connection.fetch(query("backlog"), MOST_COUNTED)]
+
+
+async def status(connection: Connection) -> Status:
+    """Return everything at once."""
+    buckets = await connection.fetch(query("status_buckets"))
+    return Status(
+        backlog=await backlog(connection),
+        buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
+        pauses=[Pause(*row.values()) for row in await connection.fetch(query("status_pauses"))],
+        replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
+    )
+
+
+def drain_eta(waiting: int, buckets: list[tuple[Bucket, float]], *, max_recipients: int) -> float:
+    """Return the seconds until so many messages are gone at the limiter's present rates, one part each.
+
+    An estimate from below: other lanes share the same rates. Infinite while nothing may go.
+    """
+    rates = []
+    for bucket, _ in buckets:
+        rate = bucket.rate_at(bucket.counted_at + 1.0)
+        if bucket.name == "requests":
+            rates.append(rate * max_recipients)
+        elif bucket.name.startswith("parts:"):
+            rates.append(rate)
+    if not waiting:
+        return 0.0
+    slowest = min(rates, default=float("inf"))
+    return waiting / slowest if slowest > 0 else float("inf")

@@ -1,0 +1,8 @@
+-- The next receipts to fold, oldest first. $1 how many. Served by receipt_unfolded; steps over those that another
+-- replica is folding.
+select r.id, r.event, r.raw
+from smsgw.receipt as r
+where r.folded_at is null
+order by r.id
+limit $1
+for update skip locked;

@@ -1,0 +1,51 @@
+-- Write receipts down, once per distinct content. One entry each: $1 digest, $2 raw, $3 source, $4 event, $5 number,
+-- $6 external id, $7 request id, $8 generation, $9 delivery, $10 status, $11 provider message id, $12 happened at.
+-- The unique index on digest decides; sorted by it, so that two batches with the same bodies never wait for each other
+-- in a circle. Returns the digests that were new.
+insert into smsgw.receipt (
+    digest, raw, source, event, number, external_id, request_id, generation, delivery, status, provider_message_id,
+    happened_at
+)
+select
+    n.digest,
+    n.raw,
+    n.source,
+    n.event,
+    n.number,
+    n.external_id,
+    n.request_id,
+    n.generation,
+    n.delivery::smsgw.delivery,
+    n.status,
+    n.provider_message_id,
+    n.happened_at
+from unnest(
+    $1::bytea [],
+    $2::bytea [],
+    $3::text [],
+    $4::text [],
+    $5::text [],
+    $6::text [],
+    $7::uuid [],
+    $8::smallint [],
+    $9::text [],
+    $10::text [],
+    $11::text [],
+    $12::timestamptz []
+) as n (
+    digest,
+    raw,
+    source,
+    event,
+    number,
+    external_id,
+    request_id,
+    generation,
+    delivery,
+    status,
+    provider_message_id,
+    happened_at
+)
+order by n.digest
+on conflict (digest) do nothing
+returning digest;

@@ -1,0 +1,11 @@
+-- Who runs, freshest first. Reads a handful of rows; locks nothing.
+select
+    r.worker,
+    r.host,
+    r.pid,
+    r.version,
+    r.duties,
+    extract(epoch from clock_timestamp() - r.started_at)::double precision as up,
+    extract(epoch from clock_timestamp() - r.seen_at)::double precision as silent
+from smsgw.replica as r
+order by r.seen_at desc;

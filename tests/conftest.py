@@ -1,0 +1,124 @@
+"""Fixtures of the whole suite: one Postgres for the run, one database for each test, processes over real sockets.
+
+The server is chosen once, by the process that controls the run, and its address handed to the workers; see
+`tests/support/database.py`. Modules of `tests/support` are imported as `support.…` (`pythonpath` in pyproject.toml).
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+from support.database import TestServer, choose
+
+from gateway.store.migrate import migrate
+from gateway.store.pool import Pool, open_pool
+
+_SERVER = pytest.StashKey[TestServer]()
+_DSN = "SMSGW_SUITE_DSN"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the controlling process."""
+    if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+        return
+    server = choose()
+    config.stash[_SERVER] = server
+    os.environ[_DSN] = server.start()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say in one line which Postgres is used."""
+    return [f"postgres: {config.stash[_SERVER].description}"] if _SERVER in config.stash else []
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server."""
+    if _SERVER in config.stash:
+        config.stash[_SERVER].stop()
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> str:
+    """Address of the server's own database."""
+    return os.environ[_DSN]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test."""
+
+    dsn: str
+
+
+def _named(dsn: str, name: str) -> str:
+    head, _, _ = dsn.rpartition("/")
+    return f"{head}/{name}"
+
+
+async def _create(server_dsn: str, name: str, template: str | None = None) -> str:
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        source = f' template "{template}"' if template else ""
+        await connection.execute(f'create database "{name}"{source}')
+    finally:
+        await connection.close()
+    return _named(server_dsn, name)
+
+
+async def _drop(server_dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        await connection.execute(f'drop database if exists "{name}" with (force)')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(server_dsn: str) -> Iterator[str]:
+    """A migrated database of this worker, to be cloned; nobody stays connected to it."""
+    import asyncio
+
+    name = f"template_{uuid.uuid4().hex[:12]}"
+
+    async def make() -> None:
+        await migrate(await _create(server_dsn, name))
+
+    asyncio.run(make())
+    yield name
+    asyncio.run(_drop(server_dsn, name))
+
+
+@pytest.fixture
+async def empty_database(server_dsn: str) -> AsyncIterator[Database]:
+    """A database without our schema."""
+    name = f"empty_{uuid.uuid4().hex[:12]}"
+    yield Database(await _create(server_dsn, name))
+    await _drop(server_dsn, name)
+
+
+@pytest.fixture
+async def database(server_dsn: str, template: str) -> AsyncIterator[Database]:
+    """A migrated database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield Database(await _create(server_dsn, name, template))
+    await _drop(server_dsn, name)
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """A pool on the test's database."""
+    pool = await open_pool(database.dsn, purpose="test", most=8)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[Any]:
+    """One connection to the test's database, with the rights of its owner."""
+    connection = await asyncpg.connect(database.dsn)
+    yield connection
+    await connection.close()

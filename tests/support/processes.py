@@ -1,0 +1,135 @@
+"""Processes that tests start: the simulator and the daemon, over real sockets."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+START_TIMEOUT = 30.0
+SECRET = "test-secret-of-the-webhooks"
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A child and its log."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self._arguments = arguments
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))
+        } | environment
+        self.log = log
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> "Process":
+        """Start it; its output goes to the log."""
+        with self.log.open("ab") as file:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, *self._arguments, env=self._environment, stdout=file, stderr=file, cwd=self.log.parent
+            )
+        return self
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.process.wait()
+
+
+async def poll(what: Any, *, timeout: float = 60.0, every: float = 0.05) -> Any:
+    """Return the first true answer of `what()`; the bound only ends a test that hangs."""
+    async with asyncio.timeout(timeout):
+        while True:
+            found = await what()
+            if found:
+                return found
+            await asyncio.sleep(every)
+
+
+class Simulator:
+    """A simulator as a process, asked by its admin address."""
+
+    def __init__(self, folder: Path, webhook_port: int, **knobs: Any) -> None:
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        arguments = ["-m", "gateway.simulator", "--port", str(self.port), "--ledger-file", str(folder / "ledger.jsonl")]
+        arguments += ["--webhook-url", f"http://127.0.0.1:{webhook_port}/webhooks/mta", "--webhook-secret", SECRET]
+        import json
+
+        for name, value in knobs.items():
+            arguments += ["--knob", f"{name}={json.dumps(value)}"]
+        self.process = Process(arguments, {}, folder / "simulator.log")
+
+    async def start(self) -> "Simulator":
+        """Start it and wait until it answers."""
+        await self.process.start()
+        await poll(self._answers)
+        return self
+
+    async def get(self, path: str) -> Any:
+        """Ask its admin address."""
+        async with aiohttp.ClientSession() as session, session.get(f"{self.base}/admin/{path}") as response:
+            return await response.json()
+
+    async def change(self, **knobs: Any) -> None:
+        """Set knobs."""
+        async with aiohttp.ClientSession() as session:
+            async with session.patch(f"{self.base}/admin/config", json=knobs) as response:
+                assert response.status == 200, await response.text()
+
+    async def _answers(self) -> bool:
+        try:
+            return bool(await self.get("stats"))
+        except aiohttp.ClientError:
+            return False
+
+
+class Gateway:
+    """A daemon as a process."""
+
+    def __init__(self, folder: Path, dsn: str, base: str, webhook_port: int, **settings: Any) -> None:
+        self.ops_port = free_port()
+        self.webhook_port = webhook_port
+        environment = {
+            "SMSGW_DATABASE_URL": dsn,
+            "SMSGW_MTA_BASE_URL": f"{base}/v3",
+            "SMSGW_MTA_API_KEY": "simulator-key",
+            "SMSGW_WEBHOOK_SECRET": SECRET,
+            "SMSGW_WEBHOOK_LISTEN": f"127.0.0.1:{webhook_port}",
+            "SMSGW_OPS_LISTEN": f"127.0.0.1:{self.ops_port}",
+        } | {f"SMSGW_{name.upper()}": str(value) for name, value in settings.items()}
+        self.process = Process(["-m", "gateway.cli", "run"], environment, folder / "gateway.log")
+
+    async def start(self, *, ready: bool = True) -> "Gateway":
+        """Start it and wait until it is ready."""
+        await self.process.start()
+        if ready:
+            await poll(self.ready)
+        return self
+
+    async def ready(self) -> bool:
+        """Whether it says so."""
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"http://127.0.0.1:{self.ops_port}/readyz") as response:
+                    return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def metrics(self) -> str:
+        """Return its metrics."""
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{self.ops_port}/metrics") as response:
+                return await response.text()
