@@ -1,7 +1,7 @@
 """Every setting: its name, its type, its default, and what must not contradict what.
 
-Sources, the first wins: the environment, `.env` in the working directory, the TOML file named by `SMSGW_CONFIG`. A secret
-may instead be the content of the file named by `<NAME>_FILE`. Durations are seconds or carry a unit.
+Sources, the first wins: the environment, `.env` in the working directory, the TOML file named by `SMSGW_CONFIG`. A
+secret may instead be the content of the file named by `<NAME>_FILE`. Durations are seconds or carry a unit.
 """
 
 import difflib
@@ -76,9 +76,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    database_url: SecretStr | None = Field(
-        None, description="Postgres, as postgresql://user:password@host:port/name."
-    )
+    database_url: SecretStr | None = Field(None, description="Postgres, as postgresql://user:password@host:port/name.")
     listen_url: SecretStr | None = Field(
         None,
         description="The same database without a pooler in between, for the doorbell; default DATABASE_URL.",
@@ -89,14 +87,10 @@ class Settings(BaseSettings):
         description="The provider's API key. MTA_API_KEY without the prefix is read too.",
     )
     mta_base_url: str = Field(PROVIDER_URL, pattern=r"^https?://\S+$", description="The provider's API.")
-    webhook_secret: Secrets = Field(
-        (), description="Secret of the webhooks; two, comma-separated, while rotating."
-    )
+    webhook_secret: Secrets = Field((), description="Secret of the webhooks; two, comma-separated, while rotating.")
     webhook_listen: Address = Field(("127.0.0.1", 8080), description="Where webhooks arrive.")
     ops_listen: Address = Field(("127.0.0.1", 9464), description="Metrics, health and the console.")
-    ops_token: SecretStr | None = Field(
-        None, description="Opens the console; needed unless it listens on loopback."
-    )
+    ops_token: SecretStr | None = Field(None, description="Opens the console; needed unless it listens on loopback.")
     external_id_prefix: str = Field(
         "",
         pattern=r"^[A-Za-z0-9_-]{0,16}$",
@@ -107,12 +101,8 @@ class Settings(BaseSettings):
     request_spare: int = Field(1, ge=0, description="Of those, left for other programs on the account.")
     parts_per_minute: int = Field(1200, ge=0, description="Pace of one sending number; 0 = none.")
     parts_per_day: int = Field(0, ge=0, description="Cap of one sending number in 24 hours; 0 = none.")
-    management_limit: int = Field(
-        30, ge=1, description="Other calls a minute: polling, webhook registration."
-    )
-    sender_id: int | None = Field(
-        None, ge=1, description="The sending number (longcodeId) of messages that name none."
-    )
+    management_limit: int = Field(30, ge=1, description="Other calls a minute: polling, webhook registration.")
+    sender_id: int | None = Field(None, ge=1, description="The sending number (longcodeId) of messages that name none.")
     max_recipients: int = Field(500, ge=1, le=1000, description="Most messages in one request.")
     concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight, this process.")
     request_timeout: Duration = Field(30.0, description="Longest that one call to the provider may take.")
@@ -124,12 +114,8 @@ class Settings(BaseSettings):
     )
     lease: Duration = Field(60.0, description="How long a claim is held; must outlive a call.")
     poll_interval: Duration = Field(1.0, description="Safety poll of the outbox while idle.")
-    reconcile_interval: Duration = Field(
-        60.0, description="Between looks at the provider's delivery listing."
-    )
-    drain_timeout: Duration = Field(
-        35.0, description="After SIGTERM, how long requests in flight may take to land."
-    )
+    reconcile_interval: Duration = Field(60.0, description="Between looks at the provider's delivery listing.")
+    drain_timeout: Duration = Field(35.0, description="After SIGTERM, how long requests in flight may take to land.")
     log_format: Literal["json", "console"] = Field("json", description="json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
@@ -235,7 +221,5 @@ def describe() -> list[tuple[str, str, str]]:
         default = field.default
         if isinstance(default, tuple):
             default = f"{default[0]}:{default[1]}" if len(default) == 2 else ""
-        rows.append(
-            (f"{PREFIX}{name.upper()}", "" if default is None else f"{default}", field.description or "")
-        )
+        rows.append((f"{PREFIX}{name.upper()}", "" if default is None else f"{default}", field.description or ""))
     return rows

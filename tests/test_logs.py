@@ -32,9 +32,7 @@ def nested(leaf: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
         leaf,
         lambda inner: st.one_of(
             st.lists(inner, min_size=1, max_size=3),
-            st.dictionaries(
-                st.sampled_from(["where", "context", "x", "error"]), inner, min_size=1, max_size=3
-            ),
+            st.dictionaries(st.sampled_from(["where", "context", "x", "error"]), inner, min_size=1, max_size=3),
         ),
         max_leaves=4,
     )
@@ -86,17 +84,13 @@ def test_a_credential_in_a_sentence_is_redacted(secret: str, sentence: str) -> N
     assert secret not in redact_text(sentence.format(secret))
 
 
-@pytest.mark.parametrize(
-    "key", ["mta_api_key", "webhook_secret", "ops_token", "database_url", "authorization"]
-)
+@pytest.mark.parametrize("key", ["mta_api_key", "webhook_secret", "ops_token", "database_url", "authorization"])
 def test_a_credential_under_its_own_name_is_redacted(key: str) -> None:
     assert rendered({"event": "x", key: SECRETS[0]}).count(REDACTED) == 1
 
 
 def test_a_database_error_loses_the_row_it_quotes() -> None:
-    error = (
-        "new row violates check constraint\nDETAIL:  Failing row contains (1, +12025550123, Your code is 42)."
-    )
+    error = "new row violates check constraint\nDETAIL:  Failing row contains (1, +12025550123, Your code is 42)."
     assert "Your code" not in redact_text(error)
 
 

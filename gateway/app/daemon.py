@@ -102,9 +102,7 @@ class Daemon:
                     missing = await pending(connection)
                     if missing:
                         raise StartError(f"the schema lacks {', '.join(missing)}; run: smsgw migrate")
-                    await installation.configure(
-                        connection, unconfirmed_after=self.settings.unconfirmed_after
-                    )
+                    await installation.configure(connection, unconfirmed_after=self.settings.unconfirmed_after)
             except MigrationError as error:
                 raise StartError(str(error)) from None
             except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
@@ -132,9 +130,7 @@ class Daemon:
                     reachable = await connection.fetchval("select true")
             except UNAVAILABLE:
                 reachable = False
-            claiming = Duty.DISPATCH not in self.duties or (
-                self.engine is not None and self.engine.health.claiming
-            )
+            claiming = Duty.DISPATCH not in self.duties or (self.engine is not None and self.engine.health.claiming)
             return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
 
         app = build_ops_app(pool, metrics, readiness, None if token is None else token.get_secret_value())
@@ -154,16 +150,12 @@ class Daemon:
         )
         await stack.enter_async_context(background("folder", folder.run, self.stop))
         await stack.enter_async_context(background("journal", journal.run, self.stop))
-        await _listen(
-            stack, "webhook", listener.build(), self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN"
-        )
+        await _listen(stack, "webhook", listener.build(), self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
 
     async def _dispatch(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics, worker: str) -> None:
         key = self.settings.mta_api_key
         if key is None:
-            raise StartError(
-                "SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up"
-            )
+            raise StartError("SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up")
         provider = MobileTextAlerts(
             self.settings.mta_base_url,
             key.get_secret_value(),
@@ -225,7 +217,5 @@ async def _listen(
 
 def _dsn(settings: Settings) -> str:
     if settings.database_url is None:
-        raise StartError(
-            "SMSGW_DATABASE_URL: not set; set it, or try everything without a database by: smsgw up"
-        )
+        raise StartError("SMSGW_DATABASE_URL: not set; set it, or try everything without a database by: smsgw up")
     return settings.database_url.get_secret_value()

@@ -18,7 +18,10 @@ log = structlog.get_logger(__name__)
 
 
 def worker_name() -> str:
-    """Return a name that no other process start has: the host alone would let a restart finish its predecessor's work."""
+    """Return a name that no other process start has.
+
+    The host alone would let a restart finish its predecessor's work.
+    """
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 

@@ -4,7 +4,7 @@ from gateway.settings import Settings
 from gateway.store.buckets import MANAGEMENT, REQUESTS, Limit
 
 START_WITHIN = 0.5
-"""Seconds after a claim asked for its tokens within which an attempt must go on the wire; one that can't is given back."""
+"""Seconds after a claim asked for its tokens in which an attempt must go on the wire; else it is given back."""
 
 JOURNEY = 0.5
 """Seconds that a request may take longer than another one to arrive at the provider."""

@@ -91,9 +91,7 @@ async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) ->
         "-m", "gateway.cli", "simulate", "--port", "0", "--ledger-file", str(folder / "ledger.jsonl"),
         "--webhook-url", f"http://{_connectable(host)}:{port}/webhooks/mta", "--webhook-secret", secret,
     ]  # fmt: skip
-    process = await stack.enter_async_context(
-        _child(arguments, dict(os.environ), folder / "simulator.log", pipe=True)
-    )
+    process = await stack.enter_async_context(_child(arguments, dict(os.environ), folder / "simulator.log", pipe=True))
     assert process.stdout is not None  # noqa: S101  piped just above
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT)).decode()
@@ -109,20 +107,13 @@ async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) ->
 async def _gateway(
     stack: AsyncExitStack, settings: Settings, environment: dict[str, str], folder: Path
 ) -> "asyncio.Task[int]":
-    process = await stack.enter_async_context(
-        _child(["-m", "gateway.cli", "run"], environment, folder / "gateway.log")
-    )
+    process = await stack.enter_async_context(_child(["-m", "gateway.cli", "run"], environment, folder / "gateway.log"))
     died = asyncio.create_task(process.wait())
     host, port = settings.ops_listen
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT
     while not await _answers(_connectable(host), port):
         if died.done() or asyncio.get_running_loop().time() > deadline:
-            last = (
-                (folder / "gateway.log")
-                .read_text(encoding="utf-8", errors="replace")
-                .strip()
-                .splitlines()[-1:]
-            )
+            last = (folder / "gateway.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise LocalError(f"the gateway did not start: {''.join(last)}")
         await asyncio.sleep(0.05)
     return died

@@ -12,9 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def background(
-    name: str, run: Callable[[], Awaitable[None]], on_end: Callable[[], None]
-) -> AsyncIterator[None]:
+async def background(name: str, run: Callable[[], Awaitable[None]], on_end: Callable[[], None]) -> AsyncIterator[None]:
     """Keep `run` going for the length of the context, then cancel it.
 
     A part that ends by itself has broken: it is logged, and `on_end` brings the process down, so that whoever runs it

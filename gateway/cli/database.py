@@ -8,9 +8,7 @@ from gateway.cli.connection import database_url, fail, run_async, settings
 
 
 def migrate(
-    phase: Annotated[
-        str, typer.Option(help="pre, post, or all: see the upgrade notes in CHANGELOG.md.")
-    ] = "all",
+    phase: Annotated[str, typer.Option(help="pre, post, or all: see the upgrade notes in CHANGELOG.md.")] = "all",
 ) -> None:
     """Bring the database's schema up to date."""
     from gateway.store.migrate import MigrationError, Phase

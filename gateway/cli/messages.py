@@ -23,9 +23,7 @@ def list_(
     reference: Annotated[str | None, typer.Option(help="Only this reference.")] = None,
     number: Annotated[str | None, typer.Option(help="Only this recipient, in E.164 form.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only messages created since then, UTC.")] = None,
-    below: Annotated[
-        int | None, typer.Option(help="Go on below this id: the last of the page before.")
-    ] = None,
+    below: Annotated[int | None, typer.Option(help="Go on below this id: the last of the page before.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many.")] = 50,
     reveal: Reveal = False,
     as_json: Json = False,

@@ -20,9 +20,7 @@ def _help() -> str:
 
 
 def run(
-    only: Annotated[
-        str, typer.Option(help="Some duties only: dispatch, webhook, console, comma-separated.")
-    ] = "",
+    only: Annotated[str, typer.Option(help="Some duties only: dispatch, webhook, console, comma-separated.")] = "",
 ) -> None:
     """Run the gateway."""
     from gateway import logs

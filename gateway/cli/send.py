@@ -26,9 +26,7 @@ def send(
 
     async def work(connection: Any) -> str:
         try:
-            message_id = await messages.enqueue(
-                connection, to_number=to, body=body, lane=lane, reference=reference
-            )
+            message_id = await messages.enqueue(connection, to_number=to, body=body, lane=lane, reference=reference)
         except asyncpg.InvalidParameterValueError as error:
             fail(str(error))
         typer.echo(f"message {message_id}")

@@ -13,16 +13,12 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on; keep it on loopback.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one and prints it.")] = 8025,
     api_key: Annotated[str | None, typer.Option(help="The only key it accepts.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="JSON file with any of the knobs of /admin/config.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="JSON file with any of the knobs of /admin/config.")] = None,
     knob: Annotated[list[str] | None, typer.Option(help="One knob as name=JSON; may be given often.")] = None,
     ledger_file: Annotated[Path | None, typer.Option(help="Keep the ledger here across restarts.")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="Register every event below this address.")] = None,
     webhook_secret: Annotated[str, typer.Option(help="The secret of those registrations.")] = "",
-    ledger: Annotated[
-        bool, typer.Option("--ledger", help="Print the ledger of a running simulator instead.")
-    ] = False,
+    ledger: Annotated[bool, typer.Option("--ledger", help="Print the ledger of a running simulator instead.")] = False,
     url: Annotated[str, typer.Option(help="Where that one runs.")] = "http://127.0.0.1:8025",
     as_json: Annotated[bool, typer.Option("--json", help="The ledger as one object a line.")] = False,
 ) -> None:

@@ -37,10 +37,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     typer.echo()
     table(
         ("REPLICA", "RELEASE", "DUTIES", "UP", "LAST SEEN"),
-        (
-            (r.worker, r.version, ",".join(r.duties), f"{r.up:.0f} s", f"{r.silent:.0f} s ago")
-            for r in found.replicas
-        ),
+        ((r.worker, r.version, ",".join(r.duties), f"{r.up:.0f} s", f"{r.silent:.0f} s ago") for r in found.replicas),
     )
 
 

@@ -13,9 +13,7 @@ SESSION_SECONDS = 12 * 3600.0
 MOST_SESSIONS = 100
 LOGIN_TRIES = 10
 LOGIN_WINDOW = 60.0
-OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", "/metrics", "/login", "/static/console.css", "/static/console.js"}
-)
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login", "/static/console.css", "/static/console.js"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
 HEADERS = {

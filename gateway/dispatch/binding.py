@@ -71,12 +71,9 @@ class Binder:
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[tuple[str, str, int]]:
         pace = max(budget.parts_left(sender) for sender in self.senders)
         most = MOST_AT_ONCE if pace > MOST_AT_ONCE else int(pace) + 1
-        per_request = {
-            key: self._settings.max_recipients if head.coalesces else 1 for key, head in heads.items()
-        }
+        per_request = {key: self._settings.max_recipients if head.coalesces else 1 for key, head in heads.items()}
         return [
-            (turn.lane, turn.tenant, min(most, turn.slots * per_request[turn.lane, turn.tenant]))
-            for turn in planned
+            (turn.lane, turn.tenant, min(most, turn.slots * per_request[turn.lane, turn.tenant])) for turn in planned
         ]
 
     async def _suppress(self, connection: Connection, ids: list[int]) -> None:
@@ -84,9 +81,7 @@ class Binder:
             for lane in await claims.end_messages(connection, ids, Ending.SUPPRESSED, SUPPRESSED):
                 self._observer.ended(lane, Ending.SUPPRESSED.value, 1)
 
-    def _pick(
-        self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget
-    ) -> list[Picked]:
+    def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Picked]:
         default = self._settings.default_sender
         by_queue: dict[tuple[str, str], list[Message]] = {}
         for message in messages:
@@ -124,9 +119,7 @@ class Binder:
     def _ticket(
         self, request: NewRequest, lease: Lease, claimed_at: float, ready_at: dict[int, float], now: float
     ) -> Ticket:
-        expiries = [
-            message.expires_at.timestamp() - now for message in request.messages if message.expires_at
-        ]
+        expiries = [message.expires_at.timestamp() - now for message in request.messages if message.expires_at]
         return Ticket(
             request_id=request.id,
             token=lease.token,

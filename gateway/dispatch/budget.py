@@ -30,8 +30,7 @@ class ClaimSettings:
         pace = self.parts_limit
         if pace is not None:
             limits += [
-                Limit(parts_bucket(sender), pace.allowance, pace.period, pace.margin, pace.paced)
-                for sender in senders
+                Limit(parts_bucket(sender), pace.allowance, pace.period, pace.margin, pace.paced) for sender in senders
             ]
         return limits
 

@@ -157,9 +157,7 @@ class Finisher:
         if blocked is not None:
             reason = f"{blocked.verdict.reason}: {blocked.verdict.sentence}"
             async with self._pool.acquire() as connection:
-                await pauses.pause(
-                    connection, Scope.ROUTE, blocked.ticket.route, actor=PAUSE_ACTOR, reason=reason
-                )
+                await pauses.pause(connection, Scope.ROUTE, blocked.ticket.route, actor=PAUSE_ACTOR, reason=reason)
             log.error("route_paused", route=blocked.ticket.route, reason=blocked.verdict.reason)
 
     def _report(self, batch: list[Attempted], states: dict[object, Dispatch]) -> None:

@@ -23,9 +23,7 @@ class Leases:
     `Ticket.lease_until` before the wire, and a result that comes too late is fenced.
     """
 
-    def __init__(
-        self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._seconds = seconds
         self._monotonic = monotonic
@@ -57,9 +55,7 @@ class Leases:
         """Renew every third of a lease, until cancelled."""
         while True:
             await asyncio.sleep(self._seconds / 3)
-            due = [
-                t for t in self._held.values() if t.lease_until - self._monotonic() < self._seconds * 2 / 3
-            ]
+            due = [t for t in self._held.values() if t.lease_until - self._monotonic() < self._seconds * 2 / 3]
             if due:
                 try:
                     await self._renew(due)

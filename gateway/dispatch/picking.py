@@ -77,9 +77,7 @@ def encode(
         except Exception as error:  # noqa: BLE001  the bytes of a stranger: anything may be wrong with them
             log.warning("request_not_encoded", error=type(error).__name__, messages=len(group.messages))
             if len(group.messages) == 1:
-                failed.append(
-                    (group.messages[0], "not_encodable: the message cannot be written as a request")
-                )
+                failed.append((group.messages[0], "not_encodable: the message cannot be written as a request"))
                 continue
             alone = [
                 Picked((message,), (parts,), group.sender_id)
@@ -87,9 +85,7 @@ def encode(
             ]
             # More requests than tokens were reckoned for would exceed the limit: one goes now, the rest stay.
             for single in alone:
-                made, bad = encode(
-                    [single], provider, prefix=prefix, new_id=new_id, default_sender=default_sender
-                )
+                made, bad = encode([single], provider, prefix=prefix, new_id=new_id, default_sender=default_sender)
                 failed += bad
                 if made:
                     requests += made

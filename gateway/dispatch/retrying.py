@@ -45,8 +45,7 @@ class Retrier:
         if again:
             await claims.lease_again(connection, [request.id for request in again], lease)
         return [
-            self._ticket(request, arrived.get(request.id), lanes[request.lane], lease, claimed_at)
-            for request in again
+            self._ticket(request, arrived.get(request.id), lanes[request.lane], lease, claimed_at) for request in again
         ]
 
     async def _cut_off(self, connection: Connection, due: Sequence[DueRequest]) -> dict[UUID, float]:
@@ -85,9 +84,7 @@ class Retrier:
                         reason=decision.reason.partition(":")[0],
                     )
                 case Step.RESEND | Step.RECUT:
-                    await claims.dissolve(
-                        connection, [request_id], new_generation=decision.step is Step.RESEND
-                    )
+                    await claims.dissolve(connection, [request_id], new_generation=decision.step is Step.RESEND)
                 case Step.FAIL | Step.EXPIRE:
                     ending = Ending.FAILED if decision.step is Step.FAIL else Ending.EXPIRED
                     for lane in await claims.give_up(connection, [request_id], ending, decision.reason):

@@ -1,8 +1,8 @@
 """Halves a request that was refused for its content, until the message that the provider refuses stands alone.
 
-For one such message among n this makes at most ⌈log2 n⌉ + 1 more refusals, and each half takes its tokens like any other
-request. Halves are committed together with the refusal: a process that dies here leaves either the request as it was,
-whose lease ends, or both halves ready to go.
+For one such message among n this makes at most ⌈log2 n⌉ + 1 more refusals, and each half takes its tokens like any
+other request. Halves are committed together with the refusal: a process that dies here leaves either the request as
+it was, whose lease ends, or both halves ready to go.
 """
 
 from collections.abc import Sequence
@@ -31,16 +31,12 @@ class Splitter:
         async with connection.transaction():
             settled = await finishes.finish(connection, [refusal])
             if settled:
-                messages = list(
-                    ticket.messages or await finishes.request_messages(connection, ticket.request_id)
-                )
+                messages = list(ticket.messages or await finishes.request_messages(connection, ticket.request_id))
                 middle = len(messages) // 2
                 await self._bind(connection, ticket, [messages[:middle], messages[middle:]])
         return settled
 
-    async def _bind(
-        self, connection: Connection, ticket: Ticket, halves: Sequence[Sequence[Message]]
-    ) -> None:
+    async def _bind(self, connection: Connection, ticket: Ticket, halves: Sequence[Sequence[Message]]) -> None:
         picked = [
             Picked(tuple(half), tuple(cost(message).count for message in half), ticket.sender_id)
             for half in halves

@@ -54,9 +54,7 @@ class Waker:
         The order matters: arm, look once more, sleep. A commit before `arm` returned is seen by that look; one after
         it rings.
         """
-        wait = (
-            self._poll_interval if claimed.wait is None else min(max(claimed.wait, 0.0), self._poll_interval)
-        )
+        wait = self._poll_interval if claimed.wait is None else min(max(claimed.wait, 0.0), self._poll_interval)
         if claimed.limited:
             # Tokens are missing, and no insert can change that: no bell, and no look before they are there.
             await self._sleep(wait)

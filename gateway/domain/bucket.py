@@ -22,7 +22,10 @@ BURST_SHARE = 0.1
 """Of a windowed allowance, what may go at once. More burst means less sustained rate, by the rule above."""
 
 PACED_BURST_SECONDS = 2.0
-"""How far a paced bucket fills: how long the provider's own queue may get, and so what an urgent message may wait in it."""
+"""How far a paced bucket fills.
+
+How long the provider's own queue may get, and so what an urgent message may wait in it.
+"""
 
 SLOW_START_SECONDS = 60.0
 SLOW_START_SHARE = 0.25

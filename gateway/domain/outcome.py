@@ -128,9 +128,7 @@ def judge(answer: Answer, history: History) -> Verdict:
             "the provider could not be reached; no byte of the request left",
         )
     if answer.phase is Phase.MAYBE_SENT or answer.status is None:
-        return _ambiguous(
-            answer, answer.error or "no_answer", "the connection ended before a complete answer came"
-        )
+        return _ambiguous(answer, answer.error or "no_answer", "the connection ended before a complete answer came")
     if 200 <= answer.status < 300:
         return _success(answer, history)
     if answer.status == 409:
@@ -185,9 +183,7 @@ def _success(answer: Answer, history: History) -> Verdict:
 
 def _conflict(history: History) -> Verdict:
     if history.maybe_arrived:
-        return Verdict(
-            Outcome.DUPLICATE, "duplicate", "an earlier attempt had arrived; nothing was sent twice"
-        )
+        return Verdict(Outcome.DUPLICATE, "duplicate", "an earlier attempt had arrived; nothing was sent twice")
     return Verdict(
         Outcome.DUPLICATE_UNEXPECTED,
         "duplicate_unexpected",

@@ -69,9 +69,7 @@ def decide(due: Due, rules: Rules) -> Decision:
     if due.attempts == 0 and due.first_expiry_in is not None and due.first_expiry_in <= 0:
         return Decision(Step.RECUT)
     if due.spent >= rules.max_attempts:
-        return Decision(
-            Step.FAIL, f"attempts_used_up: the provider could not be reached in {due.attempts} attempts"
-        )
+        return Decision(Step.FAIL, f"attempts_used_up: the provider could not be reached in {due.attempts} attempts")
     return Decision(Step.ATTEMPT)
 
 

@@ -1,7 +1,7 @@
 """How many parts a text takes on the air.
 
-3GPP TS 23.038 §6.2.1 gives the GSM 7-bit alphabet and its extension, in which a character costs two septets; a text with
-any other character goes as UCS-2. 3GPP TS 23.040 §9.2.3.24.1 gives the header that a part of several carries: it
+3GPP TS 23.038 §6.2.1 gives the GSM 7-bit alphabet and its extension, in which a character costs two septets; a text
+with any other character goes as UCS-2. 3GPP TS 23.040 §9.2.3.24.1 gives the header that a part of several carries: it
 leaves 153 septets or 67 units of each.
 """
 

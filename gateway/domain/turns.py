@@ -57,8 +57,7 @@ def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
         return []
     lanes = _clamped({queue.lane: queue.served for queue in queues})
     tenants = {
-        lane: _clamped({queue.tenant: queue.tenant_served for queue in queues if queue.lane == lane})
-        for lane in lanes
+        lane: _clamped({queue.tenant: queue.tenant_served for queue in queues if queue.lane == lane}) for lane in lanes
     }
     weights = {queue.lane: queue.weight for queue in queues}
     given: dict[tuple[str, str], int] = {}

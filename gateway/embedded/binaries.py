@@ -25,9 +25,7 @@ class Binaries:
 
     def version(self) -> str:
         """Return the server's version, for example `18.6`."""
-        answer = subprocess.run(
-            [self.bin / "postgres", "--version"], capture_output=True, text=True, check=True
-        )
+        answer = subprocess.run([self.bin / "postgres", "--version"], capture_output=True, text=True, check=True)
         return answer.stdout.split()[2]
 
 

@@ -88,9 +88,7 @@ class EmbeddedPostgres:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
     @property
@@ -243,7 +241,7 @@ class EmbeddedPostgres:
         return port
 
     def _port(self) -> int:
-        """Return the port of the last start while it is free, so that a DSN pasted somewhere stays good; else a new one."""
+        """Return the port of the last start while it is free: a DSN pasted somewhere stays good."""
         remembered = self._state / "port"
         wanted = int(remembered.read_text()) if remembered.exists() else 0
         for port in (wanted, 0):
@@ -263,9 +261,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise EmbeddedError(
-                    f"Postgres did not start; the reason is in {self._state / 'postgres.log'}"
-                )
+                raise EmbeddedError(f"Postgres did not start; the reason is in {self._state / 'postgres.log'}")
             try:
                 lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
             except OSError:
@@ -273,9 +269,7 @@ class EmbeddedPostgres:
             if len(lines) > 7 and lines[7].strip() == "ready" and lines[3] == str(port):
                 return
             time.sleep(0.02)
-        raise EmbeddedError(
-            f"Postgres was not ready after {START_TIMEOUT:g} s; see {self._state / 'postgres.log'}"
-        )
+        raise EmbeddedError(f"Postgres was not ready after {START_TIMEOUT:g} s; see {self._state / 'postgres.log'}")
 
     def _create_database(self, binaries: Binaries, user: User | None, password: str, port: int) -> None:
         marker = self._state / f"database-{self._database}"
@@ -295,8 +289,6 @@ class EmbeddedPostgres:
         marker.touch()
 
     def _run(self, command: list[str | Path], user: User | None, what: str) -> None:
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd="/", check=False, **child_options(user)
-        )
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **child_options(user))
         if done.returncode != 0:
             raise EmbeddedError(f"{what} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")

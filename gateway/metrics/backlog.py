@@ -52,9 +52,7 @@ class BacklogGauges:
                 max((max(0.0, r.oldest) for r in rows if r.oldest is not None and r.messages), default=0.0)
             )
             waiting = sum(r.messages for r in rows if r.state in ("ready", "held"))
-            metrics.drain_eta.labels(lane).set(
-                drain_eta(waiting, found.buckets, max_recipients=self._max_recipients)
-            )
+            metrics.drain_eta.labels(lane).set(drain_eta(waiting, found.buckets, max_recipients=self._max_recipients))
         tokens: dict[str, float] = {}
         for bucket, available in found.buckets:
             kind = bucket.name.partition(":")[0]

@@ -65,9 +65,7 @@ class Metrics:
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...], *labels: tuple[str, Iterable[str]]
     ) -> Histogram:
-        histogram = Histogram(
-            name, text, [label for label, _ in labels], buckets=buckets, registry=self.registry
-        )
+        histogram = Histogram(name, text, [label for label, _ in labels], buckets=buckets, registry=self.registry)
         _start_at_zero(histogram, labels)
         return histogram
 
@@ -103,9 +101,7 @@ class Metrics:
             lane,
         )
         self.retries = self._counter("smsgw_retries", "Attempts that will be repeated.", outcome)
-        self.lease_expired = self._counter(
-            "smsgw_lease_expired", "Leases that ended in mid-attempt, or too late."
-        )
+        self.lease_expired = self._counter("smsgw_lease_expired", "Leases that ended in mid-attempt, or too late.")
         self.duplicate_unexpected = self._counter(
             "smsgw_duplicate_unexpected", "Conflicts although no earlier attempt can have arrived."
         )
@@ -118,18 +114,12 @@ class Metrics:
         self.webhook_seconds = self._histogram(
             "smsgw_webhook_seconds", "Duration of calls to the webhook listener.", QUICK, event
         )
-        self.receipts = self._counter(
-            "smsgw_receipts", "Receipts folded.", ("status", STATUSES), ("source", SOURCES)
-        )
-        self.receipts_unmatched = self._gauge(
-            "smsgw_receipts_unmatched", "Receipts that found no message yet."
-        )
+        self.receipts = self._counter("smsgw_receipts", "Receipts folded.", ("status", STATUSES), ("source", SOURCES))
+        self.receipts_unmatched = self._gauge("smsgw_receipts_unmatched", "Receipts that found no message yet.")
         self.receipt_conflicts = self._counter(
             "smsgw_receipt_conflicts", "Receipts that contradict an earlier final one."
         )
-        self.corrections = self._counter(
-            "smsgw_reconcile_corrections", "States that only the poller brought."
-        )
+        self.corrections = self._counter("smsgw_reconcile_corrections", "States that only the poller brought.")
         self.accept_to_receipt = self._histogram(
             "smsgw_accept_to_receipt_seconds", "From acceptance to a receipt.", SLOW, ("status", STATUSES)
         )
@@ -142,9 +132,7 @@ class Metrics:
         self.outbox = self._gauge(
             "smsgw_outbox_messages", "Messages that are not final, by state.", lane, ("state", OPEN_STATES)
         )
-        self.oldest_ready = self._gauge(
-            "smsgw_outbox_oldest_ready_seconds", "Age of the oldest waiting message.", lane
-        )
+        self.oldest_ready = self._gauge("smsgw_outbox_oldest_ready_seconds", "Age of the oldest waiting message.", lane)
         self.drain_eta = self._gauge(
             "smsgw_drain_eta_seconds", "Until the backlog is gone, at the limiter's rate.", lane
         )
@@ -164,9 +152,7 @@ class Metrics:
 SLOW_AND_QUICK = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600)
 
 
-def _start_at_zero(
-    metric: Counter | Gauge | Histogram, labels: tuple[tuple[str, Iterable[str]], ...]
-) -> None:
+def _start_at_zero(metric: Counter | Gauge | Histogram, labels: tuple[tuple[str, Iterable[str]], ...]) -> None:
     """Touch every known combination, so that a rate over a first event is not lost."""
     combinations: list[tuple[str, ...]] = [()]
     for _, values in labels:

@@ -4,9 +4,7 @@
 class ProviderError(Exception):
     """The provider answered a management call with a refusal; the message says what to do."""
 
-    def __init__(
-        self, sentence: str, *, status: int | None = None, provider_request_id: str | None = None
-    ) -> None:
+    def __init__(self, sentence: str, *, status: int | None = None, provider_request_id: str | None = None) -> None:
         super().__init__(sentence)
         self.status = status
         self.provider_request_id = provider_request_id

@@ -116,13 +116,9 @@ class Folder:
     async def _heed(self, connection: Connection, number: str, word: str | None) -> None:
         changed = False
         if word == "stop":
-            changed = await receipts.suppress(
-                connection, number, source="reply", reason="the person wrote STOP"
-            )
+            changed = await receipts.suppress(connection, number, source="reply", reason="the person wrote STOP")
         elif word == "start":
             changed = await receipts.unsuppress(connection, number)
         if changed:
             action = "suppress" if word == "stop" else "unsuppress"
-            await receipts.record_action(
-                connection, actor="reply", action=action, reason=f"the person wrote {word}"
-            )
+            await receipts.record_action(connection, actor="reply", action=action, reason=f"the person wrote {word}")

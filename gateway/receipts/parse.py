@@ -1,8 +1,8 @@
 """One tolerant reader for every shape in which the provider is known to write an event.
 
-Versions 1 to 3 of the payload name the same things differently, an `externalId` comes with a number or without, a status is
-a code or a word, everything may be wrapped in `data`, and anything may be missing or null. What is not understood is
-journalled as it came and changes nothing: this module never raises for a body.
+Versions 1 to 3 of the payload name the same things differently, an `externalId` comes with a number or without, a
+status is a code or a word, everything may be wrapped in `data`, and anything may be missing or null. What is not
+understood is journalled as it came and changes nothing: this module never raises for a body.
 """
 
 import hashlib
@@ -122,11 +122,7 @@ def _fields(content: object) -> dict[str, Any]:
     for _ in range(3):
         if isinstance(content, list) and len(content) == 1:
             content = content[0]
-        elif (
-            isinstance(content, dict)
-            and isinstance(content.get("data"), dict | list)
-            and "status" not in content
-        ):
+        elif isinstance(content, dict) and isinstance(content.get("data"), dict | list) and "status" not in content:
             content = content["data"]
     return content if isinstance(content, dict) else {}
 

@@ -1,7 +1,7 @@
 """The provider's signature: `X-Signature` is the lower-case hex HMAC-SHA256 of the raw body.
 
-The key is the secret's text. There is no timestamp in it, so a signature does not stop a replay: receipts are journalled
-once per distinct body, and folding one twice changes nothing.
+The key is the secret's text. There is no timestamp in it, so a signature does not stop a replay: receipts are
+journalled once per distinct body, and folding one twice changes nothing.
 """
 
 import hashlib

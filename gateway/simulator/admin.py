@@ -1,4 +1,7 @@
-"""What the real provider does not have: the ledger, the knobs, and phones that answer. Under `/admin`, without a key."""
+"""What the real provider does not have: the ledger, the knobs, and phones that answer.
+
+Under `/admin`, without a key.
+"""
 
 import dataclasses
 
@@ -12,9 +15,7 @@ from gateway.simulator.routes import ACCOUNT
 async def ledger(request: web.Request) -> web.Response:
     """Return every (external id, number) with its text and how often it was sent."""
     entries = request.app[ACCOUNT].ledger.entries()
-    return web.json_response(
-        {"entries": [dataclasses.asdict(entry) | {"count": count} for entry, count in entries]}
-    )
+    return web.json_response({"entries": [dataclasses.asdict(entry) | {"count": count} for entry, count in entries]})
 
 
 async def stats(request: web.Request) -> web.Response:

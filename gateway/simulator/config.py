@@ -101,9 +101,7 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
         return value
     if origin is tuple:
         arguments = typing.get_args(hint)
-        if not isinstance(value, list | tuple) or (
-            Ellipsis not in arguments and len(value) != len(arguments)
-        ):
+        if not isinstance(value, list | tuple) or (Ellipsis not in arguments and len(value) != len(arguments)):
             raise ConfigError(f"{name}: must be a list of {len(arguments)} values")
         return tuple(float(item) if arguments[0] is float else item for item in value)
     if origin is dict or isinstance(hint, types.GenericAlias):

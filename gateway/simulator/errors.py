@@ -18,7 +18,7 @@ NAMES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818  it is an answer, not a failure of the simulator
+class Refusal(Exception):
     """An answer that is an error."""
 
     def __init__(self, status: int, message: str, *, reason: str | None = None) -> None:

@@ -19,9 +19,7 @@ class Count:
         """Return both families of headers; the reset in milliseconds, as documented."""
         values = {"Limit": self.limit, "Remaining": self.remaining, "Reset": int(self.reset * 1000)}
         found = {
-            f"{family}-{name}": str(value)
-            for family in ("RateLimit", "X-RateLimit")
-            for name, value in values.items()
+            f"{family}-{name}": str(value) for family in ("RateLimit", "X-RateLimit") for name, value in values.items()
         }
         if not self.allowed:
             found["Retry-After"] = str(max(1, int(self.reset + 0.999)))
@@ -45,9 +43,7 @@ class Window:
     ) -> Count:
         """Count a request at `now`."""
         start = now - length if kind == "sliding" else now - now % length
-        while self._counted and (
-            self._counted[0] <= start if kind == "sliding" else self._counted[0] < start
-        ):
+        while self._counted and (self._counted[0] <= start if kind == "sliding" else self._counted[0] < start):
             self._counted.popleft()
         allowed = len(self._counted) < limit
         if allowed or rejected_counts:

@@ -62,7 +62,10 @@ class Network:
         return senders.get(str(sender), next(iter(senders.values()), ""))
 
     def carry(self, outbound: Outbound) -> None:
-        """Queue a text at its sending number and let its status walk: 1 queued, 2 sending, 3 sent, then the final one."""
+        """Queue a text at its sending number and let its status walk.
+
+        1 queued, 2 sending, 3 sent, then the final one.
+        """
         self.outbound.append(outbound)
         now = time.monotonic()
         leaves = max(now, self._free_at.get(outbound.sender, 0.0))
@@ -72,9 +75,7 @@ class Network:
         self._agenda.at(sent, self._step(outbound, 3))
         final = self._final(outbound.number)
         if final:
-            self._agenda.at(
-                sent + self._faults.between(self._config.status_delay), self._step(outbound, final)
-            )
+            self._agenda.at(sent + self._faults.between(self._config.status_delay), self._step(outbound, final))
 
     def reply(self, number: str, text: str, sender: int | None) -> None:
         """Have a phone write back."""

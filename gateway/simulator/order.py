@@ -65,9 +65,7 @@ def read_order(body: Any, config: SimulatorConfig, book: Book) -> Order:
         raise Refusal(400, "the body must be a JSON object")
     for name, value in body.items():
         kinds = _KINDS.get(name)
-        if kinds is not None and (
-            not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
-        ):
+        if kinds is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
             raise Refusal(400, f"{name} has the wrong type")
     tags = body.get("tags", {})
     if not all(isinstance(value, str) for value in tags.values()):
@@ -124,9 +122,7 @@ def _template(body: dict[str, Any], config: SimulatorConfig, book: Book) -> tupl
     return str(template["message"]), {"link": book.links.get(body.get("linkId", 0), "")}
 
 
-def _render(
-    body: dict[str, Any], recipients: list[str], config: SimulatorConfig, book: Book
-) -> tuple[list[Text], int]:
+def _render(body: dict[str, Any], recipients: list[str], config: SimulatorConfig, book: Book) -> tuple[list[Text], int]:
     template, values = _template(body, config, book)
     frame = (body.get("header", ""), body.get("footer", ""))
     longest = config.mms_characters if body.get("image") or body.get("isMMS") else config.sms_characters

@@ -16,9 +16,7 @@ from gateway.simulator.webhooks import EVENTS, Registration
 ACCOUNT = web.AppKey("account", Account)
 
 
-def _page(
-    request: web.Request, rows: list[dict[str, Any]], config_base: int = 0, most: int = 100
-) -> web.Response:
+def _page(request: web.Request, rows: list[dict[str, Any]], config_base: int = 0, most: int = 100) -> web.Response:
     try:
         number = int(request.query.get("page", config_base))
         size = min(most, max(1, int(request.query.get("pageSize", 25))))
@@ -127,11 +125,7 @@ async def sent_messages(request: web.Request) -> web.Response:
 async def list_webhooks(request: web.Request) -> web.Response:
     """List registrations; their secrets are not in it."""
     rows = [
-        {
-            key: value
-            for key, value in one.public().items()
-            if key in ("id", "event", "url", "alertEmail", "createdAt")
-        }
+        {key: value for key, value in one.public().items() if key in ("id", "event", "url", "alertEmail", "createdAt")}
         for one in request.app[ACCOUNT].webhooks.registrations.values()
     ]
     return _page(request, rows)
@@ -155,9 +149,7 @@ async def create_webhook(request: web.Request) -> web.Response:
 async def change_webhook(request: web.Request) -> web.Response:
     """Change a registration, its secret included."""
     changed = _filled(_webhook(request), await _body(request))
-    return web.json_response(
-        {"message": f"Webhook {changed.id} updated successfully.", "data": changed.public()}
-    )
+    return web.json_response({"message": f"Webhook {changed.id} updated successfully.", "data": changed.public()})
 
 
 async def delete_webhook(request: web.Request) -> web.Response:
@@ -192,8 +184,7 @@ async def list_unsubscribes(request: web.Request) -> web.Response:
     """List opt-outs."""
     numbers = sorted(request.app[ACCOUNT].book.unsubscribed)
     rows = [
-        {"id": index, "name": "", "number": number, "email": None, "date": None}
-        for index, number in enumerate(numbers)
+        {"id": index, "name": "", "number": number, "email": None, "date": None} for index, number in enumerate(numbers)
     ]
     return _page(request, rows)
 

@@ -98,9 +98,7 @@ def _strike_after(fault: str | None, request: web.Request, answer: web.Response)
         case "drop_after":
             _drop(request)
         case "html_502":
-            return web.Response(
-                status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html"
-            )
+            return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
         case "truncated_after":
             return web.Response(body=bytes(answer.body or b"")[:20], content_type="application/json")  # type: ignore[arg-type]
         case "success_false_after":

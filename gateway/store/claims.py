@@ -151,9 +151,7 @@ async def lease_again(connection: Connection, ids: Sequence[UUID], lease: Lease)
     await connection.execute(query("claim_again"), list(ids), lease.token, lease.seconds, lease.worker)
 
 
-async def waiting_messages(
-    connection: Connection, wanted: Sequence[tuple[str, str, int]]
-) -> list[WaitingMessage]:
+async def waiting_messages(connection: Connection, wanted: Sequence[tuple[str, str, int]]) -> list[WaitingMessage]:
     """Lock and return messages that may go: so many of each lane and tenant, in claim order inside each."""
     rows = await connection.fetch(
         query("claim_messages"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]

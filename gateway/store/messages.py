@@ -63,9 +63,9 @@ async def timeline(connection: Connection, message_id: int) -> list[Step]:
 
 
 async def enqueue(connection: Connection, **columns: Any) -> int:
-    """Put a message in by `smsgw.enqueue`; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input."""
+    """Put a message in; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input."""
     names = ", ".join(f"{name} => ${index}" for index, name in enumerate(_known(columns), 1))
-    message_id: int = await connection.fetchval(f"select smsgw.enqueue({names})", *columns.values())  # noqa: S608
+    message_id: int = await connection.fetchval(f"select smsgw.enqueue({names})", *columns.values())
     return message_id
 
 

@@ -67,9 +67,7 @@ def migrations() -> list[Migration]:
     return [found[number] for number in sorted(found)]
 
 
-async def migrate(
-    dsn: str, *, target: int | None = None, phases: frozenset[Phase] = frozenset(Phase)
-) -> list[int]:
+async def migrate(dsn: str, *, target: int | None = None, phases: frozenset[Phase] = frozenset(Phase)) -> list[int]:
     """Apply what is missing, up to number `target` or all, and return the numbers applied now.
 
     Two runners at once are safe: the second waits and finds nothing to do. Raises `MigrationError` when the database

@@ -29,9 +29,7 @@ async def pause(
     await connection.execute(query("pause_set"), scope.value, subject, actor, reason, seconds)
 
 
-async def resume(
-    connection: Connection, scope: Scope, subject: str, *, made_by: str | None = None
-) -> str | None:
+async def resume(connection: Connection, scope: Scope, subject: str, *, made_by: str | None = None) -> str | None:
     """Let a scope go on; return the reason of the pause that was lifted, None if there was none.
 
     With `made_by`, only a pause of that actor is lifted: the gateway takes back its own, never a person's.

@@ -6,9 +6,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 STATEMENT_TIMEOUT = 30.0
 LOCK_TIMEOUT = 10.0

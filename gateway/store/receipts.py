@@ -88,9 +88,7 @@ async def journal(pool: Pool, entries: Sequence[Entry]) -> set[bytes]:
 
 async def take(connection: Connection, most: int) -> list[Taken]:
     """Lock the next receipts to fold."""
-    return [
-        Taken(row["id"], row["event"], row["raw"]) for row in await connection.fetch(query("fold_take"), most)
-    ]
+    return [Taken(row["id"], row["event"], row["raw"]) for row in await connection.fetch(query("fold_take"), most)]
 
 
 async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
@@ -165,6 +163,4 @@ async def record_action(
     message_ids: Sequence[int] = (),
 ) -> None:
     """Record who changed what, and why."""
-    await connection.execute(
-        query("operator_action_add"), actor, action, reason, detail or {}, list(message_ids)
-    )
+    await connection.execute(query("operator_action_add"), actor, action, reason, detail or {}, list(message_ids))

@@ -85,7 +85,7 @@ create table smsgw.outbox (
     traceparent text,
     reason text,
     -- Requests that carried this message before and were refused whole, oldest first. Empty for all but a few rows.
-    earlier_requests uuid []
+    earlier_requests uuid[]
 )
 -- The claim and the fold each rewrite a row once: room on the page keeps the fold's rewrite there (HOT).
 with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
@@ -106,7 +106,8 @@ create index outbox_order on smsgw.outbox (tenant, order_key, id) where order_ke
 
 -- Operators search by the application's own id and by number; both find few rows.
 create index outbox_reference on smsgw.outbox (reference) where reference is not null;
-create index outbox_to_number on smsgw.outbox (to_number) where to_number is not null;
+-- With the id, so that the fold finds one message of one request at once, however often that number was written to.
+create index outbox_to_number on smsgw.outbox (to_number, id) where to_number is not null;
 
 -- What was ended by us, newest first: the list an operator works through.
 create index outbox_ended on smsgw.outbox (ending, id) where ending is not null;
@@ -147,8 +148,8 @@ create table smsgw.request (
     reason text,
     -- Why the provider's own listing must be asked about this request: shortfall, unexpected_duplicate, uncertain.
     verify text,
-    outbound_ids bigint [],
-    members bigint [] not null check (cardinality(members) between 1 and 1000),
+    outbound_ids bigint[],
+    members bigint[] not null check (cardinality(members) between 1 and 1000),
     -- The exact bytes of every attempt. Dropped on acceptance: then nothing may ever be sent under this id again.
     body bytea
 )

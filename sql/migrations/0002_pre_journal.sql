@@ -111,7 +111,7 @@ create table smsgw.operator_action (
     action text not null,
     reason text,
     detail jsonb not null default '{}',
-    message_ids bigint [] not null default '{}'
+    message_ids bigint[] not null default '{}'
 );
 
 create index operator_action_messages on smsgw.operator_action using gin (message_ids);
@@ -124,5 +124,5 @@ create table smsgw.replica (
     host text not null,
     pid integer not null,
     version text not null,
-    duties text [] not null
+    duties text[] not null
 );

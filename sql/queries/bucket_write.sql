@@ -8,11 +8,11 @@ set
     blocked_until = to_timestamp(n.blocked_until),
     throttled_at = to_timestamp(n.throttled_at)
 from unnest(
-    $1::text [],
-    $2::double precision [],
-    $3::double precision [],
-    $4::double precision [],
-    $5::double precision [],
-    $6::double precision []
+    $1::text[],
+    $2::double precision[],
+    $3::double precision[],
+    $4::double precision[],
+    $5::double precision[],
+    $6::double precision[]
 ) as n (name, tokens, counted_at, share, blocked_until, throttled_at)
 where b.name = n.name;

@@ -9,7 +9,7 @@ with leased as (
         claim_token = $2,
         worker = $4,
         due_at = clock_timestamp() + make_interval(secs => $3::double precision)
-    where r.id = any($1::uuid [])
+    where r.id = any($1::uuid[])
     returning r.id, r.attempts
 )
 

@@ -12,13 +12,13 @@ with made as (
         n.id,
         n.external_id,
         n.body,
-        n.members::bigint [],
+        n.members::bigint[],
         n.parts,
         n.lane,
         n.tenant,
         n.sender_id,
         n.generation,
-        cardinality(n.members::bigint []),
+        cardinality(n.members::bigint[]),
         1,
         clock_timestamp() + make_interval(secs => $14::double precision),
         clock_timestamp(),
@@ -26,25 +26,25 @@ with made as (
         $15::text,
         $16::text
     from unnest(
-        $1::uuid [],
-        $2::text [],
-        $3::bytea [],
-        $4::text [],
-        $5::integer [],
-        $6::text [],
-        $7::text [],
-        $8::bigint [],
-        $9::smallint []
+        $1::uuid[],
+        $2::text[],
+        $3::bytea[],
+        $4::text[],
+        $5::integer[],
+        $6::text[],
+        $7::text[],
+        $8::bigint[],
+        $9::smallint[]
     ) as n (id, external_id, body, members, parts, lane, tenant, sender_id, generation)
 ),
 
 begun as (
     insert into smsgw.attempt (request_id, number, started_at, worker)
     select n.id, 1, clock_timestamp(), $15::text
-    from unnest($1::uuid []) as n (id)
+    from unnest($1::uuid[]) as n (id)
 )
 
 update smsgw.outbox as o
 set request_id = n.request_id, parts = n.parts
-from unnest($10::bigint [], $11::uuid [], $12::smallint []) as n (id, request_id, parts)
+from unnest($10::bigint[], $11::uuid[], $12::smallint[]) as n (id, request_id, parts)
 where o.id = n.id;

@@ -14,6 +14,6 @@ select
     extract(epoch from b.throttled_at)::double precision as throttled_at,
     extract(epoch from clock_timestamp())::double precision as now
 from smsgw.bucket as b
-where b.name = any($1::text [])
+where b.name = any($1::text[])
 order by b.name
 for update;

@@ -5,7 +5,7 @@ with closed as (
     update smsgw.attempt as a
     set finished_at = clock_timestamp(), outcome = 'ambiguous', error = 'lease_ended'
     from smsgw.request as r
-    where r.id = any($1::uuid []) and a.request_id = r.id and a.number = r.attempts and a.finished_at is null
+    where r.id = any($1::uuid[]) and a.request_id = r.id and a.number = r.attempts and a.finished_at is null
     returning a.request_id, a.started_at
 )
 

@@ -6,7 +6,7 @@ with over as (
     update smsgw.request as r
     set dispatch = case when $2 then 'uncertain' else 'rejected' end::smsgw.dispatch, claim_token = null, unsettled = 0,
         reason = case when $2 then 'resent: the lane prefers a second copy to a loss' else 'recut: put back unsent' end
-    where r.id = any($1::uuid []) and r.dispatch = 'in_flight'
+    where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
     returning r.id, r.members
 )
 

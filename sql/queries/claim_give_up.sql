@@ -4,7 +4,7 @@
 with over as (
     update smsgw.request as r
     set dispatch = 'rejected', claim_token = null, unsettled = 0, reason = $3
-    where r.id = any($1::uuid []) and r.dispatch = 'in_flight'
+    where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
     returning r.id, r.members
 )
 

@@ -21,7 +21,7 @@ select
     o.expires_at,
     greatest(o.created_at, o.not_before) as ready_at,
     exists (select from smsgw.suppression as s where s.number = o.to_number) as suppressed
-from unnest($1::text [], $2::text [], $3::integer []) as wanted (lane, tenant, most)
+from unnest($1::text[], $2::text[], $3::integer[]) as wanted (lane, tenant, most)
 cross join lateral (
     select *
     from smsgw.outbox as m

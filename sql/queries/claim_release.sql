@@ -4,7 +4,7 @@
 -- Fenced by the token; rows by primary key.
 with wanted as (
     select n.id, n.token, n.number
-    from unnest($1::uuid [], $2::uuid [], $3::integer []) as n (id, token, number)
+    from unnest($1::uuid[], $2::uuid[], $3::integer[]) as n (id, token, number)
 ),
 
 ours as (

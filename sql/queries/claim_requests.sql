@@ -20,7 +20,7 @@ select
     waiting.oldest_ready,
     extract(epoch from waiting.first_expiry - clock_timestamp())::double precision as first_expiry_in,
     extract(epoch from waiting.last_expiry - clock_timestamp())::double precision as last_expiry_in
-from unnest($1::text [], $2::integer []) as wanted (lane, most)
+from unnest($1::text[], $2::integer[]) as wanted (lane, most)
 cross join lateral (
     select *
     from smsgw.request as due

@@ -2,5 +2,5 @@
 -- decides. $1 ids, $2 why. The rows are locked by claim_requests in this same transaction.
 update smsgw.request as r
 set dispatch = 'uncertain', claim_token = null, verify = 'uncertain', reason = $2
-where r.id = any($1::uuid []) and r.dispatch = 'in_flight'
+where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
 returning r.lane, cardinality(r.members) as messages;

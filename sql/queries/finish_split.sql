@@ -11,8 +11,8 @@ with refused as (
 ),
 
 half as (
-    select n.id, n.external_id, n.body, n.members::bigint [] as members, n.parts
-    from unnest($2::uuid [], $3::text [], $4::bytea [], $5::text [], $6::integer [])
+    select n.id, n.external_id, n.body, n.members::bigint[] as members, n.parts
+    from unnest($2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::integer[])
         as n (id, external_id, body, members, parts)
 ),
 

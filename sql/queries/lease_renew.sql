@@ -2,6 +2,6 @@
 -- $3 request ids. Fenced by the token; rows by primary key. A request that is missing from the answer is lost.
 update smsgw.request as r
 set due_at = clock_timestamp() + make_interval(secs => $2::double precision)
-from unnest($3::uuid [], $1::uuid []) as n (id, token)
+from unnest($3::uuid[], $1::uuid[]) as n (id, token)
 where r.id = n.id and r.claim_token = n.token and r.dispatch = 'in_flight'
 returning r.id;

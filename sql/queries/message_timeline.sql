@@ -12,7 +12,13 @@ carrier as (
     inner join smsgw.request as r on r.id = m.request_id or r.id = any(m.earlier_requests)
 )
 
-select m.created_at as at, 'enqueued' as what, null as detail, null::integer as status, null::real as duration, null as provider_request_id
+select
+    m.created_at as at,
+    'enqueued' as what,
+    null as detail,
+    null::integer as status,
+    null::real as duration,
+    null as provider_request_id
 from message as m
 union all
 select m.not_before, 'scheduled for', null, null, null, null
@@ -22,7 +28,7 @@ union all
 select
     c.created_at,
     'bound to request',
-    replace(c.id::text, '-', '') || ' with ' || cardinality(c.members) || case when cardinality(c.members) = 1 then ' message' else ' messages' end,
+    replace(c.id::text, '-', '') || ', messages in it: ' || cardinality(c.members),
     null,
     null,
     null

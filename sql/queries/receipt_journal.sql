@@ -20,18 +20,18 @@ select
     n.provider_message_id,
     n.happened_at
 from unnest(
-    $1::bytea [],
-    $2::bytea [],
-    $3::text [],
-    $4::text [],
-    $5::text [],
-    $6::text [],
-    $7::uuid [],
-    $8::smallint [],
-    $9::text [],
-    $10::text [],
-    $11::text [],
-    $12::timestamptz []
+    $1::bytea[],
+    $2::bytea[],
+    $3::text[],
+    $4::text[],
+    $5::text[],
+    $6::text[],
+    $7::uuid[],
+    $8::smallint[],
+    $9::text[],
+    $10::text[],
+    $11::text[],
+    $12::timestamptz[]
 ) as n (
     digest,
     raw,

@@ -75,13 +75,8 @@ def test_a_lane_may_forbid_sharing() -> None:
     slots=st.integers(min_value=0, max_value=12),
     most=st.integers(min_value=1, max_value=20),
 )
-def test_whatever_comes_every_rule_holds(
-    numbers: list[int], tenants: list[str], slots: int, most: int
-) -> None:
-    messages = [
-        message(number, id=index, tenant=tenants[index % len(tenants)])
-        for index, number in enumerate(numbers)
-    ]
+def test_whatever_comes_every_rule_holds(numbers: list[int], tenants: list[str], slots: int, most: int) -> None:
+    messages = [message(number, id=index, tenant=tenants[index % len(tenants)]) for index, number in enumerate(numbers)]
     groups = pack(messages, slots=slots, max_recipients=most)
     placed = [one.id for group in groups for one in group]
     assert len(groups) <= slots

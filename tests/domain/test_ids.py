@@ -29,7 +29,5 @@ def test_ids_sort_by_time(one: int, other: int) -> None:
 
 
 @given(st.uuids(), st.integers(min_value=0, max_value=32767))
-def test_an_external_id_fits_the_narrowest_reading_of_the_documentation(
-    request: UUID, generation: int
-) -> None:
+def test_an_external_id_fits_the_narrowest_reading_of_the_documentation(request: UUID, generation: int) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", external_id("p" * 16, request, generation))

@@ -14,9 +14,7 @@ def test_every_spelling_of_a_number_is_the_same_number(written: object) -> None:
     assert normalise(written) == "+12025550123"
 
 
-@pytest.mark.parametrize(
-    "written", [None, True, "", "hello", "12", "+0123456789", "a@example.org", "٢٠٢٥٥٥٠١٢٣"]
-)
+@pytest.mark.parametrize("written", [None, True, "", "hello", "12", "+0123456789", "a@example.org", "٢٠٢٥٥٥٠١٢٣"])
 def test_what_is_no_number_is_none(written: object) -> None:
     assert normalise(written) is None
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.message import Message, Parts, Recipient
 from gateway.domain.cost import cost
+from gateway.domain.message import Message, Parts, Recipient
 from gateway.domain.segments import measure
 
 

@@ -50,9 +50,7 @@ def test_a_lane_that_rested_all_night_is_owed_only_the_lag() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"])), unique=True, min_size=1
-    ),
+    st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"])), unique=True, min_size=1),
     st.integers(min_value=0, max_value=40),
 )
 def test_every_slot_is_given_and_none_twice(names: list[tuple[str, str]], slots: int) -> None:

@@ -1,6 +1,7 @@
 """Processes that tests start: the simulator and the daemon, over real sockets."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -48,9 +49,9 @@ class Process:
         return await self.process.wait()
 
 
-async def poll(what: Any, *, timeout: float = 60.0, every: float = 0.05) -> Any:
+async def poll(what: Any, *, patience: float = 60.0, every: float = 0.05) -> Any:
     """Return the first true answer of `what()`; the bound only ends a test that hangs."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(patience):
         while True:
             found = await what()
             if found:
@@ -66,8 +67,6 @@ class Simulator:
         self.base = f"http://127.0.0.1:{self.port}"
         arguments = ["-m", "gateway.simulator", "--port", str(self.port), "--ledger-file", str(folder / "ledger.jsonl")]
         arguments += ["--webhook-url", f"http://127.0.0.1:{webhook_port}/webhooks/mta", "--webhook-secret", SECRET]
-        import json
-
         for name, value in knobs.items():
             arguments += ["--knob", f"{name}={json.dumps(value)}"]
         self.process = Process(arguments, {}, folder / "simulator.log")
@@ -85,9 +84,9 @@ class Simulator:
 
     async def change(self, **knobs: Any) -> None:
         """Set knobs."""
-        async with aiohttp.ClientSession() as session:
-            async with session.patch(f"{self.base}/admin/config", json=knobs) as response:
-                assert response.status == 200, await response.text()
+        address = f"{self.base}/admin/config"
+        async with aiohttp.ClientSession() as session, session.patch(address, json=knobs) as response:
+            assert response.status == 200, await response.text()
 
     async def _answers(self) -> bool:
         try:
@@ -122,14 +121,14 @@ class Gateway:
     async def ready(self) -> bool:
         """Whether it says so."""
         try:
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{self.ops_port}/readyz") as response:
-                    return response.status == 200
+            address = f"http://127.0.0.1:{self.ops_port}/readyz"
+            async with aiohttp.ClientSession() as session, session.get(address) as response:
+                return response.status == 200
         except aiohttp.ClientError:
             return False
 
     async def metrics(self) -> str:
         """Return its metrics."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{self.ops_port}/metrics") as response:
-                return await response.text()
+        address = f"http://127.0.0.1:{self.ops_port}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(address) as response:
+            return await response.text()

@@ -11,9 +11,7 @@ ACCOUNT_WORDS = ("unverified", "trial", "suspended", "not verified")
 """Seen in the wild in refusals that concern the whole account."""
 
 
-def read_answer(
-    status: int, headers: Mapping[str, str], body: bytes, *, window: float, duration: float
-) -> Answer:
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window: float, duration: float) -> Answer:
     """Return the answer; whatever the body is, this does not raise."""
     content = _object(body)
     data = content.get("data") if content is not None else None
@@ -71,9 +69,7 @@ def _count(value: object) -> int | None:
 def _ids(value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(
-        one for one in value if isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 2**63
-    )
+    return tuple(one for one in value if isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 2**63)
 
 
 def _text(value: object) -> str | None:

@@ -66,8 +66,8 @@ def _recipients(messages: Sequence[Message]) -> dict[str, Any]:
 def _content(messages: Sequence[Message]) -> dict[str, Any]:
     """Return `message` and `properties`.
 
-    A text with variables is a template and travels as such. A text without them must arrive as written: plain, or, where
-    texts differ or contain Liquid's own markers, as the value of a placeholder.
+    A text with variables is a template and travels as such. A text without them must arrive as written: plain, or,
+    where texts differ or contain Liquid's own markers, as the value of a placeholder.
     """
     first = messages[0]
     templates = {message.body if message.variables is not None else None for message in messages}

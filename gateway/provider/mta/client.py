@@ -1,6 +1,5 @@
 """The HTTP client: one session, kept alive, with every wait bounded."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -30,18 +29,14 @@ class MobileTextAlerts:
 
     name = "mta"
 
-    def __init__(
-        self, base_url: str, api_key: str, *, timeout: float, window: float, connections: int
-    ) -> None:
+    def __init__(self, base_url: str, api_key: str, *, timeout: float, window: float, connections: int) -> None:
         """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window."""
         self._base = base_url.rstrip("/")
         self._window = window
         connect = min(CONNECT_TIMEOUT, timeout / 2)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
-            connector=aiohttp.TCPConnector(
-                limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0
-            ),
+            connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0),
             timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -59,8 +54,8 @@ class MobileTextAlerts:
         """Make one attempt; never raises for anything that the network or the provider does.
 
         aiohttp repeats a request on a fresh connection by itself only for methods that HTTP calls idempotent, and
-        POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of this is at the most
-        one request on the wire.
+        POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of this is
+        at the most one request on the wire.
         """
         began = time.monotonic()
         try:
@@ -78,7 +73,7 @@ class MobileTextAlerts:
                     window=self._window,
                     duration=time.monotonic() - began,
                 )
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             phase, code = classify(error)
             return Answer(phase=phase, duration=time.monotonic() - began, error=code)
 
@@ -119,9 +114,7 @@ class MobileTextAlerts:
         answer = await self._manage("POST", "/webhooks", body=management.webhook_body(wish))
         rows = management.webhook_rows({"data": {"rows": [answer.get("data")]}})
         if not rows:
-            raise ProviderUnreachable(
-                "the provider's answer to the registration names no webhook; list them to see"
-            )
+            raise ProviderUnreachable("the provider's answer to the registration names no webhook; list them to see")
         return rows[0]
 
     async def delete_webhook(self, webhook_id: int) -> None:
@@ -151,7 +144,7 @@ class MobileTextAlerts:
                 method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
             ) as response:
                 status, headers, content = response.status, response.headers, await _bounded(response)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             _, code = classify(error)
             raise ProviderUnreachable(
                 f"the provider did not answer ({code}); check SMSGW_MTA_BASE_URL and the network"
@@ -178,33 +171,29 @@ def classify(error: BaseException) -> tuple[Phase, str]:
     Only what aiohttp raises while it makes a connection proves that no byte left. The total timeout does not: it may
     end any part of the call, and the connecting part has a shorter limit of its own.
     """
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return Phase.NOT_SENT, "dns"
-        case (
-            aiohttp.ClientConnectorCertificateError()
-            | aiohttp.ClientSSLError()
-            | aiohttp.ServerFingerprintMismatch()
-        ):
-            return Phase.NOT_SENT, "tls"
-        case aiohttp.ClientConnectorError():
-            return Phase.NOT_SENT, "connect"
-        case aiohttp.ConnectionTimeoutError():
-            return Phase.NOT_SENT, "timeout_connect"
-        case aiohttp.InvalidURL():
-            return Phase.NOT_SENT, "address"
-        case asyncio.TimeoutError():
-            return Phase.MAYBE_SENT, "timeout_read"
-        case aiohttp.ServerDisconnectedError():
-            return Phase.MAYBE_SENT, "disconnected"
-        case aiohttp.ClientPayloadError():
-            return Phase.MAYBE_SENT, "cut_off"
-        case aiohttp.ClientResponseError():
-            return Phase.MAYBE_SENT, "not_http"
-        case OSError():
-            return Phase.MAYBE_SENT, "reset"
-        case _:
-            return Phase.MAYBE_SENT, "broken"
+    for kinds, phase, code in _CLASSES:
+        if isinstance(error, kinds):
+            return phase, code
+    return Phase.MAYBE_SENT, "broken"
+
+
+_CLASSES: tuple[tuple[tuple[type[BaseException], ...], Phase, str], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), Phase.NOT_SENT, "dns"),
+    (
+        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch),
+        Phase.NOT_SENT,
+        "tls",
+    ),
+    ((aiohttp.ClientConnectorError,), Phase.NOT_SENT, "connect"),
+    ((aiohttp.ConnectionTimeoutError,), Phase.NOT_SENT, "timeout_connect"),
+    ((aiohttp.InvalidURL,), Phase.NOT_SENT, "address"),
+    ((TimeoutError,), Phase.MAYBE_SENT, "timeout_read"),
+    ((aiohttp.ServerDisconnectedError,), Phase.MAYBE_SENT, "disconnected"),
+    ((aiohttp.ClientPayloadError,), Phase.MAYBE_SENT, "cut_off"),
+    ((aiohttp.ClientResponseError,), Phase.MAYBE_SENT, "not_http"),
+    ((OSError,), Phase.MAYBE_SENT, "reset"),
+)
+"""First match wins: aiohttp derives the narrower from the wider."""
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -1,8 +1,8 @@
 """The headers of an answer that say when to come back.
 
-The provider documents `Retry-After` in seconds and `RateLimit-Reset` in milliseconds, the second against the custom of the
-rest of the world. A wait that is wrong by a factor of a thousand must not hold the gateway for hours, so everything
-is clamped to two windows, and a reset that makes no sense in seconds is read as milliseconds.
+The provider documents `Retry-After` in seconds and `RateLimit-Reset` in milliseconds, the second against the custom
+of the rest of the world. A wait that is wrong by a factor of a thousand must not hold the gateway for hours, so
+everything is clamped to two windows, and a reset that makes no sense in seconds is read as milliseconds.
 """
 
 import math

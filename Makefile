@@ -1,0 +1,50 @@
+# Everything runs in .venv, made from the pinned and hashed constraints in deploy/.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check lock clean
+
+help:
+	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
+	@echo "make test    the whole test suite on a real Postgres"
+	@echo "make check   ruff, mypy --strict, SQL and deploy lint"
+	@echo "make lock    renew the pinned constraints (needs uv)"
+
+up: .venv/installed
+	@.venv/bin/smsgw up
+
+test: .venv/installed-dev
+	.venv/bin/pytest
+
+check: .venv/installed-dev
+	.venv/bin/ruff check gateway tests
+	.venv/bin/ruff format --check gateway tests
+	.venv/bin/mypy
+	.venv/bin/sqlfluff lint --disable-progress-bar sql
+	.venv/bin/yamllint --strict deploy
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python deploy/constraints.txt pyproject.toml
+	$(PIP) --require-hashes -r deploy/constraints.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed deploy/constraints-dev.txt
+	$(PIP) --require-hashes -r deploy/constraints-dev.txt
+	@touch $@
+
+# Names, versions and hashes only: no registry's address belongs in these files.
+LOCK = uv pip compile pyproject.toml - --universal --python-version 3.11 --no-header --no-annotate \
+	--generate-hashes --no-emit-index-url --quiet
+lock:
+	echo 'hatchling>=1.27' | $(LOCK) --extra local -o deploy/constraints.txt
+	echo 'hatchling>=1.27' | $(LOCK) --extra local --extra test --extra check \
+		-c deploy/constraints.txt -o deploy/constraints-dev.txt
+
+clean:
+	rm -rf .venv .smsgw .pytest_cache .mypy_cache .ruff_cache .hypothesis
