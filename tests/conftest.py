@@ -12,10 +12,15 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from support.database import TestServer, choose
 
 from gateway.store.migrate import migrate
 from gateway.store.pool import Pool, open_pool
+
+# Machines of a continuous integration stall; a slow example is no failing one.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 _SERVER = pytest.StashKey[TestServer]()
 _DSN = "SMSGW_SUITE_DSN"

@@ -106,7 +106,7 @@ create index outbox_order on smsgw.outbox (tenant, order_key, id) where order_ke
 
 -- Operators search by the application's own id and by number; both find few rows.
 create index outbox_reference on smsgw.outbox (reference) where reference is not null;
--- With the id, so that the fold finds one message of one request at once, however often that number was written to.
+-- With the id, so that the newest messages to a number come without a sort, however many there are.
 create index outbox_to_number on smsgw.outbox (to_number, id) where to_number is not null;
 
 -- What was ended by us, newest first: the list an operator works through.

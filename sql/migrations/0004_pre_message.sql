@@ -67,7 +67,7 @@ from smsgw.outbox as o
 cross join smsgw.installation as i
 left join smsgw.request as r on o.request_id = r.id
 cross join lateral (
-    select exists (
+    select exists(
         select
         from smsgw.pause as p
         where

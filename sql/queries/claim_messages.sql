@@ -20,7 +20,7 @@ select
     o.generation,
     o.expires_at,
     greatest(o.created_at, o.not_before) as ready_at,
-    exists (select from smsgw.suppression as s where s.number = o.to_number) as suppressed
+    exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed
 from unnest($1::text[], $2::text[], $3::integer[]) as wanted (lane, tenant, most)
 cross join lateral (
     select *

@@ -1,6 +1,6 @@
 -- Whether another gateway holds the doorbell exclusively, rather than inserting transactions holding it shared.
 -- $1, $2 the advisory lock. Reads the lock table only.
-select exists (
+select exists(
     select
     from pg_locks as l
     where
