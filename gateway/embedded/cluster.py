@@ -109,9 +109,8 @@ class EmbeddedPostgres:
             binaries = self._runnable(binaries, user)
             password = self._initialise(binaries, user)
             self._end_orphan()
-            port = self._launch(binaries, user)
+            port = self._launch_patiently(binaries, user)
             dsn = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{self._database}"
-            self._await_ready(port)
             self._create_database(binaries, user, password, port)
         except BaseException:
             self.stop()
@@ -225,6 +224,20 @@ class EmbeddedPostgres:
         # The number may have gone to somebody else's process since.
         return pid if not command.exists() or str(self._data).encode() in command.read_bytes() else None
 
+    def _launch_patiently(self, binaries: Binaries, user: User | None) -> int:
+        """Launch until it is ready. A killed server's children hold its shared memory for a moment, and it refuses."""
+        deadline = time.monotonic() + ORPHAN_TIMEOUT
+        while True:
+            port = self._launch(binaries, user)
+            try:
+                self._await_ready()
+            except EmbeddedError:
+                if self._process is None or self._process.poll() is None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return port
+
     def _launch(self, binaries: Binaries, user: User | None) -> int:
         port = self._port()
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
@@ -256,7 +269,7 @@ class EmbeddedPostgres:
             return free
         raise EmbeddedError("no free TCP port on 127.0.0.1")
 
-    def _await_ready(self, port: int) -> None:
+    def _await_ready(self) -> None:
         """Wait until the server says so in its own file: it listens earlier than it answers."""
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
@@ -266,7 +279,8 @@ class EmbeddedPostgres:
                 lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
             except OSError:
                 lines = []
-            if len(lines) > 7 and lines[7].strip() == "ready" and lines[3] == str(port):
+            # A killed server leaves its own file behind, and that one says "ready" too: only our child's word counts.
+            if len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self._process.pid):
                 return
             time.sleep(0.02)
         raise EmbeddedError(f"Postgres was not ready after {START_TIMEOUT:g} s; see {self._state / 'postgres.log'}")

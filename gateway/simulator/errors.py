@@ -6,6 +6,9 @@ from uuid import uuid4
 
 from aiohttp import web
 
+RATE_HEADERS = web.RequestKey("rate_headers", dict)
+"""Where a route leaves the headers that tell of its limit."""
+
 NAMES = {
     400: ("bad_request_error", "MTABadRequestError"),
     401: ("unauthorized_error", "MTAUnauthorizedError"),

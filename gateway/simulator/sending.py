@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from gateway.simulator.errors import Refusal
+from gateway.simulator.errors import RATE_HEADERS, Refusal
 from gateway.simulator.identity import Known
 from gateway.simulator.ledger import Sent
 from gateway.simulator.network import Outbound
@@ -32,7 +32,7 @@ async def send(request: web.Request, account: Account) -> web.StreamResponse:
         rejected_counts=config.rejected_counts,
     )
     if config.rate_headers:
-        request["rate_headers"] = count.headers()
+        request[RATE_HEADERS] = count.headers()
     if not count.allowed:
         account.arrivals.refused += 1
         raise Refusal(429, "Too many requests")

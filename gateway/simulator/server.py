@@ -13,7 +13,7 @@ from aiohttp import web
 
 from gateway.simulator import admin, routes
 from gateway.simulator.config import SimulatorConfig
-from gateway.simulator.errors import Refusal
+from gateway.simulator.errors import RATE_HEADERS, Refusal
 from gateway.simulator.limiter import Window
 from gateway.simulator.routes import ACCOUNT
 from gateway.simulator.sending import send
@@ -40,7 +40,7 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         response = Refusal(404, "no such address").response()
     if not response.prepared:
         response.headers["X-Request-ID"] = str(uuid4())
-        response.headers.update(request.get("rate_headers", {}))
+        response.headers.update(request.get(RATE_HEADERS, {}))
     return response
 
 
@@ -61,7 +61,7 @@ def _count_other(request: web.Request) -> None:
         rejected_counts=config.rejected_counts,
     )
     if config.rate_headers:
-        request["rate_headers"] = count.headers()
+        request[RATE_HEADERS] = count.headers()
     if not count.allowed:
         raise Refusal(429, "Too many requests")
 

@@ -38,7 +38,8 @@ async def message_id(connection: Any) -> int:
     """A message."""
     return int(
         await connection.fetchval(
-            "insert into smsgw.outbox (to_number, body, reference) values ('+12025550123', '<b>x</b>', '<i>r</i>') returning id"
+            "insert into smsgw.outbox (to_number, body, reference) "
+            "values ('+12025550123', '<b>x</b>', '<i>r</i>') returning id"
         )
     )
 

@@ -3,16 +3,15 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from support.processes import poll
 
 from gateway.embedded import EmbeddedError, EmbeddedPostgres, cluster
 
@@ -30,7 +29,7 @@ time.sleep(60)
 def state() -> Iterator[Path]:
     """A folder that the server's own user can reach."""
     with tempfile.TemporaryDirectory(prefix="smsgw-embedded-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
-        yield Path(folder) / "state"
+        yield Path(folder)
 
 
 async def ask(dsn: str, question: str) -> Any:
@@ -57,17 +56,19 @@ async def test_rows_survive_a_stop_and_a_start(state: Path) -> None:
 
 
 async def test_a_server_whose_parent_is_killed_ends_and_the_next_start_takes_over(state: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(state)], stdout=subprocess.PIPE, text=True)
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(state), stdout=asyncio.subprocess.PIPE
+    )
     assert parent.stdout is not None
-    dsn, pid = parent.stdout.readline().split()
+    dsn, pid = (await parent.stdout.readline()).decode().split()
     await ask(dsn, "create table kept as select 7 as n")
     parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    deadline = time.monotonic() + 20
-    while not gone(int(pid)) and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
-    assert gone(int(pid))
+    await parent.wait()
+
+    async def ended() -> bool:
+        return gone(int(pid))
+
+    await poll(ended)
     server = EmbeddedPostgres(state)
     try:
         assert await ask(server.start().dsn, "select n from kept") == 7

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.simulator.config import ConfigError, SimulatorConfig
 from gateway.simulator.ledger import Ledger, Sent
 from gateway.simulator.limiter import Window
+from gateway.simulator.routes import ACCOUNT
 from gateway.simulator.server import build_app, register_all
 from gateway.simulator.state import open_account
 
@@ -32,7 +33,6 @@ async def start() -> AsyncIterator[Start]:
         account = open_account(SimulatorConfig(**({"status_delay": (0.0, 0.0)} | knobs)))
         client: TestClient[Any, Any] = TestClient(TestServer(build_app(account)))
         await client.start_server()
-        client.app["account"] = account  # type: ignore[index]
         clients.append(client)
         return client
 
@@ -170,7 +170,7 @@ async def test_webhooks_are_signed_over_the_exact_bytes_and_only_200_is_success(
     receiver.router.add_post("/{event}", receive)
     async with TestServer(receiver) as server:
         client = await start(webhook_backoff=0.01)
-        register_all(client.app["account"], f"http://127.0.0.1:{server.port}", "s3cret")  # type: ignore[index]
+        register_all(client.app[ACCOUNT], f"http://127.0.0.1:{server.port}", "s3cret")
         await send(client, externalId="e-0")
         async with asyncio.timeout(10):
             await done.wait()

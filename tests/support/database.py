@@ -59,11 +59,17 @@ def _container() -> TestServer:
 def _embedded() -> TestServer:
     from gateway.embedded import EmbeddedPostgres
 
-    folder = tempfile.TemporaryDirectory(prefix="smsgw-suite-", dir="/var/tmp", ignore_cleanup_errors=True)
-    server = EmbeddedPostgres(Path(folder.name), durable=False, settings={"max_connections": "300"})
+    running: list[tuple[EmbeddedPostgres, tempfile.TemporaryDirectory[str]]] = []
+
+    def start() -> str:
+        folder = tempfile.TemporaryDirectory(prefix="smsgw-suite-", dir="/var/tmp", ignore_cleanup_errors=True)
+        server = EmbeddedPostgres(Path(folder.name), durable=False, settings={"max_connections": "300"})
+        running.append((server, folder))
+        return server.start().dsn
 
     def stop() -> None:
-        server.stop()
-        folder.cleanup()
+        for server, folder in running:
+            server.stop()
+            folder.cleanup()
 
-    return TestServer("the embedded one", lambda: server.start().dsn, stop)
+    return TestServer("the embedded one", start, stop)
