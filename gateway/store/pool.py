@@ -27,6 +27,8 @@ UNAVAILABLE = (
     asyncpg.QueryCanceledError,
     asyncpg.ReadOnlySQLTransactionError,
     TimeoutError,
+    # What asyncpg says when the server hangs up in the middle of its own protocol.
+    asyncpg.InternalClientError,
 )
 """What a call raises while the database is away, starting, failing over or overloaded: worth trying again."""
 
