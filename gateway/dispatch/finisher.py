@@ -24,7 +24,7 @@ from gateway.store import claims, finishes, limiter, pauses
 from gateway.store.buckets import REQUESTS
 from gateway.store.finishes import Finish
 from gateway.store.pauses import Scope
-from gateway.store.pool import UNAVAILABLE, Pool
+from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
 
 BATCH = 500
 PAUSE_ACTOR = "gateway"
@@ -59,6 +59,7 @@ class Finisher:
         self._monotonic = monotonic
         self._clock = clock
         self._attempted: list[Attempted] = []
+        self._alone: list[Attempted] = []
         self._released: list[Ticket] = []
         self._wake = asyncio.Event()
         self._stopping = False
@@ -83,13 +84,16 @@ class Finisher:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._attempted or self._released:
+            while self._attempted or self._alone or self._released:
                 await self._write_some()
             if self._stopping:
                 return
 
     async def _write_some(self) -> None:
-        batch, self._attempted = self._attempted[:BATCH], self._attempted[BATCH:]
+        if self._alone:
+            batch, self._alone = self._alone[:1], self._alone[1:]
+        else:
+            batch, self._attempted = self._attempted[:BATCH], self._attempted[BATCH:]
         released, self._released = self._released, []
         try:
             if released:
@@ -102,6 +106,19 @@ class Finisher:
             self._attempted = self._still_held(batch) + self._attempted
             self._released = released + self._released
             await asyncio.sleep(DATABASE_RETRY)
+        except REJECTED as error:
+            self._set_apart(batch, error)
+
+    def _set_apart(self, batch: list[Attempted], error: Exception) -> None:
+        """Find the result that Postgres will not take: by itself it fails alone, and its neighbours are written.
+
+        Dropped, its lease ends, and the request is asked about again under the same id.
+        """
+        if len(batch) == 1:
+            log.error("result_not_written", request_id=batch[0].ticket.request_id.hex, error=type(error).__name__)
+            self._on_written([batch[0].ticket])
+            return
+        self._alone += batch
 
     def _still_held(self, batch: list[Attempted]) -> list[Attempted]:
         now = self._monotonic()

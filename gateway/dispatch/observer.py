@@ -35,34 +35,3 @@ class Observer(Protocol):
 
     def limited(self, bucket: str, seconds: float) -> None:
         """A claim had to wait for a bucket."""
-
-
-class Silence:
-    """An observer that doesn't."""
-
-    def claimed(self, lane: str, messages: int) -> None:
-        """Ignore."""
-
-    def ended(self, lane: str, state: str, messages: int) -> None:
-        """Ignore."""
-
-    def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
-        """Ignore."""
-
-    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
-        """Ignore."""
-
-    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
-        """Ignore."""
-
-    def retrying(self, outcome: Outcome) -> None:
-        """Ignore."""
-
-    def lease_expired(self, requests: int) -> None:
-        """Ignore."""
-
-    def lease_lost(self, requests: int) -> None:
-        """Ignore."""
-
-    def limited(self, bucket: str, seconds: float) -> None:
-        """Ignore."""

@@ -147,8 +147,3 @@ class Bucket:
         bucket = self.refilled(now)
         until = max(now + reset_after, self.blocked_until or 0.0)
         return replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until)
-
-    def reconfigured(self, *, allowance: float, period: float, margin: float, paced: bool) -> "Bucket":
-        """Return the bucket under new settings, keeping what was learnt and never gaining tokens by the change."""
-        changed = replace(self, allowance=allowance, period=period, margin=margin, paced=paced)
-        return replace(changed, tokens=min(self.tokens, changed.burst))

@@ -7,12 +7,11 @@ flood costs one fsync for as many as came meanwhile.
 import asyncio
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 
 from gateway.receipts.parse import Receipt
 from gateway.store import receipts
-from gateway.store.pool import UNAVAILABLE, Pool
+from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
 from gateway.store.receipts import Entry
 
 BATCH = 500
@@ -76,7 +75,7 @@ class Journal:
             for one in batch:
                 _fail(one, Overloaded())
             return
-        except asyncpg.PostgresError as error:
+        except REJECTED as error:
             # One receipt that Postgres will not take must not take its neighbours with it.
             if len(batch) == 1:
                 log.error("receipt_not_stored", error=type(error).__name__)

@@ -27,10 +27,17 @@ UNAVAILABLE = (
     asyncpg.QueryCanceledError,
     asyncpg.ReadOnlySQLTransactionError,
     TimeoutError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.SerializationError,
     # What asyncpg says when the server hangs up in the middle of its own protocol.
     asyncpg.InternalClientError,
 )
-"""What a call raises while the database is away, starting, failing over or overloaded: worth trying again."""
+"""What a call raises while the database is away, starting, failing over, overloaded or in each other's way: worth
+trying again."""
+
+REJECTED = asyncpg.PostgresError
+"""What Postgres raises for a statement that it will not take however often it is asked. Caught after `UNAVAILABLE`."""
 
 
 async def prepare(connection: Any) -> None:

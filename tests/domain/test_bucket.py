@@ -132,8 +132,3 @@ def test_a_later_wait_never_shortens_an_earlier_one() -> None:
 def test_a_clock_that_steps_back_gives_no_tokens() -> None:
     bucket = windowed(tokens=1.0, counted_at=100.0)
     assert bucket.available(50.0) == pytest.approx(1.0)
-
-
-def test_new_settings_never_bring_tokens() -> None:
-    bucket = windowed(tokens=2.0).reconfigured(allowance=1000.0, period=PERIOD, margin=MARGIN, paced=False)
-    assert bucket.tokens == pytest.approx(2.0)

@@ -1,0 +1,258 @@
+"""The life of a message between its commit and its acceptance, and every way it can go wrong."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gateway.domain.outcome import Answer, Phase
+
+Make = Callable[..., Any]
+
+LOST = Answer(Phase.MAYBE_SENT, 0.01, error="timeout_read")
+UNREACHED = Answer(Phase.NOT_SENT, 0.01, error="connect")
+
+
+def status(code: int, **changes: Any) -> Answer:
+    return Answer(Phase.ANSWERED, 0.01, status=code, readable=True, **changes)
+
+
+async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
+    values = {"to_number": f"+1202555{number:04}", "body": "x"} | columns
+    names = ", ".join(f"{name} => ${index}" for index, name in enumerate(values, 1))
+    return int(await connection.fetchval(f"select smsgw.enqueue({names})", *values.values()))
+
+
+async def state(connection: Any, message_id: int) -> str:
+    return str(await connection.fetchval("select state from smsgw.message where id = $1", message_id))
+
+
+async def make_due(connection: Any) -> None:
+    """Let every retry and every lease be due now."""
+    await connection.execute("update smsgw.request set due_at = now() where dispatch = 'in_flight'")
+
+
+async def test_the_request_is_committed_before_its_first_byte(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    tickets = await one.claim()
+    assert one.wire.sent == []
+    assert await filled.fetchval("select body from smsgw.request") == tickets[0].body
+    assert await filled.fetchval("select count(*) from smsgw.attempt where finished_at is null") == 1
+    assert await state(filled, message_id) == "sending"
+    await one.finish(*tickets)
+    assert await state(filled, message_id) == "accepted"
+
+
+async def test_a_lost_answer_is_repeated_with_the_same_bytes_under_the_same_id(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.extend([LOST, status(409)])
+    await one.turn()
+    assert await state(filled, message_id) == "retrying"
+    await make_due(filled)
+    await one.turn()
+    assert len(set(one.wire.sent)) == 1
+    assert len(one.wire.sent) == 2
+    assert await state(filled, message_id) == "accepted"
+
+
+async def test_a_worker_that_lost_its_lease_finishes_nothing(filled: Any, worker: Make) -> None:
+    message_id, slow, other = await enqueue(filled), worker(), worker()
+    slow.wire.answers.append(status(400))
+    late = await slow.claim()
+    await make_due(filled)
+    again = await other.claim()
+    assert [ticket.request_id for ticket in again] == [ticket.request_id for ticket in late]
+    await slow.finish(*late)
+    assert slow.news.count("lease_lost") == 1
+    assert await state(filled, message_id) == "sending"
+    await other.finish(*again)
+    assert await state(filled, message_id) == "accepted"
+
+
+async def test_a_lease_that_ends_counts_as_an_attempt_that_may_have_arrived(filled: Any, worker: Make) -> None:
+    await enqueue(filled)
+    await worker().claim()
+    await make_due(filled)
+    (ticket,) = await worker().claim()
+    assert ticket.maybe_arrived
+    assert await filled.fetchval("select outcome from smsgw.attempt where number = 1") == "ambiguous"
+
+
+async def test_past_the_horizon_nothing_is_repeated(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker(horizon=60.0)
+    one.wire.answers.append(LOST)
+    await one.turn()
+    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    await one.turn()
+    assert len(one.wire.sent) == 1
+    assert await state(filled, message_id) == "uncertain"
+
+
+async def test_a_lane_may_resend_under_a_new_generation(filled: Any, worker: Make) -> None:
+    await filled.execute("update smsgw.lane set on_uncertain = 'resend' where name = 'otp'")
+    message_id, one = await enqueue(filled, lane="otp"), worker(horizon=60.0)
+    one.wire.answers.append(LOST)
+    await one.turn()
+    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    await one.turn()
+    await one.turn()
+    first, second = (json.loads(body)["externalId"] for _, body in one.wire.sent)
+    assert (first[-2:], second[-2:]) == ("-0", "-1")
+    assert await state(filled, message_id) == "accepted"
+
+
+async def test_a_request_that_kills_its_workers_is_set_aside(filled: Any, worker: Make) -> None:
+    message_id = await enqueue(filled)
+    for _ in range(3):
+        assert await worker().claim()
+        await make_due(filled)
+    assert await worker().claim() == []
+    assert await state(filled, message_id) == "uncertain"
+    assert (await filled.fetchval("select reason from smsgw.message")).startswith("quarantined: ")
+
+
+async def test_a_refusal_after_a_lost_answer_is_not_called_failed(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.extend([LOST, status(400)])
+    await one.turn()
+    await make_due(filled)
+    await one.turn()
+    assert await state(filled, message_id) == "uncertain"
+
+
+async def test_a_definite_refusal_fails_with_its_reason(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.append(status(400))
+    await one.turn()
+    assert await state(filled, message_id) == "failed"
+    assert (await filled.fetchval("select reason from smsgw.message")).startswith("bad_request: ")
+
+
+async def test_what_never_left_uses_up_its_budget_and_then_fails(filled: Any, worker: Make) -> None:
+    await filled.execute("update smsgw.lane set max_attempts = 2 where name = 'default'")
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.extend([UNREACHED, UNREACHED])
+    for _ in range(3):
+        await one.turn()
+        await make_due(filled)
+    assert len(one.wire.sent) == 2
+    assert await state(filled, message_id) == "failed"
+
+
+async def test_a_429_uses_no_budget_and_stops_every_replica(filled: Any, worker: Make) -> None:
+    await enqueue(filled)
+    one = worker()
+    one.wire.answers.append(status(429, retry_after=10.0))
+    await one.turn()
+    assert await filled.fetchval("select spent from smsgw.request") == 0
+    await enqueue(filled, 124)
+    assert await worker().claim() == []
+
+
+async def test_a_block_pauses_the_route_and_a_resume_lets_everything_flow(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.append(status(402))
+    await one.turn()
+    other_id = await enqueue(filled, 124)
+    assert await one.claim() == []
+    assert {await state(filled, message_id), await state(filled, other_id)} == {"held"}
+    await filled.execute("delete from smsgw.pause")
+    await one.turn()
+    assert {await state(filled, message_id), await state(filled, other_id)} == {"accepted"}
+
+
+async def test_an_expired_message_is_never_sent(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    await filled.execute("update smsgw.outbox set expires_at = now() - interval '1 second'")
+    await one.turn()
+    assert one.wire.sent == []
+    assert await state(filled, message_id) == "expired"
+
+
+async def test_a_message_that_may_have_arrived_never_expires(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    one.wire.answers.append(LOST)
+    await one.turn()
+    await filled.execute("update smsgw.outbox set expires_at = now() - interval '1 second'")
+    await make_due(filled)
+    await one.turn()
+    assert len(one.wire.sent) == 2
+    assert await state(filled, message_id) == "accepted"
+
+
+async def test_a_suppressed_number_is_not_written_to(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    await filled.execute("insert into smsgw.suppression (number, source) values ('+12025550123', 'reply')")
+    await one.turn()
+    assert one.wire.sent == []
+    assert await state(filled, message_id) == "suppressed"
+
+
+async def test_messages_of_one_order_key_go_one_after_another(filled: Any, worker: Make) -> None:
+    ids, one = [await enqueue(filled, n, order_key="k", tenant="t") for n in range(3)], worker()
+    one.wire.answers.append(LOST)
+    await one.finish(*await one.claim())
+    assert [await state(filled, message_id) for message_id in ids] == ["retrying", "ready", "ready"]
+    await make_due(filled)
+    await one.turn()
+    assert [await state(filled, message_id) for message_id in ids] == ["accepted"] * 3
+
+
+async def test_a_claim_that_is_given_back_leaves_no_trace(filled: Any, worker: Make) -> None:
+    message_id, one = await enqueue(filled), worker()
+    (ticket,) = await one.claim()
+    one.finisher.release(ticket)
+    await one.finish()
+    assert await state(filled, message_id) == "ready"
+    assert await filled.fetchval("select count(*) from smsgw.request") == 0
+    assert await filled.fetchval("select count(*) from smsgw.attempt") == 0
+
+
+async def test_no_more_is_claimed_than_there_are_tokens(filled: Any, worker: Make) -> None:
+    await filled.execute("delete from smsgw.bucket")
+    for number in range(50):
+        await enqueue(filled, number)
+    one = worker(limit=20, recipients=1)
+    await one.claim()
+    await filled.execute("update smsgw.bucket set counted_at = now() - interval '1 hour'")
+    assert len(await one.claim(50)) == 2
+    assert await one.claim(50) == []
+
+
+async def test_the_urgent_lane_gets_the_only_token(filled: Any, worker: Make) -> None:
+    await enqueue(filled, 1, lane="bulk")
+    await enqueue(filled, 2, lane="otp")
+    (ticket,) = await worker().claim(1)
+    assert ticket.lane == "otp"
+
+
+async def test_tenants_take_turns(filled: Any, worker: Make) -> None:
+    for number in range(20):
+        await enqueue(filled, number, tenant="large")
+    await enqueue(filled, 100, tenant="small")
+    one = worker(recipients=1)
+    claimed = [ticket.messages[0].tenant for _ in range(2) for ticket in await one.claim(1)]
+    assert sorted(claimed) == ["large", "small"]
+
+
+@pytest.mark.parametrize("poison", [0, 7, 15])
+async def test_a_poison_message_is_found_by_halving(filled: Any, worker: Make, poison: int) -> None:
+    for number in range(16):
+        await enqueue(filled, number)
+    one = worker()
+    number = f"+1202555{poison:04}"
+
+    async def send(request_id: str, body: bytes) -> Answer:
+        one.wire.sent.append((request_id, body))
+        numbers = json.loads(body)["subscribers"]
+        return status(400) if number in numbers else status(200, total_sent=len(numbers))
+
+    one.wire.send = send
+    tickets = await one.claim(1)
+    await one.finish(*tickets)
+    await one.turn()
+    refused = sum(1 for _, body in one.wire.sent if number in json.loads(body)["subscribers"])
+    assert refused == 5
+    states = await filled.fetch("select state, count(*) as n from smsgw.message group by state")
+    assert {row["state"]: row["n"] for row in states} == {"accepted": 15, "failed": 1}
