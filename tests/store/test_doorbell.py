@@ -61,7 +61,8 @@ async def test_a_lost_session_is_replaced(database: Any, connection: Any) -> Non
     bell = Doorbell(database.dsn)
     await bell.arm()
     await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'smsgw doorbell'"
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'smsgw doorbell' and datname = current_database()"
     )
     async with asyncio.timeout(10):
         await bell.rung.wait()
