@@ -42,7 +42,6 @@ def test_a_duration_is_seconds_or_carries_a_unit(monkeypatch: pytest.MonkeyPatch
         ("SMSGW_LOG_FORMAT", "xml", "'json' or 'console'"),
         ("SMSGW_IDEMPOTENCY_HORIZON", "10s", "must be longer than"),
         ("SMSGW_RETENTION", "90d", "does not keep it yet"),
-        ("SMSGW_PARTS_PER_DAY", "2000", "does not keep it yet"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_line_that_names_it(

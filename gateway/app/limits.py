@@ -1,5 +1,6 @@
 """From the settings to the limiter's buckets."""
 
+from gateway.dispatch.budget import Limits
 from gateway.settings import Settings
 from gateway.store.buckets import MANAGEMENT, REQUESTS, Limit
 
@@ -16,17 +17,15 @@ MINUTE = 60.0
 DAY = 86400.0
 
 
-def request_limits(settings: Settings) -> tuple[Limit, ...]:
-    """Return the buckets of which every request takes one token."""
-    allowance = float(settings.request_limit - settings.request_spare)
-    return (Limit(REQUESTS, allowance, settings.request_window, MARGIN),)
-
-
-def parts_limit(settings: Settings) -> Limit | None:
-    """Return the pace of one sending number, None if there is none to keep."""
-    if not settings.parts_per_minute:
-        return None
-    return Limit("parts", float(settings.parts_per_minute), MINUTE, paced=True)
+def sending_limits(settings: Settings) -> Limits:
+    """Return what every request, and every part of a message, must be afforded by."""
+    requests = float(settings.request_limit - settings.request_spare)
+    pace, day = settings.parts_per_minute, settings.parts_per_day
+    return Limits(
+        per_request=(Limit(REQUESTS, requests, settings.request_window, MARGIN),),
+        parts=Limit("parts", float(pace), MINUTE, paced=True) if pace else None,
+        parts_per_day=Limit("day", float(day), DAY, quota=True) if day else None,
+    )
 
 
 def management_limit(settings: Settings) -> Limit:

@@ -1,6 +1,7 @@
 """Builds the sending side from the settings."""
 
-from gateway.app.limits import START_WITHIN, parts_limit, request_limits
+from gateway.app.limits import START_WITHIN, sending_limits
+from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import ClaimSettings
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.engine import Engine
@@ -35,15 +36,14 @@ def build_engine(
         lease=settings.lease,
         horizon=settings.idempotency_horizon,
         start_within=START_WITHIN,
-        request_limits=request_limits(settings),
-        parts_limit=parts_limit(settings),
     )
+    breaker = RouteBreaker(pool, provider.name)
     leases = Leases(pool, seconds=settings.lease)
     splitter = Splitter(provider, prefix=settings.external_id_prefix, default_sender=default_sender)
     return Engine(
-        claimer=Claimer(pool, provider, claim_settings, observer),
+        claimer=Claimer(pool, provider, claim_settings, sending_limits(settings), breaker, observer),
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
-        finisher=Finisher(pool, splitter, observer, window=settings.request_window, on_written=leases.drop),
+        finisher=Finisher(pool, splitter, breaker, observer, window=settings.request_window, on_written=leases.drop),
         leases=leases,
         waker=Waker(Doorbell(dsn), poll_interval=settings.poll_interval),
         concurrency=settings.concurrency,

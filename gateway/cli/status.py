@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.connection import with_database
-from gateway.cli.printing import line, table
+from gateway.cli.printing import clock, line, table
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
@@ -21,11 +21,18 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
                 "buckets": [asdict(bucket) | {"available": tokens} for bucket, tokens in found.buckets],
                 "pauses": [asdict(row) for row in found.pauses],
                 "replicas": [asdict(row) for row in found.replicas],
+                "routes": [asdict(row) for row in found.routes],
             }
         )
         return
     for pause in found.pauses:
         typer.echo(f"PAUSED {pause.scope} {pause.subject} by {pause.actor}: {pause.reason}")
+    for route in found.routes:
+        if route.opened_at is not None:
+            typer.echo(
+                f"BREAKER OPEN {route.name} since {clock(route.opened_at)}: {route.last_error}; "
+                f"next probe {clock(route.retry_at)}"
+            )
     _backlog(found.backlog)
     table(
         ("BUCKET", "TOKENS", "RATE/S", "ALLOWANCE"),

@@ -3,18 +3,19 @@
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.picking import Picked, encode, pick
+from gateway.dispatch.picking import Picked, Room, encode, pick
 from gateway.dispatch.ticket import Ticket, deadline
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
 from gateway.domain.turns import LAG, Queue, Turn, turns
 from gateway.provider.protocol import Provider
 from gateway.store import claims
-from gateway.store.claims import Ending, Head, Lease, NewRequest
+from gateway.store.claims import Ending, Head, Lease, NewRequest, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
 MOST_AT_ONCE = 5000
@@ -22,12 +23,24 @@ MOST_AT_ONCE = 5000
 
 SUPPRESSED = "suppressed: this number asked not to be written to"
 
-Heads = dict[tuple[str, str], Head]
+Key = tuple[str, str, int]
+"""Lane, tenant and sending number: what has a queue of its own."""
+
+Heads = dict[Key, Head]
 
 
 def new_request_id() -> UUID:
     """Return an id that no request has had; see `gateway.domain.ids`."""
     return request_id(time.time_ns() // 1_000_000, secrets.randbits(74))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the binder did."""
+
+    tickets: list[Ticket]
+    moved: bool = False
+    """Messages went out of the way without being sent: there may be others behind them."""
 
 
 class Binder:
@@ -37,20 +50,22 @@ class Binder:
         self._provider = provider
         self._settings = settings
         self._observer = observer
-        self.senders: set[int | None] = {settings.default_sender}
-        """Numbers seen so far. A claim locks the buckets of those; a new one has its bucket from the next claim on."""
 
     async def claim(
         self, connection: Connection, ready: Sequence[Head], budget: Budget, lease: Lease, claimed_at: float
-    ) -> list[Ticket]:
+    ) -> Bound:
         """Bind messages of these lanes to requests while slots and tokens last."""
-        heads: Heads = {(h.lane, h.tenant): h for h in ready if not h.retry and h.tenant is not None}
+        heads: Heads = {
+            (head.lane, head.tenant, head.sender): head
+            for head in ready
+            if head.tenant is not None and budget.may_send(self._settings.sender(head.sender))
+        }
         if not heads or budget.slots <= 0:
-            return []
-        planned = turns([_queue(head) for head in heads.values()], budget.slots)
-        waiting = await claims.waiting_messages(connection, self._wanted(planned, heads, budget))
-        await self._suppress(connection, [row.message.id for row in waiting if row.suppressed])
-        picked = self._pick(planned, heads, [row.message for row in waiting if not row.suppressed], budget)
+            return Bound([])
+        planned = turns([_queue(head, budget) for head in heads.values()], budget.slots)
+        found = await claims.waiting_messages(connection, self._wanted(planned, heads, budget))
+        waiting = await self._set_aside(connection, found)
+        picked = self._pick(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
             picked,
             self._provider,
@@ -61,43 +76,56 @@ class Binder:
         for message, why in failed:
             await claims.end_messages(connection, [message.id], Ending.FAILED, why)
             self._observer.ended(message.lane, Ending.FAILED.value, 1)
+        moved = len(waiting) < len(found) or bool(failed)
         if not requests:
-            return []
+            return Bound([], moved)
         await claims.bind(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
-        return [self._ticket(request, lease, claimed_at, ready_at, budget.now) for request in requests]
+        return Bound([self._ticket(request, lease, claimed_at, ready_at, budget) for request in requests], moved)
 
-    def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[tuple[str, str, int]]:
-        pace = max(budget.parts_left(sender) for sender in self.senders)
-        most = MOST_AT_ONCE if pace > MOST_AT_ONCE else int(pace) + 1
-        per_request = {key: self._settings.max_recipients if head.coalesces else 1 for key, head in heads.items()}
-        return [
-            (turn.lane, turn.tenant, min(most, turn.slots * per_request[turn.lane, turn.tenant])) for turn in planned
-        ]
+    def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
+        wanted = []
+        for turn in planned:
+            queue, head = turn.queue, heads[_key(turn.queue)]
+            sender = self._settings.sender(queue.sender)
+            room = min(budget.pace_left(sender), budget.quota_left(sender), MOST_AT_ONCE) + 1
+            most = min(int(room), turn.slots * self._per_request(head, budget))
+            wanted.append(Wanted(queue.lane, queue.tenant, queue.sender, most, head.newest_first))
+        return wanted
 
-    async def _suppress(self, connection: Connection, ids: list[int]) -> None:
-        if ids:
-            for lane in await claims.end_messages(connection, ids, Ending.SUPPRESSED, SUPPRESSED):
+    def _per_request(self, head: Head, budget: Budget) -> int:
+        return self._settings.max_recipients if head.coalesces and not budget.probe else 1
+
+    async def _set_aside(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
+        """End the suppressed and hold those whose tag is paused; return the others."""
+        suppressed = [row.message.id for row in found if row.suppressed]
+        held = [(row.message.id, row.held_tag) for row in found if not row.suppressed and row.held_tag is not None]
+        if suppressed:
+            for lane in await claims.end_messages(connection, suppressed, Ending.SUPPRESSED, SUPPRESSED):
                 self._observer.ended(lane, Ending.SUPPRESSED.value, 1)
+        if held:
+            await claims.hold(connection, held)
+        return [row for row in found if not row.suppressed and row.held_tag is None]
 
     def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Picked]:
-        default = self._settings.default_sender
-        by_queue: dict[tuple[str, str], list[Message]] = {}
+        by_queue: dict[Key, list[Message]] = {}
         for message in messages:
-            by_queue.setdefault((message.lane, message.tenant), []).append(message)
-            self.senders.add(message.sender_id or default)
+            by_queue.setdefault((message.lane, message.tenant, message.sender_id or 0), []).append(message)
         picked: list[Picked] = []
         for turn in planned:
+            queue = turn.queue
+            sender = self._settings.sender(queue.sender)
+            most = self._per_request(heads[_key(queue)], budget)
             for group in pick(
-                by_queue.get((turn.lane, turn.tenant), []),
-                slots=min(turn.slots, budget.slots),
-                max_recipients=self._settings.max_recipients,
-                coalesces=heads[turn.lane, turn.tenant].coalesces,
-                default_sender=default,
-                parts_left=budget.parts_left,
+                by_queue.get(_key(queue), []),
+                slots=min(turn.slots, budget.slots_of(queue.lane)),
+                max_recipients=most,
+                coalesces=most > 1,
+                sender=sender,
+                room=Room(budget.pace_left(sender), budget.quota_left(sender)),
             ):
-                budget.spend(group.sender_id, sum(group.parts))
+                budget.spend(queue.lane, sender, sum(group.parts))
                 picked.append(group)
         return picked
 
@@ -107,9 +135,10 @@ class Binder:
             return
         least = max(head.served for head in heads.values()) - LAG
         least_tenant = max(head.tenant_served for head in heads.values()) - LAG
+        of_tenant = {(head.lane, head.tenant): head for head in heads.values()}
         served: dict[tuple[str, str], float] = {}
         for request in requests:
-            head = heads[request.lane, request.tenant]
+            head = of_tenant[request.lane, request.tenant]
             parts = sum(request.parts)
             lane, tenant = (request.lane, "*"), (request.lane, request.tenant)
             served[lane] = served.get(lane, max(head.served, least)) + parts / head.weight
@@ -117,9 +146,9 @@ class Binder:
         await claims.remember_shares(connection, [(*key, value) for key, value in sorted(served.items())])
 
     def _ticket(
-        self, request: NewRequest, lease: Lease, claimed_at: float, ready_at: dict[int, float], now: float
+        self, request: NewRequest, lease: Lease, claimed_at: float, ready_at: dict[int, float], budget: Budget
     ) -> Ticket:
-        expiries = [message.expires_at.timestamp() - now for message in request.messages if message.expires_at]
+        expiries = [message.expires_at.timestamp() - budget.now for message in request.messages if message.expires_at]
         return Ticket(
             request_id=request.id,
             token=lease.token,
@@ -129,8 +158,9 @@ class Binder:
             route=self._provider.name,
             sender_id=request.sender_id,
             recipients=len(request.messages),
-            spent=0,
+            failures=0,
             maybe_arrived=False,
+            probe=budget.probe,
             messages=request.messages,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
@@ -140,5 +170,18 @@ class Binder:
         )
 
 
-def _queue(head: Head) -> Queue:
-    return Queue(head.lane, head.tenant or "", head.urgent, head.weight, head.served, head.tenant_served)
+def _key(queue: Queue) -> Key:
+    return queue.lane, queue.tenant, queue.sender
+
+
+def _queue(head: Head, budget: Budget) -> Queue:
+    return Queue(
+        head.lane,
+        head.tenant or "",
+        head.urgent,
+        head.weight,
+        head.served,
+        head.tenant_served,
+        sender=head.sender,
+        most=budget.slots_of(head.lane),
+    )

@@ -1,10 +1,43 @@
 """What one claim may still take: slots and tokens, under the locks of its transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.domain.bucket import Bucket
-from gateway.store.buckets import Limit, parts_bucket
+from gateway.domain.quota import Quota
+from gateway.store.buckets import Limit, day_bucket, lane_bucket, parts_bucket
+from gateway.store.claims import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings allow; may be changed while the gateway runs."""
+
+    per_request: tuple[Limit, ...]
+    """The buckets of which each request takes one token."""
+    parts: Limit | None = None
+    """The pace of one sending number; its name is replaced by the number's own bucket."""
+    parts_per_day: Limit | None = None
+    """The quota of one sending number, likewise."""
+
+    def of_sender(self, sender: int | None) -> list[Limit]:
+        """Return the limits of one sending number."""
+        limits = []
+        if self.parts is not None:
+            limits.append(replace(self.parts, name=parts_bucket(sender)))
+        if self.parts_per_day is not None:
+            limits.append(replace(self.parts_per_day, name=day_bucket(sender)))
+        return limits
+
+    def of_lane(self, head: Head) -> list[Limit]:
+        """Return the cap of an urgent lane, as a share of what every request takes from."""
+        if not head.urgent or head.cap_percent >= 100:
+            return []
+        share = head.cap_percent / 100.0
+        return [
+            replace(limit, name=lane_bucket(head.lane), allowance=max(1.0, limit.allowance * share))
+            for limit in self.per_request[:1]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +52,10 @@ class ClaimSettings:
     horizon: float
     start_within: float
     """How long after the claim began an attempt may still go on the wire; part of the limiter's margin."""
-    request_limits: tuple[Limit, ...]
-    """The buckets of which each request takes one token."""
-    parts_limit: Limit | None
-    """The pace of one sending number; its name is replaced by the number's own bucket."""
 
-    def limits(self, senders: Iterable[int | None]) -> list[Limit]:
-        """Return every bucket that a claim with these senders has to do with."""
-        limits = list(self.request_limits)
-        pace = self.parts_limit
-        if pace is not None:
-            limits += [
-                Limit(parts_bucket(sender), pace.allowance, pace.period, pace.margin, pace.paced) for sender in senders
-            ]
-        return limits
+    def sender(self, number: int) -> int | None:
+        """Return the sending number of a queue, in which 0 stands for the default."""
+        return number or self.default_sender
 
 
 @dataclass(slots=True)
@@ -41,34 +64,71 @@ class Budget:
 
     now: float
     """The database's time, in seconds of the epoch."""
-    buckets: dict[str, Bucket]
+    buckets: dict[str, Bucket | Quota]
     slots: int
     per_request: tuple[str, ...]
+    probe: bool = False
+    """The breaker lets a single request through, to see whether the way is open."""
+    fresh: bool = False
+    """That request should be a new message: a retry was the last probe, and may be what fails."""
     changed: set[str] = field(default_factory=set)
 
-    def parts_left(self, sender_id: int | None) -> float:
-        """Return what the sender's pace allows now; without a pace, everything."""
-        bucket = self.buckets.get(parts_bucket(sender_id))
+    def slots_of(self, lane: str) -> int:
+        """Return how many requests this lane may still open: all that are left, or what its cap leaves."""
+        bucket = self.buckets.get(lane_bucket(lane))
+        return self.slots if bucket is None else min(self.slots, whole(bucket.available(self.now)))
+
+    def pace_left(self, sender: int | None) -> float:
+        """Return the parts that the sender's pace allows now; without a pace, everything."""
+        bucket = self.buckets.get(parts_bucket(sender))
         return float("inf") if bucket is None else bucket.available(self.now)
 
-    def spend(self, sender_id: int | None, parts: int) -> None:
+    def quota_left(self, sender: int | None) -> float:
+        """Return the parts that the sender's day has left; without a quota, everything."""
+        quota = self.buckets.get(day_bucket(sender))
+        return float("inf") if quota is None else quota.available(self.now)
+
+    def may_send(self, sender: int | None) -> bool:
+        """Whether the sender may send anything at all now."""
+        return whole(self.pace_left(sender)) >= 1 and self.quota_left(sender) >= 1
+
+    def spend(self, lane: str, sender: int | None, parts: int) -> None:
         """Take what one request costs; the caller has seen that a slot is free and the sender's pace not used up."""
-        for name in self.per_request:
+        for name in (*self.per_request, lane_bucket(lane)):
             self._take(name, 1.0)
-        self._take(parts_bucket(sender_id), float(parts))
+        self._take(parts_bucket(sender), float(parts))
+        self._take(day_bucket(sender), float(parts))
         self.slots -= 1
 
-    def written(self) -> list[Bucket]:
+    def written(self) -> list[Bucket | Quota]:
         """Return the buckets that changed, in the order in which they were locked."""
         return [self.buckets[name] for name in sorted(self.changed)]
 
-    def longest_wait(self) -> tuple[str, float]:
-        """Return the bucket that holds everything up longest, and for how many seconds."""
-        waits = [(bucket.wait_for(1.0, self.now), name) for name, bucket in self.buckets.items()]
-        wait, name = max(waits, default=(0.0, ""))
-        return name, wait
+    def wait_of(self, lane: str, sender: int | None) -> tuple[float, str]:
+        """Return how long a message of this lane and sender must wait for tokens, and for which bucket."""
+        names = (*self.per_request, lane_bucket(lane), parts_bucket(sender), day_bucket(sender))
+        waits = [(self.buckets[name].wait_for(1.0, self.now), name) for name in names if name in self.buckets]
+        return max(waits, default=(0.0, ""))
+
+    def request_wait(self) -> float:
+        """Return how long any request at all must wait."""
+        return max((self.buckets[name].wait_for(1.0, self.now) for name in self.per_request), default=0.0)
 
     def _take(self, name: str, count: float) -> None:
         if name in self.buckets:
             self.buckets[name] = self.buckets[name].taken(count, self.now)
             self.changed.add(name)
+
+
+def whole(tokens: float) -> int:
+    """Return how many whole things the tokens are good for; the tiny addition is for sums like 0.1 + 0.2."""
+    return int(min(tokens, 1e12) + 1e-9)
+
+
+def needed(limits: Limits, heads: Iterable[Head], default_sender: int | None) -> dict[str, Limit]:
+    """Return every limit that a claim over these heads has to do with, by name."""
+    found = {limit.name: limit for limit in limits.per_request}
+    for head in heads:
+        for limit in (*limits.of_sender(head.sender or default_sender), *limits.of_lane(head)):
+            found[limit.name] = limit
+    return found

@@ -12,23 +12,26 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from gateway.dispatch.binding import Binder
-from gateway.dispatch.budget import Budget, ClaimSettings
+from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.retrying import Retrier
+from gateway.dispatch.sweeping import Sweeper
 from gateway.dispatch.ticket import Ticket
 from gateway.provider.protocol import Provider
-from gateway.store import buckets, claims
-from gateway.store.claims import Ending, Head, Lease
+from gateway.store import breakers, buckets, claims
+from gateway.store.buckets import Limit
+from gateway.store.claims import Head, Lease
 from gateway.store.pool import Connection, Pool
 
-EXPIRE_AT_ONCE = 1000
-"""Messages ended in one statement; a backlog that expired during an outage goes in many."""
-
-EXPIRE_EVERY = 1.0
-"""Seconds between looks for expired messages. The claim itself never takes one that has expired."""
-
 HELD_WAIT = 0.02
-"""Seconds before another look when something is due but another claim or an order key holds it."""
+"""Seconds before another look when something is due but another claim or an order key holds it; doubles from there."""
+
+MOST_HELD_WAIT = 1.0
+
+SHORT_WAIT = 0.25
+"""Seconds. For less than this the doorbell is not armed while one number's pace is awaited: arming costs inserts more
+than the wait costs anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Claimed:
     """Seconds until there may be something to do; None when nothing at all is waiting."""
     limited: bool = False
     """Something waits and only tokens are missing: a new message could not go either."""
+    isolate: bool = False
+    """A request that may be what kills workers is due, and goes only while nothing else is in the air."""
 
 
 class Claimer:
@@ -50,76 +55,117 @@ class Claimer:
         pool: Pool,
         provider: Provider,
         settings: ClaimSettings,
+        limits: Limits,
+        breaker: RouteBreaker,
         observer: Observer,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
+        self._breaker = breaker
+        self._route = breaker.route
         self._settings = settings
+        self._limits = limits
         self._observer = observer
         self._monotonic = monotonic
         self._retrier = Retrier(settings, observer)
         self._binder = Binder(provider, settings, observer)
-        self._configured: set[int | None] = set()
-        self._next_expire = 0.0
+        self._sweeper = Sweeper(observer, monotonic=monotonic)
+        self._configured: dict[str, Limit] = {}
+        self._fruitless = 0
 
-    async def claim(self, slots: int) -> Claimed:
-        """Claim up to `slots` requests. Raises what the database raises; then nothing was claimed that we know of."""
+    def change_limits(self, limits: Limits) -> None:
+        """Take new limits; they are in the database, and hold for every replica, from the next claim on."""
+        self._limits = limits
+
+    async def claim(self, slots: int, *, alone: bool = True) -> Claimed:
+        """Claim up to `slots` requests. Raises what the database raises; then nothing was claimed that we know of.
+
+        `alone` says that this process has nothing else in the air.
+        """
         async with self._pool.acquire() as connection:
-            await self._configure(connection)
-            await self._expire(connection)
-            heads = await claims.heads(connection)
+            await self._sweeper.sweep(connection)
+            heads = await claims.heads(connection, self._route)
+            if any(head.route_failures or head.route_open for head in heads):
+                self._breaker.failing = True
             ready = [head for head in heads if head.wait <= 0]
             if not ready:
                 return Claimed([], min((head.wait for head in heads), default=None))
+            limits = needed(self._limits, ready, self._settings.default_sender)
+            await self._configure(connection, limits)
             async with connection.transaction():
-                claimed = await self._claim(connection, ready, slots)
+                claimed = await self._claim(connection, ready, sorted(limits), slots, alone=alone)
         for ticket in claimed.tickets:
             if ticket.messages is not None:
                 self._observer.claimed(ticket.lane, ticket.recipients)
         return claimed
 
-    async def _claim(self, connection: Connection, ready: Sequence[Head], slots: int) -> Claimed:
+    async def _claim(
+        self, connection: Connection, ready: Sequence[Head], names: Sequence[str], slots: int, *, alone: bool
+    ) -> Claimed:
         # Before the tokens' own time, which is the database's and later: whatever is counted from here errs early.
         claimed_at = self._monotonic()
-        budget = await self._open_budget(connection, slots)
+        locked, now = await buckets.lock(connection, names)
+        per_request = tuple(limit.name for limit in self._limits.per_request)
+        slots = min([slots, *(whole(locked[name].available(now)) for name in per_request)])
+        budget = Budget(now, locked, slots, per_request)
+        if ready[0].route_open:
+            wait = await self._await_probe(connection, budget)
+            if wait > 0:
+                return Claimed([], wait, limited=True)
         lease = Lease(uuid4(), self._settings.lease, self._settings.worker)
         tickets: list[Ticket] = []
+        moved = isolate = False
+        if budget.fresh:
+            bound = await self._binder.claim(connection, ready, budget, lease, claimed_at)
+            tickets, moved = bound.tickets, bound.moved
         # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
-            tickets += await self._retrier.claim(connection, group, budget, lease, claimed_at)
-            tickets += await self._binder.claim(connection, group, budget, lease, claimed_at)
+            again = await self._retrier.claim(connection, group, budget, lease, claimed_at, alone=alone and not tickets)
+            tickets += again.tickets
+            moved, isolate = moved or again.moved, isolate or again.suspects
+            if again.isolated:
+                break
+            bound = await self._binder.claim(connection, group, budget, lease, claimed_at)
+            tickets += bound.tickets
+            moved = moved or bound.moved
+        if budget.probe and tickets:
+            await breakers.begin_probe(connection, self._route, tickets[0].request_id, self._settings.lease)
         if budget.changed:
             await buckets.write(connection, budget.written())
-            return Claimed(tickets, 0.0)
-        name, wait = budget.longest_wait()
+        if tickets or moved:
+            self._fruitless = 0
+            return Claimed(tickets, 0.0, isolate=isolate)
+        return self._fruitless_claim(ready, budget, isolate=isolate)
+
+    async def _await_probe(self, connection: Connection, budget: Budget) -> float:
+        """Return how long the open breaker holds everything; at 0.0 one request may go, and is the probe."""
+        breaker, now = await breakers.lock(connection, self._route)
+        if breaker.is_open:
+            wait = breaker.wait(now)
+            if wait > 0:
+                return wait
+            budget.probe = True
+            budget.fresh = breaker.failures % 2 == 0
+            budget.slots = min(budget.slots, 1)
+        return 0.0
+
+    def _fruitless_claim(self, ready: Sequence[Head], budget: Budget, *, isolate: bool) -> Claimed:
+        """Say how long to wait: for tokens where they are what is missing, else for whoever holds what is due."""
+        wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in ready)
         if wait > 0:
+            self._fruitless = 0
             self._observer.limited(name, wait)
-        return Claimed([], max(wait, HELD_WAIT), limited=wait > 0)
+            limited = wait <= SHORT_WAIT or budget.request_wait() >= wait
+            return Claimed([], wait, limited=limited, isolate=isolate)
+        held = min(MOST_HELD_WAIT, HELD_WAIT * 2.0 ** min(self._fruitless, 10))
+        self._fruitless += 1
+        return Claimed([], held, isolate=isolate)
 
-    async def _open_budget(self, connection: Connection, slots: int) -> Budget:
-        names = [limit.name for limit in self._settings.limits(self._binder.senders)]
-        locked, now = await buckets.lock(connection, names)
-        per_request = tuple(limit.name for limit in self._settings.request_limits)
-        for name in per_request:
-            # Tokens are fractions and requests are whole; the tiny addition is for sums like 0.1 + 0.2.
-            slots = min(slots, int(locked[name].available(now) + 1e-9))
-        return Budget(now, locked, slots, per_request)
-
-    async def _configure(self, connection: Connection) -> None:
-        """Make the buckets of senders met since the last claim; at the first claim, all buckets."""
-        new = self._binder.senders - self._configured
+    async def _configure(self, connection: Connection, limits: dict[str, Limit]) -> None:
+        """Bring buckets that are new or changed to their limits, each once: others may have been changed since."""
+        new = [limit for name, limit in limits.items() if self._configured.get(name) != limit]
         if new:
-            await buckets.configure(connection, self._settings.limits(new))
-            self._configured |= new
-
-    async def _expire(self, connection: Connection) -> None:
-        if self._monotonic() < self._next_expire:
-            return
-        lanes = await claims.expire(connection, EXPIRE_AT_ONCE)
-        for lane in lanes:
-            self._observer.ended(lane, Ending.EXPIRED.value, 1)
-        # A full batch means there is more: go on with the next claim and not only in a second.
-        if len(lanes) < EXPIRE_AT_ONCE:
-            self._next_expire = self._monotonic() + EXPIRE_EVERY
+            await buckets.configure(connection, new)
+            self._configured |= {limit.name: limit for limit in new}

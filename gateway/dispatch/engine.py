@@ -50,6 +50,7 @@ class Engine:
         self._drain_timeout = drain_timeout
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._isolate = False
         self.health = Health()
 
     def stop(self) -> None:
@@ -78,13 +79,16 @@ class Engine:
                 await self._waker.close()
 
     async def _turn(self) -> None:
+        if self._isolate and self._tasks:
+            # What may have killed workers goes by itself: first everything else lands.
+            await asyncio.wait(self._tasks)
         free = self._concurrency - len(self._tasks)
         # A claim for one free slot costs as much as one for all, so wait until a quarter is free, or all landed.
         if free < max(1, self._concurrency // 4):
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return
         try:
-            claimed = await self._claimer.claim(free)
+            claimed = await self._claimer.claim(free, alone=not self._tasks)
         except UNAVAILABLE as error:
             if self.health.claiming:
                 log.warning("claim_failed", error=type(error).__name__)
@@ -94,6 +98,7 @@ class Engine:
         if not self.health.claiming:
             log.info("claiming")
         self.health.claiming = True
+        self._isolate = claimed.isolate
         await self._launch(claimed)
 
     async def _launch(self, claimed: Claimed) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.policy import resolve
 from gateway.dispatch.sender import Attempted
@@ -41,6 +42,7 @@ class Finisher:
         self,
         pool: Pool,
         splitter: Splitter,
+        breaker: RouteBreaker,
         observer: Observer,
         *,
         window: float,
@@ -52,6 +54,7 @@ class Finisher:
         """`on_written` hears of every ticket that needs no more care, whether written or given up."""
         self._pool = pool
         self._splitter = splitter
+        self._breaker = breaker
         self._observer = observer
         self._window = window
         self._on_written = on_written
@@ -155,6 +158,7 @@ class Finisher:
         return result.dispatch is Dispatch.REJECTED and one.verdict.splittable and one.ticket.recipients > 1
 
     async def _teach(self, batch: list[Attempted]) -> None:
+        await self._breaker.learn(batch)
         waits = [
             one.verdict.retry_after if one.verdict.retry_after is not None else self._window / 3
             for one in batch

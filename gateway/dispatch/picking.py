@@ -25,33 +25,35 @@ class Picked:
     sender_id: int | None
 
 
-def pick(
-    messages: Sequence[Message],
-    *,
-    slots: int,
-    max_recipients: int,
-    coalesces: bool,
-    default_sender: int | None,
-    parts_left: Callable[[int | None], float],
-) -> list[Picked]:
-    """Choose messages, in order, that their senders' pace allows now, and group them into at most `slots` requests.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The parts that one sending number may send now."""
 
-    A sender's bucket may go into debt by one message: parts are whole, and a long text must go some time.
-    """
-    left: dict[int | None, float] = {}
+    pace: float
+    """Protects the provider's queue, so one message may borrow from its future: a long text must go some time."""
+    quota: float
+    """A cap that is never passed."""
+
+
+def pick(
+    messages: Sequence[Message], *, slots: int, max_recipients: int, coalesces: bool, sender: int | None, room: Room
+) -> list[Picked]:
+    """Choose messages of one sending number, in order, and group them into at most `slots` requests."""
+    pace, quota = room.pace, room.quota
     costs: dict[int, int] = {}
     allowed: list[Message] = []
     for message in messages:
-        sender = message.sender_id or default_sender
-        rest = left[sender] if sender in left else parts_left(sender)
-        if rest <= 0:
+        parts = cost(message).count
+        if pace < 1:
+            break
+        if parts > quota:
             continue
-        costs[message.id] = cost(message).count
-        left[sender] = rest - costs[message.id]
+        pace, quota = pace - parts, quota - parts
+        costs[message.id] = parts
         allowed.append(message)
     lanes_alone = () if coalesces else {message.lane for message in allowed}
     return [
-        Picked(tuple(group), tuple(costs[m.id] for m in group), group[0].sender_id or default_sender)
+        Picked(tuple(group), tuple(costs[m.id] for m in group), sender)
         for group in pack(allowed, slots=slots, max_recipients=max_recipients, alone=lanes_alone)
     ]
 

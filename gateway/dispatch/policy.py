@@ -53,23 +53,24 @@ def resolve(ticket: Ticket, answer: Answer, verdict: Verdict, rng: random.Random
     )
 
 
-def _course(ticket: Ticket, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, int]:
-    """Return the request's new state, the seconds until it is due again, and the retry budget spent."""
+def _course(ticket: Ticket, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, bool]:
+    """Return the request's new state, the seconds until it is due again, and whether retry budget is spent."""
     match verdict.outcome:
         case Outcome.ACCEPTED | Outcome.DUPLICATE | Outcome.DUPLICATE_UNEXPECTED:
-            return Dispatch.ACCEPTED, 0.0, 0
+            return Dispatch.ACCEPTED, 0.0, False
         case Outcome.REFUSED if ticket.maybe_arrived:
             # This answer speaks of this attempt. An earlier one may have arrived, so "certainly not sent" would be
             # a guess; asking the provider's listing is not.
-            return Dispatch.UNCERTAIN, 0.0, 0
+            return Dispatch.UNCERTAIN, 0.0, False
         case Outcome.REFUSED:
-            return Dispatch.REJECTED, 0.0, 0
+            return Dispatch.REJECTED, 0.0, False
         case Outcome.BLOCKED:
             # The pause of the route keeps it from going; once that is lifted it is due at once.
-            return Dispatch.IN_FLIGHT, 0.0, 0
+            return Dispatch.IN_FLIGHT, 0.0, False
         case Outcome.THROTTLED:
             wait = verdict.retry_after if verdict.retry_after is not None else THROTTLE_WAIT
-            return Dispatch.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), 0
+            return Dispatch.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), False
         case Outcome.NEVER_SENT | Outcome.AMBIGUOUS:
-            wait = delay(ticket.spent + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
-            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), 1
+            wait = delay(ticket.failures + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
+            # A probe was sent for everybody's sake: an outage must not use up the attempts of the message chosen.
+            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), not ticket.probe

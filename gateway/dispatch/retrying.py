@@ -1,6 +1,7 @@
 """The part of a claim that takes up requests again: retries that are due, and what dead workers left behind."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -8,12 +9,25 @@ import structlog
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.ticket import Ticket, deadline
-from gateway.domain.retry import Decision, Due, Rules, Step, decide
+from gateway.domain.retry import ISOLATE_AFTER, Decision, Due, Rules, Step, decide
 from gateway.store import claims
 from gateway.store.claims import DueRequest, Ending, Head, Lease
 from gateway.store.pool import Connection
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the retrier did."""
+
+    tickets: list[Ticket]
+    moved: bool = False
+    """Requests went out of the way without another attempt."""
+    suspects: bool = False
+    """Requests are due that may be what kills workers."""
+    isolated: bool = False
+    """The only ticket is such a request, and nothing may go beside it."""
 
 
 class Retrier:
@@ -24,29 +38,59 @@ class Retrier:
         self._observer = observer
 
     async def claim(
-        self, connection: Connection, heads: Sequence[Head], budget: Budget, lease: Lease, claimed_at: float
-    ) -> list[Ticket]:
-        """Lease due requests of these lanes while slots and tokens last; end those that must not go again."""
+        self,
+        connection: Connection,
+        heads: Sequence[Head],
+        budget: Budget,
+        lease: Lease,
+        claimed_at: float,
+        *,
+        alone: bool,
+    ) -> Again:
+        """Lease due requests of these lanes while slots and tokens last; end those that must not go again.
+
+        `alone`: nothing else is in the air, so a request that may be what kills workers can be tried by itself.
+        """
         lanes = {head.lane: head for head in heads if head.retry}
         if not lanes or budget.slots <= 0:
-            return []
-        due = await claims.due_requests(connection, [(lane, budget.slots) for lane in lanes])
+            return Again([])
+        senders = {head.sender for head in heads}
+        spent = [sender for sender in senders if not budget.may_send(self._settings.sender(sender))]
+        due = await claims.due_requests(connection, [(lane, budget.slots) for lane in lanes], spent)
         arrived = await self._cut_off(connection, due)
         decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
         await self._end(connection, decisions)
-        again: list[DueRequest] = []
-        for request in due:
-            if decisions[request.id].step is not Step.ATTEMPT:
-                continue
-            if budget.slots <= 0 or budget.parts_left(request.sender_id) <= 0:
-                continue
-            budget.spend(request.sender_id, request.parts)
-            again.append(request)
+        wanted = [request for request in due if decisions[request.id].step is Step.ATTEMPT]
+        suspects = [request for request in wanted if request.crashes + request.crashed >= ISOLATE_AFTER]
+        if suspects and alone:
+            wanted = suspects[:1]
+        elif suspects:
+            wanted = [request for request in wanted if request not in suspects]
+        again = self._afford(wanted, budget)
         if again:
             await claims.lease_again(connection, [request.id for request in again], lease)
-        return [
-            self._ticket(request, arrived.get(request.id), lanes[request.lane], lease, claimed_at) for request in again
-        ]
+        return Again(
+            [
+                self._ticket(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
+                for request in again
+            ],
+            moved=any(decision.step is not Step.ATTEMPT for decision in decisions.values()),
+            suspects=bool(suspects),
+            isolated=bool(suspects) and alone and bool(again),
+        )
+
+    @staticmethod
+    def _afford(wanted: Sequence[DueRequest], budget: Budget) -> list[DueRequest]:
+        again = []
+        for request in wanted:
+            if (
+                budget.slots_of(request.lane) > 0
+                and budget.may_send(request.sender_id)
+                and budget.quota_left(request.sender_id) >= request.parts
+            ):
+                budget.spend(request.lane, request.sender_id, request.parts)
+                again.append(request)
+        return again
 
     async def _cut_off(self, connection: Connection, due: Sequence[DueRequest]) -> dict[UUID, float]:
         crashed = [request.id for request in due if request.crashed]
@@ -61,7 +105,8 @@ class Retrier:
         return decide(
             Due(
                 attempts=request.attempts,
-                spent=request.spent + crashed,
+                never_sent=request.never_sent,
+                ambiguous=request.ambiguous + crashed,
                 crashes=request.crashes + crashed,
                 maybe_arrived_ago=arrived.get(request.id, request.maybe_arrived_ago),
                 first_expiry_in=request.first_expiry_in,
@@ -91,7 +136,7 @@ class Retrier:
                         self._observer.ended(lane, ending.value, 1)
 
     def _ticket(
-        self, request: DueRequest, arrived: float | None, lane: Head, lease: Lease, claimed_at: float
+        self, request: DueRequest, arrived: float | None, lease: Lease, claimed_at: float, *, probe: bool
     ) -> Ticket:
         return Ticket(
             request_id=request.id,
@@ -102,8 +147,9 @@ class Retrier:
             route=request.route,
             sender_id=request.sender_id,
             recipients=len(request.members),
-            spent=request.spent + int(request.crashed),
+            failures=request.never_sent + request.ambiguous + int(request.crashed),
             maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
+            probe=probe,
             messages=None,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,

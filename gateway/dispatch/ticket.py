@@ -19,10 +19,12 @@ class Ticket:
     route: str
     sender_id: int | None
     recipients: int
-    spent: int
-    """Retry budget used by earlier attempts."""
+    failures: int
+    """Earlier attempts that used up retry budget; the next wait grows with them."""
     maybe_arrived: bool
     """An earlier attempt may have reached the provider."""
+    probe: bool
+    """The breaker is open, and this attempt asks whether the way is."""
     messages: tuple[Message, ...] | None
     """Of a request claimed just now; None for a retry, whose bytes say all that is needed."""
     send_by: float

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+ISOLATE_AFTER = 2
+"""From so many dead workers on a request is sent only while its worker has nothing else in the air: what was merely
+near it when they died is then cleared, and what killed them stands alone."""
+
 MAX_CRASHES = 3
 """So many workers may die in the call before the request is taken for the cause and set aside."""
 
@@ -29,7 +33,9 @@ class Due:
     """What the decision rests on; seconds throughout."""
 
     attempts: int
-    spent: int
+    never_sent: int
+    ambiguous: int
+    """Attempts that used up budget, by class."""
     crashes: int
     maybe_arrived_ago: float | None
     """None: every attempt so far certainly did not arrive."""
@@ -45,6 +51,7 @@ class Rules:
     horizon: float
     """How long the provider is trusted to remember a request id."""
     max_attempts: int
+    """Of each class: a way that was closed for a while leaves the budget for open questions untouched."""
     resend_uncertain: bool
 
 
@@ -68,7 +75,7 @@ def decide(due: Due, rules: Rules) -> Decision:
         return Decision(Step.EXPIRE, "expired: its time to live was over before it could be sent")
     if due.attempts == 0 and due.first_expiry_in is not None and due.first_expiry_in <= 0:
         return Decision(Step.RECUT)
-    if due.spent >= rules.max_attempts:
+    if due.never_sent >= rules.max_attempts:
         return Decision(Step.FAIL, f"attempts_used_up: the provider could not be reached in {due.attempts} attempts")
     return Decision(Step.ATTEMPT)
 
@@ -79,7 +86,7 @@ def _maybe_arrived(due: Due, ago: float, rules: Rules) -> Decision:
         return Decision(Step.UNCERTAIN, f"quarantined: {due.crashes} workers died while they sent it")
     if ago > rules.horizon:
         why = f"horizon_passed: the outcome of an attempt {ago:.0f} s ago is still not known"
-    elif due.spent >= rules.max_attempts:
+    elif due.ambiguous >= rules.max_attempts:
         why = f"attempts_used_up: {due.attempts} attempts, and it is not known whether one arrived"
     else:
         return Decision(Step.ATTEMPT)

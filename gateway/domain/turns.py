@@ -12,9 +12,9 @@ LAG = 1000.0
 slept all night is owed nothing for the night."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Queue:
-    """One lane and tenant with messages that may go now."""
+    """One lane, tenant and sending number with messages that may go now."""
 
     lane: str
     tenant: str
@@ -23,14 +23,17 @@ class Queue:
     served: float
     """Of the lane."""
     tenant_served: float
+    sender: int = 0
+    """Of the sending number; 0 is the default."""
+    most: int = 1_000_000
+    """Requests that the lane may open at the most, its cap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """So many requests for one lane and tenant."""
+    """So many requests for one queue."""
 
-    lane: str
-    tenant: str
+    queue: Queue
     slots: int
 
 
@@ -42,8 +45,8 @@ def rested(served: Iterable[float]) -> float:
 def turns(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Turn]:
     """Distribute `slots` requests over the queues, most deserving first; `cost` is what one is reckoned at.
 
-    Urgent lanes are asked before all others, and each queue is given at least the chance of one request while slots
-    last. The result is a plan: a queue that turns out shorter leaves its slots for the next claim.
+    Urgent lanes are asked before all others, up to their caps, and each queue is given at least the chance of one
+    request while slots last. The result is a plan: a queue that turns out shorter leaves its slots for the next claim.
     """
     urgent = [queue for queue in queues if queue.urgent]
     shared = [queue for queue in queues if not queue.urgent]
@@ -53,21 +56,28 @@ def turns(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Tur
 
 
 def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
-    if not queues or slots <= 0:
-        return []
     lanes = _clamped({queue.lane: queue.served for queue in queues})
     tenants = {
         lane: _clamped({queue.tenant: queue.tenant_served for queue in queues if queue.lane == lane}) for lane in lanes
     }
+    senders: dict[tuple[str, str], list[Queue]] = {}
+    for queue in queues:
+        senders.setdefault((queue.lane, queue.tenant), []).append(queue)
     weights = {queue.lane: queue.weight for queue in queues}
-    given: dict[tuple[str, str], int] = {}
+    left = {queue.lane: queue.most for queue in queues}
+    given: dict[Queue, int] = {}
     for _ in range(slots):
-        lane = min(lanes, key=lambda name: (lanes[name], name))
+        open_lanes = [name for name in lanes if left[name] > 0]
+        if not open_lanes:
+            break
+        lane = min(open_lanes, key=lambda name: (lanes[name], name))
         tenant = min(tenants[lane], key=lambda name: (tenants[lane][name], name))
+        queue = min(senders[lane, tenant], key=lambda one: (given.get(one, 0), one.sender))
         lanes[lane] += cost / weights[lane]
         tenants[lane][tenant] += cost
-        given[lane, tenant] = given.get((lane, tenant), 0) + 1
-    return [Turn(lane, tenant, count) for (lane, tenant), count in given.items()]
+        left[lane] -= 1
+        given[queue] = given.get(queue, 0) + 1
+    return [Turn(queue, count) for queue, count in given.items()]
 
 
 def _clamped(served: dict[str, float]) -> dict[str, float]:

@@ -59,5 +59,7 @@ class BacklogGauges:
             tokens[kind] = min(available, tokens.get(kind, float("inf")))
         for kind, available in tokens.items():
             metrics.tokens.labels(kind).set(available)
+        for route in found.routes:
+            metrics.breaker.labels(route.name).set(route.opened_at is not None)
         for scope in SCOPES:
             metrics.paused.labels(scope).set(sum(1 for pause in found.pauses if pause.scope == scope))

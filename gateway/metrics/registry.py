@@ -136,7 +136,7 @@ class Metrics:
         self.drain_eta = self._gauge(
             "smsgw_drain_eta_seconds", "Until the backlog is gone, at the limiter's rate.", lane
         )
-        buckets = ("bucket", ("requests", "parts", "management"))
+        buckets = ("bucket", ("requests", "parts", "day", "lane", "management"))
         self.tokens = self._gauge("smsgw_limiter_tokens", "Tokens in a bucket of the limiter.", buckets)
         self.limiter_wait = self._histogram(
             "smsgw_limiter_wait_seconds", "Waits of claims for a bucket.", QUICK, buckets

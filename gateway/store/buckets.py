@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.bucket import Bucket
+from gateway.domain.quota import EMPTY, Quota
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query
@@ -20,6 +21,16 @@ def parts_bucket(sender_id: int | None) -> str:
     return f"parts:{sender_id if sender_id is not None else 'default'}"
 
 
+def day_bucket(sender_id: int | None) -> str:
+    """Return the name of a sending number's daily quota."""
+    return f"day:{sender_id if sender_id is not None else 'default'}"
+
+
+def lane_bucket(lane: str) -> str:
+    """Return the name of the bucket that caps an urgent lane."""
+    return f"lane:{lane}"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """What the settings allow: `allowance` in any `period` seconds."""
@@ -29,31 +40,47 @@ class Limit:
     period: float
     margin: float = 0.0
     paced: bool = False
+    quota: bool = False
 
 
 async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
     """Create the buckets of these limits or bring them to their present values."""
     for limit in sorted(limits, key=lambda limit: limit.name):
         await connection.execute(
-            query("bucket_configure"), limit.name, limit.allowance, limit.period, limit.margin, limit.paced
+            query("bucket_configure"),
+            limit.name,
+            limit.allowance,
+            limit.period,
+            limit.margin,
+            limit.paced,
+            list(EMPTY) if limit.quota else None,
         )
 
 
-async def lock(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Bucket], float]:
+async def lock(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Bucket | Quota], float]:
     """Lock buckets until the transaction ends; return those that exist, by name, and the database's time."""
     rows = await connection.fetch(query("claim_buckets"), list(names))
     now = min((row["now"] for row in rows), default=0.0)
     return {row["name"]: to_bucket(row) for row in rows}, now
 
 
-async def write(connection: Connection, buckets: Sequence[Bucket]) -> None:
+async def write(connection: Connection, changed: Sequence[Bucket | Quota]) -> None:
     """Write back buckets that this transaction locked."""
-    await connection.execute(
-        query("bucket_write"),
-        [bucket.name for bucket in buckets],
-        [bucket.tokens for bucket in buckets],
-        [bucket.counted_at for bucket in buckets],
-        [bucket.share for bucket in buckets],
-        [bucket.blocked_until for bucket in buckets],
-        [bucket.throttled_at for bucket in buckets],
+    rows = [_columns(bucket) for bucket in changed]
+    await connection.execute(query("bucket_write"), *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _columns(bucket: Bucket | Quota) -> tuple[object, ...]:
+    if isinstance(bucket, Quota):
+        slices = "{" + ",".join(map(repr, bucket.slices)) + "}"
+        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, slices, bucket.latest
+    return (
+        bucket.name,
+        bucket.tokens,
+        bucket.counted_at,
+        bucket.share,
+        bucket.blocked_until,
+        bucket.throttled_at,
+        None,
+        None,
     )

@@ -31,6 +31,8 @@ class Head:
 
     lane: str
     tenant: str | None
+    sender: int
+    """The sending number; 0 is the account's default."""
     retry: bool
     wait: float
     """Seconds until it may go; zero or less means now."""
@@ -42,6 +44,10 @@ class Head:
     max_attempts: int
     served: float
     tenant_served: float
+    newest_first: bool
+    """Of an urgent lane, after an outage: half of the oldest message's time is over."""
+    route_failures: int
+    route_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class DueRequest:
     members: tuple[int, ...]
     attempts: int
     crashes: int
-    spent: int
+    never_sent: int
+    ambiguous: int
     crashed: bool
     """Its lease ended in mid-attempt."""
     maybe_arrived_ago: float | None
@@ -76,6 +83,19 @@ class WaitingMessage:
     ready_at: datetime
     """When it could first have gone: its insertion or its `not_before`, whichever is later."""
     suppressed: bool
+    held_tag: str | None
+    """The pause that its tags fall under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many messages of one lane, tenant and sending number."""
+
+    lane: str
+    tenant: str
+    sender: int
+    most: int
+    newest_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +123,18 @@ class Lease:
     worker: str
 
 
-async def heads(connection: Connection) -> list[Head]:
-    """Return what waits and is not paused; takes no lock."""
-    return [
-        Head(
-            row["lane"], row["tenant"], row["retry"], row["wait"], row["urgent"], row["weight"], row["coalesces"],
-            row["cap_percent"], row["on_uncertain"], row["max_attempts"], row["served"], row["tenant_served"],
-        )
-        for row in await connection.fetch(query("claim_heads"))
-    ]  # fmt: skip
+async def heads(connection: Connection, route: str) -> list[Head]:
+    """Return what waits and is not paused; takes no lock. The columns of `claim_heads.sql` are the fields."""
+    return [Head(*row.values()) for row in await connection.fetch(query("claim_heads"), route)]
 
 
-async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int]]) -> list[DueRequest]:
-    """Lock and return due requests: so many of each lane."""
-    rows = await connection.fetch(query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted])
+async def due_requests(
+    connection: Connection, wanted: Sequence[tuple[str, int]], without: Sequence[int]
+) -> list[DueRequest]:
+    """Lock and return due requests: so many of each lane, `without` those of these sending numbers."""
+    rows = await connection.fetch(
+        query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted], list(without)
+    )
     return [
         DueRequest(
             id=row["id"],
@@ -129,7 +147,8 @@ async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int]]
             members=tuple(row["members"]),
             attempts=row["attempts"],
             crashes=row["crashes"],
-            spent=row["spent"],
+            never_sent=row["never_sent"],
+            ambiguous=row["ambiguous"],
             crashed=row["crashed"],
             maybe_arrived_ago=row["maybe_arrived_ago"],
             oldest_ready=row["oldest_ready"],
@@ -151,12 +170,27 @@ async def lease_again(connection: Connection, ids: Sequence[UUID], lease: Lease)
     await connection.execute(query("claim_again"), list(ids), lease.token, lease.seconds, lease.worker)
 
 
-async def waiting_messages(connection: Connection, wanted: Sequence[tuple[str, str, int]]) -> list[WaitingMessage]:
-    """Lock and return messages that may go: so many of each lane and tenant, in claim order inside each."""
+async def waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> list[WaitingMessage]:
+    """Lock and return messages that may go, in claim order inside each queue."""
     rows = await connection.fetch(
-        query("claim_messages"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]
+        query("claim_messages"),
+        [w.lane for w in wanted],
+        [w.tenant for w in wanted],
+        [w.sender for w in wanted],
+        [w.most for w in wanted],
+        [w.newest_first for w in wanted],
     )
-    return [WaitingMessage(to_message(row), row["ready_at"], row["suppressed"]) for row in rows]
+    return [WaitingMessage(to_message(row), row["ready_at"], row["suppressed"], row["held_tag"]) for row in rows]
+
+
+async def hold(connection: Connection, held: Sequence[tuple[int, str]]) -> None:
+    """Stand locked messages aside, (id, tag) each, until their tag is no longer paused."""
+    await connection.execute(query("claim_hold"), [h[0] for h in held], [h[1] for h in held])
+
+
+async def let_go(connection: Connection, most: int) -> int:
+    """Put back up to `most` messages whose tag is no longer paused; return how many."""
+    return len(await connection.fetch(query("claim_let_go"), most))
 
 
 async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Lease, route: str) -> None:

@@ -27,7 +27,7 @@ class Finish:
     duration: float
     dispatch: Dispatch
     delay: float
-    spent: int
+    spent: bool
     maybe_arrived: bool
     provider_message_id: str | None
     outbound_ids: tuple[int, ...]

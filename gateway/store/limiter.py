@@ -11,9 +11,10 @@ async def change(pool: Pool, name: str, how: Callable[[Bucket, float], Bucket]) 
     """Apply `how(bucket, now)` to one bucket under its lock; return what it became, None if there is no such bucket."""
     async with pool.acquire() as connection, connection.transaction():
         locked, now = await buckets.lock(connection, [name])
-        if name not in locked:
+        bucket = locked.get(name)
+        if not isinstance(bucket, Bucket):
             return None
-        changed = how(locked[name], now)
+        changed = how(bucket, now)
         await buckets.write(connection, [changed])
         return changed
 

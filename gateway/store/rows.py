@@ -6,6 +6,7 @@ import asyncpg
 
 from gateway.domain.bucket import Bucket
 from gateway.domain.message import Message, Recipient
+from gateway.domain.quota import Quota
 
 
 def to_message(row: asyncpg.Record) -> Message:
@@ -27,8 +28,10 @@ def to_message(row: asyncpg.Record) -> Message:
     )
 
 
-def to_bucket(row: asyncpg.Record) -> Bucket:
-    """Return the bucket of a row that `claim_buckets` gave."""
+def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
+    """Return the bucket, or the quota, of a row that `claim_buckets` gave."""
+    if row["slices"] is not None:
+        return Quota(row["name"], row["allowance"], row["period"], tuple(row["slices"]), row["latest"])
     return Bucket(
         name=row["name"],
         tokens=row["tokens"],

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.bucket import Bucket
+from gateway.domain.quota import Quota
+from gateway.store.breakers import RouteStatus
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query
@@ -54,10 +56,12 @@ class Status:
     """Everything at once."""
 
     backlog: list[Backlog]
-    buckets: list[tuple[Bucket, float]]
+    buckets: list[tuple[Bucket | Quota, float]]
     """Each with the tokens that it would give now."""
     pauses: list[Pause]
     replicas: list[Replica]
+    routes: list[RouteStatus]
+    """Breakers; a route that never failed has none."""
 
 
 async def backlog(connection: Connection) -> list[Backlog]:
@@ -73,10 +77,11 @@ async def status(connection: Connection) -> Status:
         buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
         pauses=[Pause(*row.values()) for row in await connection.fetch(query("status_pauses"))],
         replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
+        routes=[RouteStatus(*row.values()) for row in await connection.fetch(query("status_routes"))],
     )
 
 
-def drain_eta(waiting: int, buckets: list[tuple[Bucket, float]], *, max_recipients: int) -> float:
+def drain_eta(waiting: int, buckets: list[tuple[Bucket | Quota, float]], *, max_recipients: int) -> float:
     """Return the seconds until so many messages are gone at the limiter's present rates, one part each.
 
     An estimate from below: other lanes share the same rates. Infinite while nothing may go.

@@ -12,7 +12,7 @@ with closed as (
 update smsgw.request as r
 set
     crashes = r.crashes + 1,
-    spent = r.spent + 1,
+    ambiguous = r.ambiguous + 1,
     maybe_arrived_at = coalesce(r.maybe_arrived_at, c.started_at),
     claim_token = null,
     reason = 'lease_ended: the worker did not come back from the call'

@@ -1,8 +1,67 @@
--- Messages that may go now, in claim order inside each lane and tenant.
--- $1 lanes, $2 tenants, $3 how many of each. Served by outbox_waiting, one range scan each lane and tenant; locks the
--- rows it returns and steps over those that another claim or the fold holds.
--- A message under an order key waits until the one before it under that key is accepted or has ended
--- (outbox_order finds it).
+-- Messages that may go now, in claim order inside each lane, tenant and sending number; newest first where asked.
+-- $1 lanes, $2 tenants, $3 senders (0 is the default number), $4 how many of each, $5 newest first. Served by
+-- outbox_waiting, one range scan each, forwards or backwards; locks the rows it returns and steps over those that
+-- another claim or the fold holds.
+-- A message under an order key waits until the one before it under that key is accepted or has ended (smsgw.is_next).
+-- The scan in the direction that is not asked for is never begun: its first condition is false from the start.
+with wanted as (
+    select w.lane, w.tenant, w.sender, w.most, w.newest
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::boolean[])
+        as w (lane, tenant, sender, most, newest)
+),
+
+found as (
+    select m.*
+    from wanted
+    cross join lateral (
+        select *
+        from smsgw.outbox as o
+        where
+            not wanted.newest
+            and o.lane = wanted.lane
+            and o.tenant = wanted.tenant
+            and coalesce(o.sender_id, 0) = wanted.sender
+            and o.request_id is null
+            and o.ending is null
+            and o.held_tag is null
+            and o.not_before <= clock_timestamp()
+            and o.expires_at > clock_timestamp()
+            and (o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id))
+        order by o.not_before, o.id
+        limit wanted.most
+        for update skip locked
+    ) as m
+),
+
+found_newest as (
+    select m.*
+    from wanted
+    cross join lateral (
+        select *
+        from smsgw.outbox as o
+        where
+            wanted.newest
+            and o.lane = wanted.lane
+            and o.tenant = wanted.tenant
+            and coalesce(o.sender_id, 0) = wanted.sender
+            and o.request_id is null
+            and o.ending is null
+            and o.held_tag is null
+            and o.not_before <= clock_timestamp()
+            and o.expires_at > clock_timestamp()
+            and (o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id))
+        order by o.not_before desc, o.id desc
+        limit wanted.most
+        for update skip locked
+    ) as m
+),
+
+paused as (
+    select p.subject
+    from smsgw.pause as p
+    where p.scope = 'tag' and (p.expires_at is null or p.expires_at > clock_timestamp())
+)
+
 select
     o.id,
     o.lane,
@@ -20,34 +79,10 @@ select
     o.generation,
     o.expires_at,
     greatest(o.created_at, o.not_before) as ready_at,
-    exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed
-from unnest($1::text[], $2::text[], $3::integer[]) as wanted (lane, tenant, most)
-cross join lateral (
-    select *
-    from smsgw.outbox as m
-    where
-        m.lane = wanted.lane
-        and m.tenant = wanted.tenant
-        and m.request_id is null
-        and m.ending is null
-        and m.not_before <= clock_timestamp()
-        and m.expires_at > clock_timestamp()
-        and (
-            m.order_key is null
-            or not exists (
-                select
-                from (
-                    select before.request_id, before.ending
-                    from smsgw.outbox as before
-                    where before.tenant = m.tenant and before.order_key = m.order_key and before.id < m.id
-                    order by before.id desc
-                    limit 1
-                ) as previous
-                left join smsgw.request as r on previous.request_id = r.id
-                where previous.ending is null and r.dispatch is distinct from 'accepted'
-            )
-        )
-    order by m.not_before, m.id
-    limit wanted.most
-    for update skip locked
+    exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
+    (select paused.subject from paused where smsgw.has_tag(o.tags, paused.subject) limit 1) as held_tag
+from (
+    select * from found
+    union all
+    select * from found_newest
 ) as o;

@@ -1,6 +1,7 @@
 -- Requests whose next attempt is due, and those whose worker let its lease end.
--- $1 lanes, $2 how many of each. Served by request_due, one range scan each lane; locks the rows it returns and steps
--- over those that another claim, a finish or the fold holds.
+-- $1 lanes, $2 how many of each, $3 sending numbers whose tokens are used up (0 is the default number). Served by
+-- request_due, one range scan each lane; locks the rows it returns and steps over those that another claim, a finish or
+-- the fold holds.
 select
     r.id,
     r.lane,
@@ -14,7 +15,8 @@ select
     r.members,
     r.attempts,
     r.crashes,
-    r.spent,
+    r.never_sent,
+    r.ambiguous,
     r.claim_token is not null as crashed,
     extract(epoch from clock_timestamp() - r.maybe_arrived_at)::double precision as maybe_arrived_ago,
     waiting.oldest_ready,
@@ -28,6 +30,7 @@ cross join lateral (
         due.lane = wanted.lane
         and due.dispatch = 'in_flight'
         and due.due_at <= clock_timestamp()
+        and coalesce(due.sender_id, 0) <> all($3::bigint[])
         and not exists (
             select
             from smsgw.pause as p

@@ -1,8 +1,8 @@
 -- Write what became of attempts, many in one statement.
 -- One entry for each attempt: $1 request id, $2 claim token, $3 attempt number, $4 outcome, $5 status, $6 error,
 -- $7 the provider's request id, $8 retry-after, $9 duration, $10 dispatch, $11 seconds until due again,
--- $12 retry budget spent, $13 may have arrived, $14 the provider's message id, $15 outbound ids (text of a bigint
--- array), $16 total sent, $17 why to verify, $18 reason.
+-- $12 whether it uses up retry budget, $13 may have arrived, $14 the provider's message id, $15 outbound ids (text of a
+-- bigint array), $16 total sent, $17 why to verify, $18 reason.
 --
 -- Fenced: only the worker that holds the claim token writes anything; a request that is missing from the answer was
 -- taken over by another. `greatest` because a receipt may have proved acceptance while this answer was on its way.
@@ -22,7 +22,7 @@ with result as (
         $9::real[],
         $10::text[],
         $11::double precision[],
-        $12::integer[],
+        $12::boolean[],
         $13::boolean[],
         $14::text[],
         $15::text[],
@@ -72,7 +72,8 @@ settled as (
         end,
         claim_token = null,
         due_at = clock_timestamp() + make_interval(secs => n.delay),
-        spent = r.spent + n.spent,
+        never_sent = r.never_sent + (n.spent and n.outcome = 'never_sent')::integer,
+        ambiguous = r.ambiguous + (n.spent and n.outcome = 'ambiguous')::integer,
         unsettled = case when n.dispatch = 'rejected' and r.dispatch <> 'accepted' then 0 else r.unsettled end,
         provider_message_id = coalesce(n.provider_message_id, r.provider_message_id),
         outbound_ids = coalesce(n.outbound_ids::bigint[], r.outbound_ids),

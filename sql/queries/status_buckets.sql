@@ -8,6 +8,8 @@ select
     b.margin,
     b.paced,
     b.share,
+    b.slices,
+    b.latest,
     extract(epoch from b.blocked_until)::double precision as blocked_until,
     extract(epoch from b.throttled_at)::double precision as throttled_at,
     extract(epoch from clock_timestamp())::double precision as now

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.dispatch.budget import ClaimSettings
+from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.budget import ClaimSettings, Limits
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.finisher import Finisher
 from gateway.dispatch.sender import Sender
@@ -82,7 +83,15 @@ class Worker:
 def worker(pool: Pool) -> Callable[..., Worker]:
     """Make a worker; limits are far away unless a test says otherwise."""
 
-    def make(*, limit: float = 100_000, horizon: float = 600.0, lease: float = 60.0, recipients: int = 500) -> Worker:
+    def make(
+        *,
+        limit: float = 100_000,
+        horizon: float = 600.0,
+        lease: float = 60.0,
+        recipients: int = 500,
+        parts: Limit | None = None,
+        parts_per_day: Limit | None = None,
+    ) -> Worker:
         wire, news, done = Wire(), News(), []
         settings = ClaimSettings(
             worker=f"w{random.random()}",
@@ -92,15 +101,20 @@ def worker(pool: Pool) -> Callable[..., Worker]:
             lease=lease,
             horizon=horizon,
             start_within=5.0,
-            request_limits=(Limit("requests", limit, 1.0, 0.0),),
-            parts_limit=None,
         )
+        limits = Limits((Limit("requests", limit, 1.0, 0.0),), parts, parts_per_day)
         provider: Any = wire
+        breaker = RouteBreaker(pool, wire.name)
         return Worker(
-            claimer=Claimer(pool, provider, settings, news),
+            claimer=Claimer(pool, provider, settings, limits, breaker, news),
             sender=Sender(provider, news, call_limit=1.0),
             finisher=Finisher(
-                pool, Splitter(provider, prefix="", default_sender=1), news, window=15.0, on_written=done.extend
+                pool,
+                Splitter(provider, prefix="", default_sender=1),
+                breaker,
+                news,
+                window=15.0,
+                on_written=done.extend,
             ),
             wire=wire,
             news=news,

@@ -5,32 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.outbox import LOST, UNREACHED, enqueue, make_due, state, status
 
-from gateway.domain.outcome import Answer, Phase
+from gateway.domain.outcome import Answer
 
 Make = Callable[..., Any]
-
-LOST = Answer(Phase.MAYBE_SENT, 0.01, error="timeout_read")
-UNREACHED = Answer(Phase.NOT_SENT, 0.01, error="connect")
-
-
-def status(code: int, **changes: Any) -> Answer:
-    return Answer(Phase.ANSWERED, 0.01, status=code, readable=True, **changes)
-
-
-async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
-    values = {"to_number": f"+1202555{number:04}", "body": "x"} | columns
-    names = ", ".join(f"{name} => ${index}" for index, name in enumerate(values, 1))
-    return int(await connection.fetchval(f"select smsgw.enqueue({names})", *values.values()))
-
-
-async def state(connection: Any, message_id: int) -> str:
-    return str(await connection.fetchval("select state from smsgw.message where id = $1", message_id))
-
-
-async def make_due(connection: Any) -> None:
-    """Let every retry and every lease be due now."""
-    await connection.execute("update smsgw.request set due_at = now() where dispatch = 'in_flight'")
 
 
 async def test_the_request_is_committed_before_its_first_byte(filled: Any, worker: Make) -> None:
@@ -145,7 +124,7 @@ async def test_a_429_uses_no_budget_and_stops_every_replica(filled: Any, worker:
     one = worker()
     one.wire.answers.append(status(429, retry_after=10.0))
     await one.turn()
-    assert await filled.fetchval("select spent from smsgw.request") == 0
+    assert await filled.fetchval("select never_sent + ambiguous from smsgw.request") == 0
     await enqueue(filled, 124)
     assert await worker().claim() == []
 

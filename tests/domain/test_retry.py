@@ -11,8 +11,8 @@ RULES = Rules(horizon=600.0, max_attempts=5, resend_uncertain=False)
 
 def due(**changes: object) -> Due:
     settings: dict[str, object] = {
-        "attempts": 1, "spent": 1, "crashes": 0, "maybe_arrived_ago": None, "first_expiry_in": 100.0,
-        "last_expiry_in": 100.0,
+        "attempts": 1, "never_sent": 1, "ambiguous": 0, "crashes": 0, "maybe_arrived_ago": None,
+        "first_expiry_in": 100.0, "last_expiry_in": 100.0,
     }  # fmt: skip
     return Due(**(settings | changes))  # type: ignore[arg-type]
 
@@ -21,15 +21,17 @@ def due(**changes: object) -> Due:
     ("state", "step"),
     [
         (due(), Step.ATTEMPT),
-        (due(spent=5), Step.FAIL),
+        (due(never_sent=5), Step.FAIL),
+        (due(ambiguous=5), Step.ATTEMPT),
         (due(first_expiry_in=-1.0, last_expiry_in=-1.0), Step.EXPIRE),
         (due(first_expiry_in=-1.0), Step.ATTEMPT),
-        (due(attempts=0, spent=0, first_expiry_in=-1.0), Step.RECUT),
+        (due(attempts=0, never_sent=0, first_expiry_in=-1.0), Step.RECUT),
         (due(first_expiry_in=None, last_expiry_in=None), Step.EXPIRE),
         (due(maybe_arrived_ago=10.0), Step.ATTEMPT),
         (due(maybe_arrived_ago=10.0, first_expiry_in=-1.0, last_expiry_in=-1.0), Step.ATTEMPT),
         (due(maybe_arrived_ago=601.0), Step.UNCERTAIN),
-        (due(maybe_arrived_ago=10.0, spent=5), Step.UNCERTAIN),
+        (due(maybe_arrived_ago=10.0, ambiguous=5), Step.UNCERTAIN),
+        (due(maybe_arrived_ago=10.0, never_sent=5), Step.ATTEMPT),
         (due(maybe_arrived_ago=10.0, crashes=MAX_CRASHES), Step.UNCERTAIN),
     ],
 )
@@ -51,7 +53,8 @@ def test_nothing_is_resent_that_nobody_wants_any_more() -> None:
     st.builds(
         Due,
         attempts=st.integers(0, 20),
-        spent=st.integers(0, 20),
+        never_sent=st.integers(0, 20),
+        ambiguous=st.integers(0, 20),
         crashes=st.integers(0, 5),
         maybe_arrived_ago=st.floats(0.0, 2000.0),
         first_expiry_in=st.floats(-100.0, 100.0),

@@ -16,11 +16,20 @@ def queue(lane: str, tenant: str = "", **changes: object) -> Queue:
 
 
 def planned(queues: list[Queue], slots: int) -> dict[tuple[str, str], int]:
-    return {(turn.lane, turn.tenant): turn.slots for turn in turns(queues, slots)}
+    return {(turn.queue.lane, turn.queue.tenant): turn.slots for turn in turns(queues, slots)}
 
 
 def test_the_only_token_goes_to_the_urgent_lane() -> None:
     assert planned([queue("bulk"), queue("otp", served=1e9)], 1) == {("otp", ""): 1}
+
+
+def test_an_urgent_lane_at_its_cap_leaves_the_rest_to_others() -> None:
+    assert planned([queue("bulk"), queue("otp", most=3)], 5) == {("otp", ""): 3, ("bulk", ""): 2}
+
+
+def test_the_sending_numbers_of_a_tenant_take_turns() -> None:
+    slots = {turn.queue.sender: turn.slots for turn in turns([queue("bulk", sender=1), queue("bulk", sender=2)], 5)}
+    assert slots == {1: 3, 2: 2}
 
 
 def test_lanes_share_by_weight() -> None:

@@ -20,6 +20,7 @@ BIND_ARGUMENTS = (
     "array[1], array[0::smallint], array[1], array[gen_random_uuid()], array[1::smallint], gen_random_uuid(), 60, "
     "'w', 'mta'"
 )
+CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[]"
 FINISH = "update smsgw.outbox set request_id = gen_random_uuid() where id % 30 <> 0"
 
 
@@ -46,7 +47,19 @@ async def filled(connection: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "types", "arguments", "index"),
     [
-        ("claim_messages", "text[], text[], int[]", "array['bulk'], array[''], array[100]", "outbox_waiting"),
+        (
+            "claim_messages",
+            CLAIM_TYPES,
+            "array['bulk'], array[''], array[0], array[100], array[false]",
+            "outbox_waiting",
+        ),
+        (
+            "claim_messages",
+            CLAIM_TYPES,
+            "array['bulk'], array[''], array[0], array[100], array[true]",
+            "outbox_waiting",
+        ),
+        ("claim_let_go", "int", "100", "outbox_held"),
         ("claim_expire", "int", "100", "outbox_expiring"),
         ("claim_bind", BIND_TYPES, BIND_ARGUMENTS, "outbox_pkey"),
     ],
@@ -61,7 +74,7 @@ async def test_no_hot_statement_scans_the_outbox(
 
 
 async def test_the_look_for_work_is_one_probe_for_each_queue(filled: Any) -> None:
-    explained = await filled.fetchval("explain (format json) " + query("claim_heads"))
+    explained = await filled.fetchval("explain (format json) " + query("claim_heads").replace("$1", "'mta'"))
     plan = nodes(json.loads(explained)[0]["Plan"])
     assert not [n for n in plan if n.get("Relation Name") == "outbox" and n["Node Type"] == "Seq Scan"]
     assert "outbox_waiting" in {node.get("Index Name") for node in plan}

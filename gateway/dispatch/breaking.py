@@ -1,0 +1,55 @@
+"""Keeps the breaker of the route: what results tell it, and what claims learn from it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from gateway.dispatch.sender import Attempted
+from gateway.domain.breaker import Breaker
+from gateway.domain.outcome import Outcome
+from gateway.store import breakers
+from gateway.store.pool import Pool
+
+UNANSWERED = frozenset({Outcome.NEVER_SENT, Outcome.AMBIGUOUS})
+
+log = structlog.get_logger(__name__)
+
+
+class RouteBreaker:
+    """One route's breaker, as one process sees it.
+
+    `failing` is what keeps a healthy route free of charge: a good answer is written down only where some replica has
+    counted a bad one since the last.
+    """
+
+    def __init__(self, pool: Pool, route: str) -> None:
+        self._pool = pool
+        self.route = route
+        self.failing = False
+
+    async def learn(self, batch: Sequence[Attempted]) -> None:
+        """Heed results, in the order of their weight: one answer outweighs any number of silences.
+
+        If the process dies before this is committed, other calls will find out the same.
+        """
+        unanswered = {one.ticket.request_id: one for one in batch if one.verdict.outcome in UNANSWERED}
+        if len(unanswered) < len(batch):
+            if self.failing:
+                await self._change(set(), "")
+                self.failing = False
+        elif unanswered:
+            self.failing = True
+            await self._change(set(unanswered), next(iter(unanswered.values())).verdict.reason)
+
+    async def _change(self, failed: set[UUID], error: str) -> None:
+        def how(breaker: Breaker, now: float) -> Breaker:
+            return breaker.failed(failed, error, now) if failed else breaker.answered()
+
+        before, after = await breakers.change(self._pool, self.route, how)
+        if after.is_open and not before.is_open:
+            log.error("breaker_opened", route=self.route, failures=after.failures, reason=error)
+        elif before.is_open and not after.is_open:
+            log.info("breaker_closed", route=self.route)
+        elif after.is_open and after != before:
+            log.warning("probe_failed", route=self.route, failures=after.failures, reason=error)

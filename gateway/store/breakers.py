@@ -1,0 +1,62 @@
+"""The breaker of a route: one row, one state for all replicas."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from gateway.domain.breaker import Breaker
+from gateway.store.pool import Connection, Pool
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStatus:
+    """A breaker as `status` shows it."""
+
+    name: str
+    failures: int
+    opened_at: datetime | None
+    retry_at: datetime | None
+    last_error: str | None
+    last_error_at: datetime | None
+
+
+async def lock(connection: Connection, route: str) -> tuple[Breaker, float]:
+    """Lock a breaker until the transaction ends; return it and the database's time."""
+    row = await connection.fetchrow(query("route_lock"), route)
+    if row is None:
+        return Breaker(route), 0.0
+    breaker = Breaker(row["name"], row["failures"], row["opened_at"], row["retry_at"], row["probe"], row["last_error"])
+    return breaker, row["now"]
+
+
+async def write(connection: Connection, breaker: Breaker) -> None:
+    """Write a breaker back that this transaction has locked."""
+    await connection.execute(
+        query("route_write"),
+        breaker.name,
+        breaker.failures,
+        breaker.opened_at,
+        breaker.retry_at,
+        breaker.probe,
+        breaker.last_error,
+    )
+
+
+async def begin_probe(connection: Connection, route: str, request: UUID, patience: float) -> None:
+    """Say that this request is the probe; in the transaction that claims it."""
+    breaker, now = await lock(connection, route)
+    await write(connection, breaker.probing(request, patience, now))
+
+
+async def change(pool: Pool, route: str, how: Callable[[Breaker, float], Breaker]) -> tuple[Breaker, Breaker]:
+    """Apply `how(breaker, now)` under the row's lock; return the breaker before and after."""
+    async with pool.acquire() as connection:
+        await connection.execute(query("route_make"), route)
+        async with connection.transaction():
+            before, now = await lock(connection, route)
+            after = how(before, now)
+            if after != before:
+                await write(connection, after)
+    return before, after

@@ -1,0 +1,40 @@
+"""Lanes: what an operator tunes while the gateway runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts", "cap_percent")
+"""What `change` takes; `ttl` in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One lane as it stands; see `sql/migrations/0001_pre_outbox.sql` for the meanings."""
+
+    name: str
+    urgent: bool
+    weight: int
+    ttl: float
+    """Seconds."""
+    coalesce: bool
+    on_uncertain: str
+    max_attempts: int
+    cap_percent: int
+
+
+async def list_lanes(connection: Connection) -> list[Lane]:
+    """Return every lane, urgent ones first."""
+    return [Lane(*row.values()) for row in await connection.fetch(query("lane_list"))]
+
+
+async def change(connection: Connection, name: str, values: Mapping[str, Any]) -> bool:
+    """Change a lane, or make it; what `values` does not name stays. Return whether it is new.
+
+    Raises `asyncpg.CheckViolationError` for a value that a lane cannot have.
+    """
+    row = await connection.fetchrow(query("lane_change"), name, *(values.get(column) for column in COLUMNS))
+    return bool(row and row["made"])

@@ -1,0 +1,10 @@
+-- The breaker of every route. Reads a handful of rows; locks nothing.
+select
+    r.name,
+    r.failures,
+    r.opened_at,
+    r.retry_at,
+    r.last_error,
+    r.last_error_at
+from smsgw.route as r
+order by r.name;

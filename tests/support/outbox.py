@@ -1,0 +1,49 @@
+"""What tests do to rows: enqueue, look, and let time pass without waiting for it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from gateway.domain.outcome import Answer, Phase
+
+LOST = Answer(Phase.MAYBE_SENT, 0.01, error="timeout_read")
+UNREACHED = Answer(Phase.NOT_SENT, 0.01, error="connect")
+
+
+def status(code: int, **changes: Any) -> Answer:
+    """Return a complete and readable answer."""
+    return Answer(Phase.ANSWERED, 0.01, status=code, readable=True, **changes)
+
+
+async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
+    """Enqueue a message to +1202555 and these four digits."""
+    values: dict[str, Any] = {"to_number": f"+1202555{number:04}", "body": "x"} | columns
+    kinds = {"tags": "::text::jsonb", "variables": "::text::jsonb"}
+    names = ", ".join(f"{name} => ${index}{kinds.get(name, '')}" for index, name in enumerate(values, 1))
+    given = [json.dumps(value) if name in kinds else value for name, value in values.items()]
+    return int(await connection.fetchval(f"select smsgw.enqueue({names})", *given))
+
+
+async def state(connection: Any, message_id: int) -> str:
+    """Return a message's state as the view has it."""
+    return str(await connection.fetchval("select state from smsgw.message where id = $1", message_id))
+
+
+async def make_due(connection: Any) -> None:
+    """Let every retry and every lease be due now."""
+    await connection.execute("update smsgw.request set due_at = now() where dispatch = 'in_flight'")
+
+
+async def age(connection: Any, message_id: int, seconds: float) -> None:
+    """Make a message as old as if it had waited through an outage."""
+    await connection.execute(
+        "update smsgw.outbox set created_at = created_at - $2::interval, not_before = not_before - $2::interval, "
+        "expires_at = expires_at - $2::interval where id = $1",
+        message_id,
+        timedelta(seconds=seconds),
+    )
+
+
+async def grant(connection: Any, bucket: str, tokens: float) -> None:
+    """Set what a bucket of the limiter holds now."""
+    await connection.execute("update smsgw.bucket set tokens = $2, counted_at = now() where name = $1", bucket, tokens)
