@@ -34,13 +34,16 @@ class SettingsError(Exception):
     """A setting is bad or missing; the message is one line that names it and says what to do."""
 
 
+def duration(text: str) -> float:
+    """Return a duration in seconds; raises `ValueError` with what it should look like."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError("must be seconds or carry a unit: 500ms, 15s, 10m, 24h, 90d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
 def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.match(value)
-        if match is None:
-            raise ValueError("must be seconds or carry a unit: 500ms, 15s, 10m, 24h, 90d")
-        return float(match[1]) * _UNITS[match[2] or "s"]
-    return value
+    return duration(value) if isinstance(value, str) else value
 
 
 def _address(value: object) -> object:

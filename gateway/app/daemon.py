@@ -11,8 +11,10 @@ import structlog
 from aiohttp import web
 
 from gateway.app.heartbeat import Heartbeat, worker_name
+from gateway.app.limits import sending_limits
+from gateway.app.management import paced_provider
 from gateway.app.sending import build_engine
-from gateway.app.services import background, listening, stop_on_signals
+from gateway.app.services import background, listening, on_hangup, stop_on_signals
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges
@@ -24,8 +26,10 @@ from gateway.provider.protocol import Provider
 from gateway.receipts.folder import Folder
 from gateway.receipts.journal import Journal
 from gateway.receipts.listener import Listener
-from gateway.settings import Settings
+from gateway.receipts.poller import Poller
+from gateway.settings import Settings, SettingsError, load
 from gateway.store import installation, pauses
+from gateway.store.leadership import RECONCILE, Leadership
 from gateway.store.migrate import MigrationError, pending
 from gateway.store.pauses import Scope
 from gateway.store.pool import UNAVAILABLE, Pool, lazy_pool
@@ -44,6 +48,7 @@ class Duty(StrEnum):
 
     DISPATCH = "dispatch"
     WEBHOOK = "webhook"
+    RECONCILE = "reconcile"
     CONSOLE = "console"
 
 
@@ -63,6 +68,21 @@ class Daemon:
         if self.engine is not None:
             self.engine.stop()
 
+    def reload(self) -> None:
+        """Read the settings anew and take the limits from them: the one thing worth changing without a restart.
+
+        The limits are rows of the database, so one replica that is told tells all. The rest of the settings waits for
+        the next start.
+        """
+        try:
+            limits = sending_limits(load())
+        except SettingsError as error:
+            log.error("settings_not_reloaded", reason=str(error))
+            return
+        if self.engine is not None:
+            self.engine.change_limits(limits)
+        log.info("limits_reloaded")
+
     async def run(self) -> None:
         """Run until stopped; raises `StartError` when that cannot begin.
 
@@ -70,6 +90,7 @@ class Daemon:
         the metrics still tell, then the listeners close, then the pool.
         """
         stop_on_signals(self.stop)
+        on_hangup(self.reload)
         dsn = _dsn(self.settings)
         metrics = Metrics()
         worker = worker_name()
@@ -87,8 +108,11 @@ class Daemon:
             await stack.enter_async_context(background("gauges", gauges.run, self.stop))
             if Duty.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
-            if Duty.DISPATCH in self.duties:
-                await self._dispatch(stack, pool, metrics, worker)
+            provider = await self._provider(stack, pool) if self.duties & {Duty.DISPATCH, Duty.RECONCILE} else None
+            if provider is not None and Duty.RECONCILE in self.duties:
+                await self._reconcile(stack, pool, provider)
+            if provider is not None and Duty.DISPATCH in self.duties:
+                await self._dispatch(pool, metrics, provider, worker)
             else:
                 await self.stopping.wait()
         log.info("stopped")
@@ -139,7 +163,7 @@ class Daemon:
     async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
         observer = ReceiptObserver(metrics)
         prefix = self.settings.external_id_prefix
-        folder = Folder(pool, prefix=prefix, on_folded=observer.folded)
+        folder = Folder(pool, observer, prefix=prefix)
         journal = Journal(pool)
         listener = Listener(
             journal,
@@ -152,30 +176,41 @@ class Daemon:
         await stack.enter_async_context(background("journal", journal.run, self.stop))
         await _listen(stack, "webhook", listener.build(), self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
 
-    async def _dispatch(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics, worker: str) -> None:
-        key = self.settings.mta_api_key
-        if key is None:
+    async def _provider(self, stack: AsyncExitStack, pool: Pool) -> MobileTextAlerts:
+        if self.settings.mta_api_key is None:
             raise StartError("SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up")
-        provider = MobileTextAlerts(
-            self.settings.mta_base_url,
-            key.get_secret_value(),
-            timeout=self.settings.request_timeout,
-            window=self.settings.request_window,
-            connections=self.settings.concurrency,
-        )
+        provider = await paced_provider(self.settings, pool, connections=self.settings.concurrency)
         stack.push_async_callback(provider.close)
+        return provider
+
+    async def _reconcile(self, stack: AsyncExitStack, pool: Pool, provider: Provider) -> None:
+        poller = Poller(
+            pool,
+            provider,
+            Leadership(self._direct_dsn(), RECONCILE),
+            prefix=self.settings.external_id_prefix,
+            interval=self.settings.reconcile_interval,
+            until=self.settings.unconfirmed_after,
+        )
+        await stack.enter_async_context(background("poller", poller.run, self.stop))
+
+    def _direct_dsn(self) -> str:
+        """Return the way to Postgres that leads through no pooler, for sessions that hold a lock."""
+        listen = self.settings.listen_url
+        return _dsn(self.settings) if listen is None else listen.get_secret_value()
+
+    async def _dispatch(self, pool: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str) -> None:
         sender = await self._sender(provider)
         async with pool.acquire() as connection:
             # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
             # the first answer pauses it anew. A person's pause stays.
             await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
-        listen = self.settings.listen_url
         self.engine = build_engine(
             self.settings,
             pool,
             provider,
             SendingObserver(metrics),
-            dsn=_dsn(self.settings) if listen is None else listen.get_secret_value(),
+            dsn=self._direct_dsn(),
             worker=worker,
             default_sender=sender,
         )

@@ -8,6 +8,7 @@ from gateway.dispatch.engine import Engine
 from gateway.dispatch.finisher import Finisher
 from gateway.dispatch.leases import Leases
 from gateway.dispatch.observer import Observer
+from gateway.dispatch.rechecking import Rechecker
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.waker import Waker
@@ -46,6 +47,7 @@ def build_engine(
         finisher=Finisher(pool, splitter, breaker, observer, window=settings.request_window, on_written=leases.drop),
         leases=leases,
         waker=Waker(Doorbell(dsn), poll_interval=settings.poll_interval),
+        rechecker=Rechecker(pool),
         concurrency=settings.concurrency,
         drain_timeout=settings.drain_timeout,
     )

@@ -8,6 +8,15 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from aiohttp import web
 
+MOST_CONNECTIONS = 1000
+"""Open connections of one listener."""
+
+IDLE_TIMEOUT = 75.0
+"""Seconds in which a connection must bring a request, its first one too."""
+
+LONGEST_HEADER = 4096
+"""Bytes of a header or of the request line; there may be 128 of them."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,16 +52,52 @@ async def listening(name: str, app: web.Application, address: tuple[str, int]) -
 
     Raises `OSError` when the address cannot be had.
     """
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=5.0,
+        keepalive_timeout=IDLE_TIMEOUT,
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, address[0], address[1], backlog=1024)
-        await site.start()
-        port = int(runner.addresses[0][1])
+        assert runner.server is not None  # made by setup()  # noqa: S101
+        server = await asyncio.get_running_loop().create_server(
+            bounded(runner.server, MOST_CONNECTIONS), address[0], address[1], backlog=1024
+        )
+        port = int(server.sockets[0].getsockname()[1])
         log.info("listening", service=name, host=address[0], port=port)
-        yield port
+        try:
+            yield port
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+def bounded(server: web.Server, most: int) -> Callable[[], asyncio.Protocol]:
+    """Return a protocol factory that takes up to `most` connections and sends others away at once.
+
+    Each open connection costs memory even when it says nothing; without a bound anybody could use up all of it.
+    """
+    return lambda: server() if len(server.connections) < most else _Full()
+
+
+class _Full(asyncio.Protocol):
+    """Says 503 and hangs up, without reading."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # of a TCP server it is  # noqa: S101
+        transport.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        transport.close()
+
+
+def on_hangup(reload: Callable[[], None]) -> None:
+    """Have SIGHUP call `reload`, as for any daemon, where the system knows that signal."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import database, messages, run, send, simulate, status, up
+from gateway.cli import database, lanes, messages, pause, receipts, run, send, simulate, status, suppress, up, webhook
 
 app = typer.Typer(
     help="A transactional outbox for text messages.",
@@ -31,5 +31,6 @@ def root(
     """Send text messages from a Postgres outbox: at most once, never lost, and their fate known."""
 
 
-for module in (up, run, database, simulate, send, status, messages):
+for module in (up, run, database, simulate, send, status, messages, pause, lanes, suppress, receipts):
     module.register(app)
+webhook.register_group(app)

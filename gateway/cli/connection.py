@@ -1,7 +1,9 @@
 """What every command needs: the settings, a database, and a plain way to fail."""
 
 import asyncio
+import getpass
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any, NoReturn, TypeVar
 import asyncpg
 import typer
 
-from gateway.settings import Settings, SettingsError, load, unknown_variables
+from gateway.provider.protocol import Provider
+from gateway.settings import Settings, SettingsError, duration, load, unknown_variables
 from gateway.store.pool import UNAVAILABLE, connect
 
 T = TypeVar("T")
@@ -66,6 +69,26 @@ def with_database(work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitabl
         fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
 
 
+def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> T:
+    """Run `work` with the provider and return its result; what the provider refuses ends the command plainly."""
+    from gateway.app.management import managing
+    from gateway.provider.errors import ProviderError
+
+    if found.mta_api_key is None:
+        fail("SMSGW_MTA_API_KEY is not set", 2)
+
+    async def session() -> T:
+        async with managing(found) as provider:
+            return await work(provider)
+
+    try:
+        return run_async(session())
+    except ProviderError as error:
+        fail(str(error))
+    except UNAVAILABLE as error:
+        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+
+
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on uvloop where there is one."""
     if os.name == "posix":
@@ -73,6 +96,19 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
         return uvloop.run(work)
     return asyncio.run(work)
+
+
+def actor() -> str:
+    """Return who acts, for the operator log."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def seconds(option: str, text: str) -> float:
+    """Return a duration in seconds, or end the command naming the option."""
+    try:
+        return float(duration(text))
+    except ValueError as error:
+        fail(f"{option}: {error}", 2)
 
 
 def is_terminal() -> bool:

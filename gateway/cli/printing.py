@@ -1,11 +1,14 @@
 """Output: tables for a person, one JSON object a line for a program."""
 
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
+
+T = TypeVar("T")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -23,6 +26,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 def line(value: dict[str, Any]) -> None:
     """Print one JSON object on one line."""
     typer.echo(json.dumps(value, default=_plain))
+
+
+def progress(what: str, batches: Sequence[T]) -> Iterator[T]:
+    """Go through batches with a bar where a person looks, and silently elsewhere."""
+    if not sys.stderr.isatty():
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(batches, description=what, console=Console(stderr=True))
 
 
 def clock(moment: datetime | None) -> str:

@@ -162,6 +162,7 @@ class Binder:
             maybe_arrived=False,
             probe=budget.probe,
             messages=request.messages,
+            claimed_at=claimed_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=tuple(ready_at[message.id] for message in request.messages),

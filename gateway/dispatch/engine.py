@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.dispatch.budget import Limits
 from gateway.dispatch.claimer import Claimed, Claimer
 from gateway.dispatch.finisher import Finisher
 from gateway.dispatch.leases import Leases
+from gateway.dispatch.rechecking import Rechecker
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.ticket import Ticket
 from gateway.dispatch.waker import Waker
@@ -37,6 +39,7 @@ class Engine:
         finisher: Finisher,
         leases: Leases,
         waker: Waker,
+        rechecker: Rechecker,
         *,
         concurrency: int,
         drain_timeout: float,
@@ -46,6 +49,7 @@ class Engine:
         self._finisher = finisher
         self._leases = leases
         self._waker = waker
+        self._rechecker = rechecker
         self._concurrency = concurrency
         self._drain_timeout = drain_timeout
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,6 +60,11 @@ class Engine:
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what is in the air has landed or the drain's time is over."""
         self._stopping = True
+        self._waker.nudge()
+
+    def change_limits(self, limits: Limits) -> None:
+        """Take new limits from the next claim on."""
+        self._claimer.change_limits(limits)
         self._waker.nudge()
 
     async def run(self) -> None:
@@ -113,7 +122,7 @@ class Engine:
             await self._waker.rest(claimed)
 
     async def _fly(self, ticket: Ticket) -> None:
-        why = self._sender.holds_back(self._leases.current(ticket))
+        why = await self._rechecker.holds_back(ticket) or self._sender.holds_back(self._leases.current(ticket))
         if why is not None:
             log.info("attempt_held_back", request_id=ticket.request_id.hex, reason=why)
             self._finisher.release(ticket)

@@ -111,6 +111,7 @@ class Retrier:
                 maybe_arrived_ago=arrived.get(request.id, request.maybe_arrived_ago),
                 first_expiry_in=request.first_expiry_in,
                 last_expiry_in=request.last_expiry_in,
+                suppressed=request.suppressed,
             ),
             Rules(self._settings.horizon, lane.max_attempts, lane.on_uncertain == "resend"),
         )
@@ -151,6 +152,7 @@ class Retrier:
             maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
             probe=probe,
             messages=None,
+            claimed_at=claimed_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=() if request.oldest_ready is None else (request.oldest_ready.timestamp(),),

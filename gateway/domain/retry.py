@@ -42,6 +42,8 @@ class Due:
     first_expiry_in: float | None
     last_expiry_in: float | None
     """Until the first and the last of its messages expire; None when no message is bound to it any more."""
+    suppressed: bool = False
+    """It was never attempted, and one of its numbers asked meanwhile not to be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def decide(due: Due, rules: Rules) -> Decision:
         return _maybe_arrived(due, due.maybe_arrived_ago, rules)
     if due.last_expiry_in is None or due.last_expiry_in <= 0:
         return Decision(Step.EXPIRE, "expired: its time to live was over before it could be sent")
-    if due.attempts == 0 and due.first_expiry_in is not None and due.first_expiry_in <= 0:
+    if due.attempts == 0 and (due.suppressed or (due.first_expiry_in is not None and due.first_expiry_in <= 0)):
         return Decision(Step.RECUT)
     if due.never_sent >= rules.max_attempts:
         return Decision(Step.FAIL, f"attempts_used_up: the provider could not be reached in {due.attempts} attempts")

@@ -76,6 +76,15 @@ class ReceiptObserver:
         self._metrics.webhooks.labels(known, result).inc()
         self._metrics.webhook_seconds.labels(known).observe(seconds)
 
+    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Messages to groups became final: lane and state of each."""
+        for lane, state in groups:
+            self._metrics.finished.labels(lane, state).inc()
+
+    def given_up(self, count: int) -> None:
+        """Receipts were given up that found no message in three days."""
+        self._metrics.receipts_given_up.inc(count)
+
     def folded(self, rows: Sequence[Folded]) -> None:
         """Receipts were folded."""
         for row in rows:
@@ -83,6 +92,10 @@ class ReceiptObserver:
             self._metrics.receipts.labels(status, row.source).inc()
             if row.result == "conflict":
                 self._metrics.receipt_conflicts.inc()
+            elif row.result == "foreign":
+                self._metrics.receipts_foreign.inc()
+            elif row.result == "applied" and row.source == "poll":
+                self._metrics.corrections.inc()
             if row.since_accept is not None:
                 self._metrics.accept_to_receipt.labels(status).observe(row.since_accept)
             if row.final_state is not None and row.lane is not None:

@@ -119,6 +119,12 @@ class Metrics:
         self.receipt_conflicts = self._counter(
             "smsgw_receipt_conflicts", "Receipts that contradict an earlier final one."
         )
+        self.receipts_foreign = self._counter(
+            "smsgw_receipts_foreign", "Receipts of messages that others on the account sent."
+        )
+        self.receipts_given_up = self._counter(
+            "smsgw_receipts_given_up", "Receipts that found no message in three days."
+        )
         self.corrections = self._counter("smsgw_reconcile_corrections", "States that only the poller brought.")
         self.accept_to_receipt = self._histogram(
             "smsgw_accept_to_receipt_seconds", "From acceptance to a receipt.", SLOW, ("status", STATUSES)

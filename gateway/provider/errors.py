@@ -4,10 +4,19 @@
 class ProviderError(Exception):
     """The provider answered a management call with a refusal; the message says what to do."""
 
-    def __init__(self, sentence: str, *, status: int | None = None, provider_request_id: str | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        status: int | None = None,
+        provider_request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.provider_request_id = provider_request_id
+        self.retry_after = retry_after
+        """Seconds that the provider asks to be left alone."""
 
 
 class ProviderUnreachable(ProviderError):

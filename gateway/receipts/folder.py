@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
 from gateway.receipts.keywords import keyword
 from gateway.receipts.parse import NotJson, parse
-from gateway.store import receipts
+from gateway.store import actions, feed, receipts, suppressions
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.receipts import Folded, InboundReply, Taken
 
@@ -21,7 +22,33 @@ DATABASE_RETRY = 0.5
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Folded", "Folder"]
+__all__ = ["FoldObserver", "Folded", "Folder"]
+
+
+class FoldObserver(Protocol):
+    """Hears what the fold did; must not raise."""
+
+    def folded(self, rows: Sequence[Folded]) -> None:
+        """Receipts were folded."""
+
+    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Messages to groups became final: lane and state of each."""
+
+    def given_up(self, count: int) -> None:
+        """Receipts were given up that found no message in three days."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def folded(self, rows: Sequence[Folded]) -> None:
+        """Ignore it."""
+
+    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Ignore it."""
+
+    def given_up(self, count: int) -> None:
+        """Ignore it."""
 
 
 class Folder:
@@ -30,14 +57,14 @@ class Folder:
     def __init__(
         self,
         pool: Pool,
+        observer: FoldObserver | None = None,
         *,
         prefix: str = "",
-        on_folded: Callable[[Sequence[Folded]], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
         self._prefix = prefix
-        self._on_folded = on_folded
+        self._observer = observer or Silent()
         self._monotonic = monotonic
         self._hint = asyncio.Event()
         self._next_rematch = 0.0
@@ -52,6 +79,8 @@ class Folder:
             try:
                 await self._rematch()
                 while await self.fold_some():
+                    continue
+                while await feed.place(self._pool, BATCH) == BATCH:
                     continue
             except UNAVAILABLE as error:
                 log.warning("fold_delayed", error=type(error).__name__)
@@ -73,10 +102,12 @@ class Folder:
             if not taken:
                 return 0
             folded = await receipts.fold(connection, [one.id for one in taken])
+            settled = await receipts.settle_groups(connection) if any(row.of_group for row in folded) else []
             for one in taken:
                 if one.event == "message-reply":
                     await self._reply(connection, one)
-        self._on_folded(folded)
+        self._observer.folded(folded)
+        self._observer.settled(settled)
         conflicts = sum(1 for row in folded if row.result == "conflict")
         if conflicts:
             log.warning("receipts_contradict", count=conflicts)
@@ -86,6 +117,14 @@ class Folder:
         if self._monotonic() >= self._next_rematch:
             self._next_rematch = self._monotonic() + REMATCH_EVERY
             await receipts.rematch(self._pool)
+            given_up = await receipts.give_up(self._pool)
+            if given_up:
+                log.warning("receipts_given_up", count=given_up)
+                self._observer.given_up(given_up)
+            # An answer that says how many there are may come after the last receipt.
+            async with self._pool.acquire() as connection:
+                self._observer.settled(await receipts.settle_groups(connection))
+            await feed.prune(self._pool, BATCH)
 
     async def _reply(self, connection: Connection, taken: Taken) -> None:
         try:
@@ -116,9 +155,9 @@ class Folder:
     async def _heed(self, connection: Connection, number: str, word: str | None) -> None:
         changed = False
         if word == "stop":
-            changed = await receipts.suppress(connection, number, source="reply", reason="the person wrote STOP")
+            changed = bool(await suppressions.add(connection, [number], source="reply", reason="the person wrote STOP"))
         elif word == "start":
-            changed = await receipts.unsuppress(connection, number)
+            changed = await suppressions.remove(connection, number)
         if changed:
             action = "suppress" if word == "stop" else "unsuppress"
-            await receipts.record_action(connection, actor="reply", action=action, reason=f"the person wrote {word}")
+            await actions.record(connection, actor="reply", action=action, reason=f"the person wrote {word}")

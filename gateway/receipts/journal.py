@@ -67,7 +67,7 @@ class Journal:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         # The same content twice in one batch: both are answered by the one row.
-        entries = {one.receipt.digest: _entry(one.receipt) for one in batch}
+        entries = {one.receipt.digest: to_entry(one.receipt) for one in batch}
         try:
             new = await receipts.journal(self._pool, list(entries.values()))
         except UNAVAILABLE as error:
@@ -95,7 +95,8 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
         waiting.done.set_exception(error)
 
 
-def _entry(receipt: Receipt) -> Entry:
+def to_entry(receipt: Receipt) -> Entry:
+    """Return the receipt as the journal's table takes it."""
     return Entry(
         digest=receipt.digest,
         raw=receipt.raw,

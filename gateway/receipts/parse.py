@@ -117,6 +117,18 @@ def read_status(status: object) -> Delivery | None:
     return None
 
 
+def read_time(value: object) -> datetime | None:
+    """Return an ISO 8601 time in UTC, None for anything else; without an offset it is taken for UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # A year that Postgres or the arithmetic cannot take is no time.
+        return None
+
+
 def _fields(content: object) -> dict[str, Any]:
     """Return the object that holds the event: the body, its `data`, or the only entry of a list."""
     for _ in range(3):
@@ -175,13 +187,7 @@ def _clean(text: str) -> str:
 
 def _moment(fields: dict[str, Any]) -> datetime | None:
     for name in TIME_FIELDS:
-        value = fields.get(name)
-        if not isinstance(value, str):
-            continue
-        try:
-            moment = datetime.fromisoformat(value)
-            # A year that Postgres or the arithmetic cannot take is no time.
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
+        moment = read_time(fields.get(name))
+        if moment is not None:
+            return moment
     return None

@@ -68,6 +68,8 @@ class DueRequest:
     ambiguous: int
     crashed: bool
     """Its lease ended in mid-attempt."""
+    suppressed: bool
+    """It was never attempted, and one of its numbers asked not to be written to."""
     maybe_arrived_ago: float | None
     """Seconds since the first attempt that may have arrived began."""
     oldest_ready: datetime | None
@@ -150,6 +152,7 @@ async def due_requests(
             never_sent=row["never_sent"],
             ambiguous=row["ambiguous"],
             crashed=row["crashed"],
+            suppressed=row["suppressed"],
             maybe_arrived_ago=row["maybe_arrived_ago"],
             oldest_ready=row["oldest_ready"],
             first_expiry_in=row["first_expiry_in"],

@@ -1,5 +1,6 @@
 """What the provider's answers teach the limiter, in short transactions of their own."""
 
+import asyncio
 from collections.abc import Callable
 
 from gateway.domain.bucket import Bucket
@@ -42,3 +43,9 @@ async def take(pool: Pool, name: str, count: float = 1.0) -> float:
 
     await change(pool, name, attempt)
     return wait
+
+
+async def await_token(pool: Pool, name: str) -> None:
+    """Return when a token was there and is taken; raises what the database raises."""
+    while wait := await take(pool, name):  # noqa: ASYNC110  no event tells of a token, the bucket says when
+        await asyncio.sleep(wait)

@@ -1,6 +1,7 @@
 """Connections to Postgres, with the time limits that every conversation needs."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -84,10 +85,18 @@ async def lazy_pool(dsn: str, *, purpose: str, most: int) -> Pool:
     return await open_pool(dsn, purpose=purpose, least=0, most=most)
 
 
-async def connect(dsn: str, *, purpose: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Open one connection outside any pool, for a session that is held: the doorbell, a migration, a command."""
+async def connect(
+    dsn: str, *, purpose: str, settings: Mapping[str, str] | None = None
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection outside any pool, for a session that is held: the doorbell, a migration, a command.
+
+    `settings` of the server are set for the session, beside those that every session has.
+    """
     connection = await asyncpg.connect(
-        dsn, timeout=10.0, command_timeout=COMMAND_TIMEOUT, server_settings=server_settings(purpose)
+        dsn,
+        timeout=10.0,
+        command_timeout=COMMAND_TIMEOUT,
+        server_settings=server_settings(purpose) | dict(settings or {}),
     )
     await prepare(connection)
     return connection

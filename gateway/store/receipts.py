@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from gateway.store.pool import Connection, Pool
@@ -45,6 +44,7 @@ class Folded:
     delivery: str | None
     result: str
     lane: str | None
+    of_group: bool
     since_accept: float | None
     since_ready: float | None
     final_state: str | None
@@ -102,6 +102,7 @@ async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
             delivery=row["delivery"],
             result=row["result"],
             lane=row["lane"],
+            of_group=row["of_group"],
             since_accept=row["since_accept"],
             since_ready=row["since_ready"],
             final_state=row["final_state"],
@@ -110,15 +111,26 @@ async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
     ]
 
 
+async def settle_groups(connection: Connection) -> list[tuple[str, str]]:
+    """Draw the conclusion for messages to groups of which every member is known; return lane and state of each."""
+    return [(row["lane"], row["state"]) for row in await connection.fetch(query("group_settle"))]
+
+
 async def rematch(pool: Pool) -> None:
     """Have unmatched receipts folded again whose request is there by now."""
     async with pool.acquire() as connection:
         await connection.execute(query("fold_rematch"))
 
 
-async def refold(connection: Connection, since: datetime) -> int:
-    """Have everything since a time folded again; return how many receipts that is."""
-    return len(await connection.fetch(query("fold_again"), since))
+async def give_up(pool: Pool) -> int:
+    """Give up receipts that found no message in three days; return how many."""
+    async with pool.acquire() as connection:
+        return len(await connection.fetch(query("fold_give_up")))
+
+
+async def refold(connection: Connection, since: datetime, above: int, most: int) -> list[int]:
+    """Have receipts since a time folded again, up to `most` of those above an id; return their ids."""
+    return [row["id"] for row in await connection.fetch(query("fold_again"), since, above, most)]
 
 
 async def unmatched(connection: Connection) -> int:
@@ -141,26 +153,3 @@ async def add_reply(connection: Connection, reply: InboundReply) -> bool:
         reply.provider_reply_id,
     )
     return row is not None
-
-
-async def suppress(connection: Connection, number: str, *, source: str, reason: str) -> bool:
-    """Write to a number no more; return whether that is new."""
-    return await connection.fetchval(query("suppression_add"), number, source, reason) is not None
-
-
-async def unsuppress(connection: Connection, number: str) -> bool:
-    """Write to a number again; return whether it was suppressed."""
-    return await connection.fetchval(query("suppression_remove"), number) is not None
-
-
-async def record_action(
-    connection: Connection,
-    *,
-    actor: str,
-    action: str,
-    reason: str | None = None,
-    detail: dict[str, Any] | None = None,
-    message_ids: Sequence[int] = (),
-) -> None:
-    """Record who changed what, and why."""
-    await connection.execute(query("operator_action_add"), actor, action, reason, detail or {}, list(message_ids))

@@ -18,6 +18,12 @@ select
     r.never_sent,
     r.ambiguous,
     r.claim_token is not null as crashed,
+    r.attempts = 0 and exists (
+        select
+        from smsgw.outbox as o
+        inner join smsgw.suppression as s on o.to_number = s.number
+        where o.id = any(r.members)
+    ) as suppressed,
     extract(epoch from clock_timestamp() - r.maybe_arrived_at)::double precision as maybe_arrived_ago,
     waiting.oldest_ready,
     extract(epoch from waiting.first_expiry - clock_timestamp())::double precision as first_expiry_in,

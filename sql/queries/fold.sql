@@ -4,11 +4,17 @@
 -- A receipt finds its request by the external id and its message by the number among the request's members. A body
 -- without a number, and a request to a subscriber or group, count only where the request has a single member.
 -- A receipt of an older generation never colours the message: somebody decided to send it again.
+-- A message to a group moves to `sent` at the most: what its receipts say is kept number by number, and group_settle.sql
+-- draws the conclusion.
 with hit as (
     select
         r.id as receipt_id,
         r.source,
-        r.delivery,
+        r.number,
+        r.generation,
+        o.to_group_id is not null as of_group,
+        r.delivery as told,
+        case when o.to_group_id is not null then least(r.delivery, 'sent') else r.delivery end as delivery,
         coalesce(r.happened_at, r.received_at) as happened_at,
         r.received_at,
         q.id as request_id,
@@ -50,6 +56,17 @@ best as (
     from hit as h
     where h.fresh and h.delivery is not null
     order by h.message_id asc, smsgw.delivery_rank(h.delivery) desc, h.receipt_id asc
+),
+
+inside as (
+    insert into smsgw.group_delivery as d (message_id, generation, number, delivery, happened_at)
+    select distinct on (h.message_id, h.number) h.message_id, h.generation, h.number, h.told, h.happened_at
+    from hit as h
+    where h.of_group and h.fresh and h.number is not null and h.told is not null
+    order by h.message_id asc, h.number asc, smsgw.delivery_rank(h.told) desc, h.receipt_id asc
+    on conflict (message_id, generation, number) do update
+    set delivery = excluded.delivery, happened_at = excluded.happened_at
+    where smsgw.delivery_rank(excluded.delivery) > smsgw.delivery_rank(d.delivery)
 ),
 
 -- Any fresh receipt proves that its request arrived: it is accepted, and no attempt may follow. The claim token stays,
@@ -107,7 +124,7 @@ judged as (
             when r.request_id is null then 'noted'
             when h.receipt_id is null then 'unmatched'
             when not h.fresh then 'stale'
-            when r.delivery is null or r.delivery = 'none' then 'noted'
+            when r.delivery is null or r.delivery = 'none' or h.of_group then 'noted'
             when
                 r.delivery >= 'undelivered'
                 and (
@@ -137,7 +154,7 @@ select
     r.delivery::text as delivery,
     j.result,
     h.lane,
-    h.request_id,
+    coalesce(h.of_group, false) as of_group,
     extract(epoch from r.received_at - h.accepted_at)::double precision as since_accept,
     extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
     case

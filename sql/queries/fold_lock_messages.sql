@@ -10,7 +10,10 @@ where o.id in (
         from smsgw.outbox as member
         where
             member.id = any(q.members)
-            and (member.to_number = r.number or (cardinality(q.members) = 1 and r.number is null))
+            and (
+                member.to_number = r.number
+                or (cardinality(q.members) = 1 and (r.number is null or member.to_number is null))
+            )
     ) as m
     where r.id = any($1::bigint[])
 )

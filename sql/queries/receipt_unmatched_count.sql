@@ -1,4 +1,4 @@
 -- How many receipts wait for their message; served by receipt_unmatched.
 select count(*)
 from smsgw.receipt as r
-where r.result = 'unmatched' and r.received_at > clock_timestamp() - interval '72 hours';
+where r.result = 'unmatched';

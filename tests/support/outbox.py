@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.domain.outcome import Answer, Phase
 
+ACCEPTED = Answer(Phase.ANSWERED, 0.01, status=200, readable=True, total_sent=1, provider_message_id="m")
 LOST = Answer(Phase.MAYBE_SENT, 0.01, error="timeout_read")
 UNREACHED = Answer(Phase.NOT_SENT, 0.01, error="connect")
 

@@ -98,7 +98,9 @@ class Simulator:
 class Gateway:
     """A daemon as a process."""
 
-    def __init__(self, folder: Path, dsn: str, base: str, webhook_port: int, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, base: str, webhook_port: int, *, name: str = "gateway", **settings: Any
+    ) -> None:
         self.ops_port = free_port()
         self.webhook_port = webhook_port
         environment = {
@@ -109,7 +111,7 @@ class Gateway:
             "SMSGW_WEBHOOK_LISTEN": f"127.0.0.1:{webhook_port}",
             "SMSGW_OPS_LISTEN": f"127.0.0.1:{self.ops_port}",
         } | {f"SMSGW_{name.upper()}": str(value) for name, value in settings.items()}
-        self.process = Process(["-m", "gateway.cli", "run"], environment, folder / "gateway.log")
+        self.process = Process(["-m", "gateway.cli", "run"], environment, folder / f"{name}.log")
 
     async def start(self, *, ready: bool = True) -> "Gateway":
         """Start it and wait until it is ready."""

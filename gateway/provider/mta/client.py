@@ -1,7 +1,7 @@
 """The HTTP client: one session, kept alive, with every wait bounded."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -29,10 +29,24 @@ class MobileTextAlerts:
 
     name = "mta"
 
-    def __init__(self, base_url: str, api_key: str, *, timeout: float, window: float, connections: int) -> None:
-        """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window."""
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: float,
+        window: float,
+        connections: int,
+        before_managing: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window.
+
+        `before_managing` is awaited before each call that is not a send: it waits until the limit for those permits
+        one more.
+        """
         self._base = base_url.rstrip("/")
         self._window = window
+        self._before_managing = before_managing
         connect = min(CONNECT_TIMEOUT, timeout / 2)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
@@ -139,6 +153,8 @@ class MobileTextAlerts:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
+        if self._before_managing is not None:
+            await self._before_managing()
         try:
             async with self._session.request(
                 method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
@@ -162,6 +178,7 @@ class MobileTextAlerts:
             f"the provider answered {status} to {method} {path.partition('?')[0]}",
             status=status,
             provider_request_id=answer.provider_request_id,
+            retry_after=answer.retry_after,
         )
 
 

@@ -1,0 +1,52 @@
+"""The provider for calls that are not sends, inside the limit that all replicas and commands share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from gateway.app.limits import management_limit
+from gateway.provider.mta import MobileTextAlerts
+from gateway.settings import Settings
+from gateway.store import buckets, limiter
+from gateway.store.buckets import MANAGEMENT
+from gateway.store.pool import Pool, lazy_pool
+
+
+async def paced_provider(settings: Settings, pool: Pool, *, connections: int) -> MobileTextAlerts:
+    """Return a client whose management calls wait for a token of the database's bucket."""
+    async with pool.acquire() as connection:
+        await buckets.configure(connection, [management_limit(settings)])
+    return _client(settings, pool, connections)
+
+
+@asynccontextmanager
+async def managing(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
+    """Give a client for a command. Without a database the few calls of a command go unpaced."""
+    if settings.database_url is None:
+        client = _client(settings, None, 1)
+        try:
+            yield client
+        finally:
+            await client.close()
+        return
+    pool = await lazy_pool(settings.database_url.get_secret_value(), purpose="command", most=1)
+    try:
+        client = await paced_provider(settings, pool, connections=1)
+        try:
+            yield client
+        finally:
+            await client.close()
+    finally:
+        await pool.close()
+
+
+def _client(settings: Settings, pool: "Pool | None", connections: int) -> MobileTextAlerts:
+    key = settings.mta_api_key
+    return MobileTextAlerts(
+        settings.mta_base_url,
+        "" if key is None else key.get_secret_value(),
+        timeout=settings.request_timeout,
+        window=settings.request_window,
+        connections=connections,
+        before_managing=None if pool is None else partial(limiter.await_token, pool, MANAGEMENT),
+    )

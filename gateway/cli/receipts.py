@@ -1,0 +1,38 @@
+"""`smsgw receipts refold`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.connection import actor, with_database
+
+group = typer.Typer(help="What the provider told us.", no_args_is_help=True)
+
+BATCH = 5000
+
+
+@group.command()
+def refold(
+    since: Annotated[datetime, typer.Option(help="Receipts that came since then, UTC.")],
+) -> None:
+    """Fold receipts again, for example after a release that reads them better. What stands already changes nothing."""
+    from gateway.store import actions, receipts
+
+    moment = since.replace(tzinfo=UTC)
+
+    async def work(connection: Any) -> int:
+        count = above = 0
+        while ids := await receipts.refold(connection, moment, above, BATCH):
+            count, above = count + len(ids), max(ids)
+        await actions.record(
+            connection, actor=actor(), action="refold", detail={"since": moment.isoformat(), "receipts": count}
+        )
+        return count
+
+    typer.echo(f"{with_database(work)} receipts will be folded again by the running gateway")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="receipts")

@@ -1,0 +1,191 @@
+"""Asks the provider for what its webhooks did not tell.
+
+A webhook is tried three times and then gone, so the provider's delivery listing is the only second source. It is read
+only while something is missing: requests that may or may not have arrived, and messages that are without a final
+receipt for a while. One replica reads, inside the limit for management calls, page by page over whole days; never one
+call per message. What is news is journalled like a webhook and folded like one, so the poller itself decides nothing.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from gateway.domain.phone import normalise
+from gateway.provider.errors import ProviderError
+from gateway.provider.protocol import DeliveryRow, Provider
+from gateway.receipts.journal import to_entry
+from gateway.receipts.parse import Receipt, our_id, read_status, read_time
+from gateway.store import polls, receipts
+from gateway.store.leadership import Leadership
+from gateway.store.polls import Listed, Missing
+from gateway.store.pool import UNAVAILABLE, Pool
+
+PAGE = 100
+"""Rows of a page; the provider's largest is not documented."""
+
+OVERLAP = timedelta(days=1)
+"""The listing's filters are whole days of an unknown time zone, so a day more is asked on each side."""
+
+MOST_PAGES = 5000
+"""Of one reading; only a listing that never ends has so many."""
+
+FOLLOW_EVERY = 2.0
+"""Seconds between tries to become the one that reads: how soon a dead one is replaced."""
+
+RETRY_AFTER = 30.0
+"""Seconds to leave the provider alone after a refusal that does not say how long."""
+
+log = structlog.get_logger(__name__)
+
+
+class Poller:
+    """The loop of one replica."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        provider: Provider,
+        leadership: Leadership,
+        *,
+        prefix: str,
+        interval: float,
+        until: float,
+        on_stored: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`interval` is both the time between two readings and how long a receipt may take before it is missing.
+
+        `until` seconds after its acceptance a message's receipt is expected no more.
+        """
+        self._pool = pool
+        self._provider = provider
+        self._leadership = leadership
+        self._prefix = prefix
+        self._interval = interval
+        self._until = until
+        self._on_stored = on_stored
+        self._sleep = sleep
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Read, or wait for one's turn to, until cancelled."""
+        try:
+            while True:
+                if not await self._leadership.held():
+                    await self._sleep(min(FOLLOW_EVERY, self._interval))
+                    continue
+                try:
+                    await self.look()
+                    await self._sleep(self._interval)
+                except UNAVAILABLE as error:
+                    log.debug("poll_delayed", error=type(error).__name__)
+                    await self._sleep(FOLLOW_EVERY)
+                except ProviderError as error:
+                    log.warning("poll_refused", status=error.status, sentence=str(error))
+                    await self._sleep(max(self._interval, error.retry_after or RETRY_AFTER))
+        finally:
+            await self._leadership.close()
+
+    async def look(self) -> int:
+        """Read the listing once, if anything is missing; return how many rows were news.
+
+        Killed in here, the rows journalled so far stay, and the next reading finds the rest.
+        """
+        missing = await polls.missing(self._pool, after=self._interval, until=self._until)
+        if missing.since is None:
+            return 0
+        began = self._clock()
+        seen: set[DeliveryRow] = set()
+        found = full = number = 0
+        whole = False
+        for number in range(MOST_PAGES):
+            rows = await self._page(missing, number)
+            new = [row for row in rows if row not in seen]
+            seen.update(new)
+            found += await self._journal(new)
+            full = max(full, len(rows))
+            # The first page twice is page 1 of a listing that counts from 1, and a page is short only beside another:
+            # the provider may give fewer rows than were asked for.
+            whole = number > 0 and (not rows or (not new and number > 1) or (bool(new) and len(rows) < full))
+            if whole or not await self._leadership.held() or await self._nothing_is_missing():
+                break
+        absent = await polls.looked(self._pool, began) if whole else 0
+        log.info(
+            "listing_read", pages=number + 1, rows=len(seen), news=found, missing=missing.messages, absent=absent,
+            whole=whole,
+        )  # fmt: skip
+        return found
+
+    async def _nothing_is_missing(self) -> bool:
+        return (await polls.missing(self._pool, after=self._interval, until=self._until)).since is None
+
+    async def _page(self, missing: Missing, number: int) -> list[DeliveryRow]:
+        assert missing.since is not None  # noqa: S101  the caller saw to it
+        first, last = days(missing.since, datetime.fromtimestamp(self._clock(), UTC))
+        try:
+            return await self._provider.deliveries(since=first, until=last, page=number, page_size=PAGE)
+        except ProviderError as error:
+            # Where pages are counted from 1, there may be no page 0.
+            if number == 0 and error.status in {400, 404, 422}:
+                return await self._provider.deliveries(since=first, until=last, page=1, page_size=PAGE)
+            raise
+
+    async def _journal(self, rows: Sequence[DeliveryRow]) -> int:
+        ours = [(row, listed) for row in rows if (listed := self._listed(row)) is not None]
+        if not ours:
+            return 0
+        news = await polls.news(self._pool, [listed for _, listed in ours])
+        entries = {}
+        for position in sorted(news):
+            row, listed = ours[position]
+            receipt = to_receipt(row, listed)
+            entries[receipt.digest] = to_entry(receipt)
+        if not entries:
+            return 0
+        stored = await receipts.journal(self._pool, list(entries.values()))
+        self._on_stored()
+        return len(stored)
+
+    def _listed(self, row: DeliveryRow) -> Listed | None:
+        request_id, generation = our_id(row.external_id, self._prefix)
+        number, delivery = normalise(row.number), read_status(row.status)
+        if request_id is None or generation is None or number is None or delivery is None:
+            return None
+        return Listed(request_id, generation, number, delivery.value)
+
+
+def days(oldest: datetime, now: datetime) -> tuple[date, date]:
+    """Return the first and the last day to ask for."""
+    return (oldest.astimezone(UTC) - OVERLAP).date(), (now + OVERLAP).date()
+
+
+def to_receipt(row: DeliveryRow, listed: Listed) -> Receipt:
+    """Return a row of the listing as a receipt: the same whenever and on whatever page it is read."""
+    raw = json.dumps(
+        {
+            "externalId": row.external_id, "toNumber": row.number, "messageId": row.provider_message_id,
+            "status": row.status, "date": row.happened_at,
+        },
+        sort_keys=True,
+    ).encode()  # fmt: skip
+    identity = f"poll\0{row.external_id}\0{listed.number}\0{listed.delivery}".encode()
+    return Receipt(
+        event="delivery-status",
+        digest=hashlib.sha256(identity).digest(),
+        raw=raw,
+        source="poll",
+        number=listed.number,
+        external_id=row.external_id,
+        request_id=listed.request_id,
+        generation=listed.generation,
+        delivery=read_status(row.status),
+        status=row.status,
+        provider_message_id=row.provider_message_id,
+        happened_at=read_time(row.happened_at),
+    )

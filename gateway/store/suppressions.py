@@ -1,0 +1,39 @@
+"""Numbers that nothing is sent to: consulted by every claim, and once more before the wire where a claim was slow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """One number, and how it came here."""
+
+    number: str
+    created_at: datetime
+    source: str
+    reason: str | None
+
+
+async def add(connection: Connection, numbers: Sequence[str], *, source: str, reason: str) -> int:
+    """Write to these numbers no more; return how many are new."""
+    return len(await connection.fetch(query("suppression_import"), list(numbers), source, reason))
+
+
+async def remove(connection: Connection, number: str) -> bool:
+    """Write to a number again; return whether it was suppressed."""
+    return await connection.fetchval(query("suppression_remove"), number) is not None
+
+
+async def list_numbers(connection: Connection, *, above: str = "", limit: int = 1000) -> list[Suppressed]:
+    """Return suppressed numbers in their own order, above one of them."""
+    return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_list"), above, limit)]
+
+
+async def any_of(connection: Connection, numbers: Sequence[str]) -> bool:
+    """Whether any of these numbers is suppressed."""
+    hit: bool = await connection.fetchval(query("suppression_hit"), list(numbers))
+    return hit

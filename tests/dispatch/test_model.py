@@ -1,0 +1,225 @@
+"""Two workers, a provider that forgets and lies, and every order of claim, attempt, crash, retry and finish.
+
+Whatever happens: nothing is sent twice, nothing is lost, and no state contradicts what the provider did. The number of
+runs is `SMSGW_MODEL_RUNS`; the suite makes some hundreds, ten thousand take a quarter of an hour.
+"""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.outbox import ACCEPTED, LOST, UNREACHED, status
+from support.workers import Worker, make_worker
+
+from gateway.domain.message import Message
+from gateway.domain.outcome import Answer
+from gateway.provider.mta.body import encode
+from gateway.receipts.folder import Folder
+from gateway.receipts.journal import to_entry
+from gateway.receipts.parse import parse
+from gateway.store import receipts
+from gateway.store.pool import Pool, open_pool
+
+RUNS = int(os.environ.get("SMSGW_MODEL_RUNS", "150"))
+LEASE, HORIZON, MEMORY = 60.0, 600.0, 900.0
+
+BEHAVIOURS = (
+    "ok", "taken_then_lost", "lost", "unreached", "throttled", "taken_then_500", "500", "refused", "blocked", "nobody",
+)  # fmt: skip
+
+STEP = st.one_of(
+    st.tuples(st.just("insert"), st.integers(1, 4), st.sampled_from(["bulk", "default", "otp"])),
+    st.tuples(st.just("claim"), st.integers(0, 1), st.integers(1, 3)),
+    st.tuples(st.just("send"), st.integers(0, 1), st.sampled_from(BEHAVIOURS)),
+    st.tuples(st.just("finish"), st.integers(0, 1), st.none()),
+    st.tuples(st.just("crash"), st.integers(0, 1), st.none()),
+    st.tuples(st.just("pass"), st.sampled_from([1.0, 61.0, 301.0, 1000.0]), st.none()),
+    st.tuples(st.just("receipt"), st.integers(0, 9), st.sampled_from([3, 4, 9])),
+)
+
+
+@dataclass
+class Provider:
+    """Takes a request once, and remembers its id for a while."""
+
+    name: str = "mta"
+    now: float = 1000.0
+    behaviour: str = "ok"
+    taken: dict[str, float] = field(default_factory=dict)
+    ledger: list[tuple[str, str]] = field(default_factory=list)
+    nobody: set[str] = field(default_factory=set)
+    """Numbers in requests that were taken and sent to nobody. Where that answer is lost, nobody can know it."""
+
+    def encode(self, messages: Any, *, external_id: str, default_sender: int | None) -> bytes:
+        found: list[Message] = list(messages)
+        return encode(found, external_id=external_id, default_sender=default_sender)
+
+    async def send(self, request_id: str, body: bytes) -> Answer:
+        if self.behaviour == "unreached":
+            return UNREACHED
+        if self.behaviour == "lost":
+            return LOST
+        if self.now - self.taken.get(request_id, -MEMORY) < MEMORY:
+            return LOST if self.behaviour == "taken_then_lost" else status(409)
+        match self.behaviour:
+            case "throttled":
+                return status(429, retry_after=1.0)
+            case "500":
+                return status(500)
+            case "refused":
+                return status(400)
+            case "blocked":
+                return status(402)
+        self.taken[request_id] = self.now
+        content = json.loads(body)
+        if self.behaviour == "nobody":
+            self.nobody |= set(content["subscribers"])
+            return status(200, total_sent=0)
+        self.ledger += [(content["externalId"], number) for number in content["subscribers"]]
+        return {"ok": ACCEPTED, "taken_then_lost": LOST, "taken_then_500": status(500)}[self.behaviour]
+
+
+class World:
+    """The database, the provider and two workers."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.provider = Provider()
+        self.numbers = 0
+        self.workers = [self._worker(), self._worker()]
+        self.in_hand: list[list[Any]] = [[], []]
+        self.answered: list[list[Any]] = [[], []]
+
+    def _worker(self) -> Worker:
+        return make_worker(
+            self.pool, self.provider, lease=LEASE, horizon=HORIZON, recipients=3, monotonic=lambda: self.provider.now
+        )
+
+    async def step(self, what: str, first: Any, second: Any) -> None:
+        match what:
+            case "insert":
+                await self._insert(first, second)
+            case "claim":
+                self.in_hand[first] += (await self.workers[first].claimer.claim(second, alone=True)).tickets
+            case "send" if self.in_hand[first]:
+                await self._send(first, second)
+            case "finish":
+                await self._finish(first)
+            case "crash":
+                self.workers[first], self.in_hand[first], self.answered[first] = self._worker(), [], []
+            case "pass":
+                await self._pass(first)
+            case "receipt" if self.provider.ledger:
+                await self._receipt(*self.provider.ledger[first % len(self.provider.ledger)], second)
+
+    async def _insert(self, count: int, lane: str) -> None:
+        self.numbers += count
+        await self.pool.execute(
+            "insert into smsgw.outbox (to_number, body, lane, expires_at) "
+            "select '+1202' || 5550000 + n, 'x', $1, now() + interval '20 minutes' "
+            "from generate_series($2::int, $3::int) as n",
+            lane, self.numbers - count, self.numbers - 1,
+        )  # fmt: skip
+
+    async def _send(self, index: int, behaviour: str) -> None:
+        worker, ticket = self.workers[index], self.in_hand[index].pop(0)
+        if worker.sender.holds_back(ticket):
+            worker.finisher.release(ticket)
+            return
+        self.provider.behaviour = behaviour
+        self.answered[index].append(await worker.sender.attempt(ticket))
+
+    async def _finish(self, index: int) -> None:
+        for attempted in self.answered[index]:
+            self.workers[index].finisher.put(attempted)
+        self.answered[index] = []
+        self.workers[index].finisher.stop()
+        await self.workers[index].finisher.run()
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass: for the workers by their clock, for the rows by theirs."""
+        self.provider.now += seconds
+        by = timedelta(seconds=seconds)
+        async with self.pool.acquire() as connection:
+            for table, columns in {
+                "request": ("due_at", "maybe_arrived_at"), "outbox": ("created_at", "not_before", "expires_at"),
+                "bucket": ("counted_at", "blocked_until", "throttled_at"), "route": ("opened_at", "retry_at"),
+                "attempt": ("started_at",),
+            }.items():  # fmt: skip
+                moves = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
+                await connection.execute(f"update smsgw.{table} set {moves}", by)
+
+    async def _receipt(self, external_id: str, number: str, code: int) -> None:
+        body = json.dumps({"externalId": external_id, "toNumber": number, "status": code}).encode()
+        await receipts.journal(self.pool, [to_entry(parse(body, "delivery-status"))])
+        await Folder(self.pool).fold_some()
+
+    async def come_to_rest(self) -> None:
+        """Let everything land at a provider that is well again, until nothing is open."""
+        for index in (0, 1):
+            await self._finish(index)
+            await self.step("crash", index, None)
+        for _ in range(60):
+            await self.pool.execute("delete from smsgw.pause")
+            await self._pass(61.0)
+            worker = self._worker()
+            for ticket in (await worker.claimer.claim(10)).tickets:
+                self.provider.behaviour = "ok"
+                worker.finisher.put(await worker.sender.attempt(ticket))
+            worker.finisher.stop()
+            await worker.finisher.run()
+            if not await self.pool.fetchval(
+                "select exists (select from smsgw.message where state in ('ready', 'sending', 'retrying', 'held'))"
+            ):
+                return
+        raise AssertionError("something never came to rest")
+
+    async def check(self) -> None:
+        sent = Counter(number for _, number in self.provider.ledger)
+        assert not [number for number, times in sent.items() if times > 1], "sent twice"
+        rows = await self.pool.fetch("select to_number, state, reason from smsgw.message")
+        assert len(rows) == self.numbers, "lost"
+        for row in rows:
+            told = (row["state"], row["reason"])
+            assert row["state"] in {
+                "accepted", "delivered", "undelivered", "failed", "expired", "uncertain",
+            }, told  # fmt: skip
+            if row["state"] in {"failed", "expired"}:
+                assert not sent[row["to_number"]], told
+            if row["state"] in {"accepted", "delivered", "undelivered"}:
+                assert sent[row["to_number"]] or row["to_number"] in self.provider.nobody, told
+
+
+async def live(dsn: str, steps: list[tuple[str, Any, Any]]) -> None:
+    pool = await open_pool(dsn, purpose="model", most=2)
+    try:
+        await pool.execute(
+            "delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; "
+            "delete from smsgw.receipt; delete from smsgw.pause; delete from smsgw.route; delete from smsgw.share; "
+            "delete from smsgw.bucket; insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
+            "values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        )
+        world = World(pool)
+        for step in steps:
+            await world.step(*step)
+        await world.come_to_rest()
+        await world.check()
+    finally:
+        await pool.close()
+
+
+def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any) -> None:
+    with asyncio.Runner() as runner:
+
+        @settings(max_examples=RUNS, suppress_health_check=list(HealthCheck), database=None)
+        @given(st.lists(STEP, min_size=5, max_size=40))
+        def run(steps: list[tuple[str, Any, Any]]) -> None:
+            runner.run(live(database.dsn, steps))
+
+        run()

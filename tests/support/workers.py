@@ -1,0 +1,115 @@
+"""One gateway process turned by hand, with a provider that answers what a test says."""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.outbox import ACCEPTED
+
+from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.budget import ClaimSettings, Limits
+from gateway.dispatch.claimer import Claimer
+from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.sender import Sender
+from gateway.dispatch.splitter import Splitter
+from gateway.dispatch.ticket import Ticket
+from gateway.domain.message import Message
+from gateway.domain.outcome import Answer
+from gateway.provider.mta.body import encode
+from gateway.store.buckets import Limit
+from gateway.store.pool import Pool
+
+
+@dataclass
+class Wire:
+    """A provider: remembers what was sent, and answers in the order that the test laid out, then with a yes."""
+
+    name: str = "mta"
+    answers: deque[Answer] = field(default_factory=deque)
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
+        return encode(messages, external_id=external_id, default_sender=default_sender)
+
+    async def send(self, request_id: str, body: bytes) -> Answer:
+        self.sent.append((request_id, body))
+        return self.answers.popleft() if self.answers else ACCEPTED
+
+
+@dataclass
+class News:
+    """An observer that counts."""
+
+    seen: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *values: self.seen.append((name, *values))
+
+    def count(self, name: str) -> int:
+        return sum(1 for one in self.seen if one[0] == name)
+
+
+@dataclass
+class Worker:
+    """The parts of one process, turned by hand."""
+
+    claimer: Claimer
+    sender: Sender
+    finisher: Finisher
+    wire: Wire
+    news: News
+    done: list[Ticket]
+
+    async def claim(self, slots: int = 10) -> list[Ticket]:
+        return (await self.claimer.claim(slots)).tickets
+
+    async def finish(self, *tickets: Ticket) -> None:
+        for ticket in tickets:
+            self.finisher.put(await self.sender.attempt(ticket))
+        self.finisher.stop()
+        await self.finisher.run()
+
+    async def turn(self) -> None:
+        """Claim and finish everything that may go now."""
+        while tickets := await self.claim():
+            await self.finish(*tickets)
+
+
+def make_worker(
+    pool: Pool,
+    wire: Any,
+    *,
+    limit: float = 100_000,
+    horizon: float = 600.0,
+    lease: float = 60.0,
+    recipients: int = 500,
+    parts: Limit | None = None,
+    parts_per_day: Limit | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Worker:
+    """Build the parts of one process; limits are far away unless a test says otherwise."""
+    news: Any = News()
+    done: list[Ticket] = []
+    settings = ClaimSettings(
+        worker=f"w{random.random()}",
+        external_id_prefix="",
+        default_sender=1,
+        max_recipients=recipients,
+        lease=lease,
+        horizon=horizon,
+        start_within=5.0,
+    )
+    limits = Limits((Limit("requests", limit, 1.0, 0.0),), parts, parts_per_day)
+    breaker = RouteBreaker(pool, wire.name)
+    splitter = Splitter(wire, prefix="", default_sender=1)
+    return Worker(
+        claimer=Claimer(pool, wire, settings, limits, breaker, news, monotonic=monotonic),
+        sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
+        finisher=Finisher(pool, splitter, breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic),
+        wire=wire,
+        news=news,
+        done=done,
+    )
