@@ -16,7 +16,7 @@ LAYERS = (
     {"provider", "simulator"},
     {"store", "embedded"},
     {"domain"},
-    {"settings", "logs"},
+    {"settings", "logs", "clock"},
 )
 """From the top down. Who stands beside each other may import each other, but for the pairs of `APART`."""
 

@@ -1,5 +1,7 @@
 """Builds the sending side from the settings."""
 
+from collections.abc import Sequence
+
 from gateway.app.limits import START_WITHIN, sending_limits
 from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import ClaimSettings
@@ -11,6 +13,7 @@ from gateway.dispatch.observer import Observer
 from gateway.dispatch.rechecking import Rechecker
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
+from gateway.dispatch.ticket import Ticket
 from gateway.dispatch.waker import Waker
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings
@@ -41,12 +44,21 @@ def build_engine(
     breaker = RouteBreaker(pool, provider.name)
     leases = Leases(pool, seconds=settings.lease)
     splitter = Splitter(provider, prefix=settings.external_id_prefix, default_sender=default_sender)
+    claimer = Claimer(pool, provider, claim_settings, sending_limits(settings), breaker, observer)
+    waker = Waker(Doorbell(dsn), poll_interval=settings.poll_interval)
+
+    def written(tickets: Sequence[Ticket]) -> None:
+        leases.drop(tickets)
+        if claimer.some_behind:
+            # What waits for another of its order key may go now, and nothing else would say so.
+            waker.nudge()
+
     return Engine(
-        claimer=Claimer(pool, provider, claim_settings, sending_limits(settings), breaker, observer),
+        claimer=claimer,
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
-        finisher=Finisher(pool, splitter, breaker, observer, window=settings.request_window, on_written=leases.drop),
+        finisher=Finisher(pool, splitter, breaker, observer, window=settings.request_window, on_written=written),
         leases=leases,
-        waker=Waker(Doorbell(dsn), poll_interval=settings.poll_interval),
+        waker=waker,
         rechecker=Rechecker(pool),
         concurrency=settings.concurrency,
         drain_timeout=settings.drain_timeout,

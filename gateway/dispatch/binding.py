@@ -23,6 +23,8 @@ MOST_AT_ONCE = 5000
 
 SUPPRESSED = "suppressed: this number asked not to be written to"
 
+NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
+
 Key = tuple[str, str, int]
 """Lane, tenant and sending number: what has a queue of its own."""
 
@@ -41,6 +43,8 @@ class Bound:
     tickets: list[Ticket]
     moved: bool = False
     """Messages went out of the way without being sent: there may be others behind them."""
+    behind: bool = False
+    """Some of them are behind another of their order key."""
 
 
 class Binder:
@@ -77,12 +81,14 @@ class Binder:
             await claims.end_messages(connection, [message.id], Ending.FAILED, why)
             self._observer.ended(message.lane, Ending.FAILED.value, 1)
         moved = len(waiting) < len(found) or bool(failed)
+        behind = not all(row.next for row in found)
         if not requests:
-            return Bound([], moved)
+            return Bound([], moved, behind)
         await claims.bind(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
-        return Bound([self._ticket(request, lease, claimed_at, ready_at, budget) for request in requests], moved)
+        tickets = [self._ticket(request, lease, claimed_at, ready_at, budget) for request in requests]
+        return Bound(tickets, moved, behind)
 
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
         wanted = []
@@ -98,15 +104,32 @@ class Binder:
         return self._settings.max_recipients if head.coalesces and not budget.probe else 1
 
     async def _set_aside(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
-        """End the suppressed and hold those whose tag is paused; return the others."""
-        suppressed = [row.message.id for row in found if row.suppressed]
-        held = [(row.message.id, row.held_tag) for row in found if not row.suppressed and row.held_tag is not None]
-        if suppressed:
-            for lane in await claims.end_messages(connection, suppressed, Ending.SUPPRESSED, SUPPRESSED):
-                self._observer.ended(lane, Ending.SUPPRESSED.value, 1)
+        """End what must not or cannot go, hold whose tag is paused or whose turn it is not; return the others."""
+        await self._end(connection, [row for row in found if row.suppressed], Ending.SUPPRESSED, SUPPRESSED)
+        rest = [row for row in found if not row.suppressed]
+        held = [(row.message.id, row.held_tag) for row in rest if row.held_tag is not None]
         if held:
             await claims.hold(connection, held)
-        return [row for row in found if not row.suppressed and row.held_tag is None]
+        rest = [row for row in rest if row.held_tag is None]
+        await self._stand_behind(connection, [row for row in rest if not row.next])
+        rest = [row for row in rest if row.next]
+        await self._end(connection, [row for row in rest if row.unreadable], Ending.FAILED, NOT_ENCODABLE)
+        return [row for row in rest if not row.unreadable]
+
+    async def _end(self, connection: Connection, rows: Sequence[WaitingMessage], ending: Ending, reason: str) -> None:
+        if rows:
+            for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason):
+                self._observer.ended(lane, ending.value, 1)
+
+    @staticmethod
+    async def _stand_behind(connection: Connection, rows: Sequence[WaitingMessage]) -> None:
+        """Stand aside what is behind another of its order key. Of each key the first says it: the others follow it."""
+        first: dict[tuple[str, str], int] = {}
+        for row in rows:
+            key = (row.message.tenant, row.order_key or "")
+            first[key] = min(row.message.id, first.get(key, row.message.id))
+        if first:
+            await claims.stand_behind(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
 
     def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Picked]:
         by_queue: dict[Key, list[Message]] = {}

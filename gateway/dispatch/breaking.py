@@ -42,6 +42,11 @@ class RouteBreaker:
             self.failing = True
             await self._change(set(unanswered), next(iter(unanswered.values())).verdict.reason)
 
+    async def not_asked(self, requests: set[UUID]) -> None:
+        """Let another request be the probe at once: these were, and were given back before they went."""
+        if requests:
+            await breakers.change(self._pool, self.route, lambda breaker, now: breaker.not_asked(requests, now))
+
     async def _change(self, failed: set[UUID], error: str) -> None:
         def how(breaker: Breaker, now: float) -> Breaker:
             return breaker.failed(failed, error, now) if failed else breaker.answered()

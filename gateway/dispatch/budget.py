@@ -35,9 +35,23 @@ class Limits:
             return []
         share = head.cap_percent / 100.0
         return [
-            replace(limit, name=lane_bucket(head.lane), allowance=max(1.0, limit.allowance * share))
+            replace(limit, name=lane_bucket(head.lane), allowance=max(1.0, limit.allowance * share), starts_full=True)
             for limit in self.per_request[:1]
         ]
+
+    def capped(self, locked: dict[str, "Bucket | Quota"], heads: Iterable[Head]) -> dict[str, "Bucket | Quota"]:
+        """Return locked buckets with each lane's cap as a share of the limit as it stands in the database.
+
+        The settings of this process may be older than what another replica was told.
+        """
+        whole_limit = locked.get(self.per_request[0].name) if self.per_request else None
+        found = dict(locked)
+        for head in heads:
+            cap = locked.get(lane_bucket(head.lane))
+            if isinstance(cap, Bucket) and isinstance(whole_limit, Bucket):
+                allowance = max(1.0, whole_limit.allowance * head.cap_percent / 100.0)
+                found[cap.name] = replace(cap, allowance=allowance)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +64,14 @@ class ClaimSettings:
     max_recipients: int
     lease: float
     horizon: float
+    """How long after an attempt that may have arrived the provider is trusted to know its id."""
     start_within: float
     """How long after the claim began an attempt may still go on the wire; part of the limiter's margin."""
+
+    @property
+    def last_claim(self) -> float:
+        """How long after such an attempt another may be claimed, so that it is on the wire inside the horizon."""
+        return self.horizon - self.start_within
 
     def sender(self, number: int) -> int | None:
         """Return the sending number of a queue, in which 0 stands for the default."""

@@ -6,11 +6,11 @@ happened. If it dies after it, the lease ends and another worker takes the reque
 If the answer to the commit is lost, the caller sees an exception, sends nothing, and the lease ends just the same.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from gateway.clock import monotonic
 from gateway.dispatch.binding import Binder
 from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
@@ -59,7 +59,7 @@ class Claimer:
         breaker: RouteBreaker,
         observer: Observer,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._pool = pool
         self._breaker = breaker
@@ -73,6 +73,11 @@ class Claimer:
         self._sweeper = Sweeper(observer, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}
         self._fruitless = 0
+
+    @property
+    def some_behind(self) -> bool:
+        """Whether messages wait for another of their order key: then a result may be what lets them go."""
+        return self._sweeper.some_behind
 
     def change_limits(self, limits: Limits) -> None:
         """Take new limits; they are in the database, and hold for every replica, from the next claim on."""
@@ -106,6 +111,7 @@ class Claimer:
         # Before the tokens' own time, which is the database's and later: whatever is counted from here errs early.
         claimed_at = self._monotonic()
         locked, now = await buckets.lock(connection, names)
+        locked = self._limits.capped(locked, ready)
         per_request = tuple(limit.name for limit in self._limits.per_request)
         slots = min([slots, *(whole(locked[name].available(now)) for name in per_request)])
         budget = Budget(now, locked, slots, per_request)
@@ -115,10 +121,10 @@ class Claimer:
                 return Claimed([], wait, limited=True)
         lease = Lease(uuid4(), self._settings.lease, self._settings.worker)
         tickets: list[Ticket] = []
-        moved = isolate = False
+        moved = isolate = behind = False
         if budget.fresh:
             bound = await self._binder.claim(connection, ready, budget, lease, claimed_at)
-            tickets, moved = bound.tickets, bound.moved
+            tickets, moved, behind = bound.tickets, bound.moved, bound.behind
         # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
@@ -129,7 +135,8 @@ class Claimer:
                 break
             bound = await self._binder.claim(connection, group, budget, lease, claimed_at)
             tickets += bound.tickets
-            moved = moved or bound.moved
+            moved, behind = moved or bound.moved, behind or bound.behind
+        self._sweeper.some_behind = self._sweeper.some_behind or behind
         if budget.probe and tickets:
             await breakers.begin_probe(connection, self._route, tickets[0].request_id, self._settings.lease)
         if budget.changed:

@@ -13,6 +13,7 @@ from gateway.dispatch.rechecking import Rechecker
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.ticket import Ticket
 from gateway.dispatch.waker import Waker
+from gateway.domain.outcome import Phase
 from gateway.store.pool import UNAVAILABLE
 
 DATABASE_RETRY = 0.5
@@ -122,20 +123,20 @@ class Engine:
             await self._waker.rest(claimed)
 
     async def _fly(self, ticket: Ticket) -> None:
-        why = await self._rechecker.holds_back(ticket) or self._sender.holds_back(self._leases.current(ticket))
-        if why is not None:
-            log.info("attempt_held_back", request_id=ticket.request_id.hex, reason=why)
-            self._finisher.release(ticket)
-            return
         try:
-            attempted = await self._sender.attempt(ticket)
+            why = await self._rechecker.holds_back(ticket) or self._sender.holds_back(self._leases.current(ticket))
+            attempted = None if why is not None else await self._sender.attempt(ticket)
         except Exception:
             # A bug on the way to the wire or back. The lease ends, and the request is taken for one that may have
             # arrived: true, as far as anybody can say.
             log.exception("attempt_broke", request_id=ticket.request_id.hex)
             self._leases.drop([ticket])
             return
-        self._finisher.put(attempted)
+        if attempted is not None and attempted.answer.phase is not Phase.HELD_BACK:
+            self._finisher.put(attempted)
+            return
+        log.info("attempt_held_back", request_id=ticket.request_id.hex, reason=why or "late")
+        self._finisher.release(ticket)
 
     async def _drain(self) -> None:
         if self._tasks:

@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway.clock import monotonic
 from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.policy import resolve
+from gateway.dispatch.refusals import RefusalRow
 from gateway.dispatch.sender import Attempted
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.ticket import Ticket
@@ -48,7 +50,7 @@ class Finisher:
         window: float,
         on_written: Callable[[Sequence[Ticket]], None],
         rng: random.Random | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`on_written` hears of every ticket that needs no more care, whether written or given up."""
@@ -61,6 +63,7 @@ class Finisher:
         self._rng = rng or random.Random()
         self._monotonic = monotonic
         self._clock = clock
+        self._refusals = RefusalRow()
         self._attempted: list[Attempted] = []
         self._alone: list[Attempted] = []
         self._released: list[Ticket] = []
@@ -69,7 +72,7 @@ class Finisher:
 
     def put(self, attempted: Attempted) -> None:
         """Hand over the result of an attempt."""
-        self._attempted.append(attempted)
+        self._attempted.append(self._refusals.heed(attempted))
         self._wake.set()
 
     def release(self, ticket: Ticket) -> None:
@@ -135,6 +138,8 @@ class Finisher:
     async def _give_back(self, released: list[Ticket]) -> None:
         async with self._pool.acquire() as connection:
             await claims.release(connection, [(t.request_id, t.token, t.number) for t in released])
+        # Dying before this delays the next probe by a lease, and loses nothing.
+        await self._breaker.not_asked({t.request_id for t in released if t.probe})
         self._on_written(released)
 
     async def _write(self, batch: list[Attempted]) -> None:
@@ -167,13 +172,11 @@ class Finisher:
         if waits:
             await limiter.throttled(self._pool, REQUESTS, max(waits))
             log.warning("throttled", answers=len(waits), wait=round(max(waits), 3))
-        empty = [
-            one.answer.rate.reset
-            for one in batch
-            if one.answer.rate is not None and one.answer.rate.remaining == 0 and one.answer.rate.reset
-        ]
-        if empty and not waits:
-            await limiter.exhausted(self._pool, REQUESTS, min(max(empty), 2 * self._window))
+        low = [one.answer.rate for one in batch if one.answer.rate is not None and one.answer.rate.nearly_used_up]
+        if low and not waits:
+            remaining = min(rate.remaining or 0 for rate in low)
+            reset = max((rate.reset or 0.0 for rate in low if rate.remaining == remaining), default=0.0)
+            await limiter.told(self._pool, REQUESTS, remaining, min(reset, 2 * self._window))
         blocked = next((one for one in batch if one.verdict.outcome is Outcome.BLOCKED), None)
         if blocked is not None:
             reason = f"{blocked.verdict.reason}: {blocked.verdict.sentence}"

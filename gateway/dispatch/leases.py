@@ -2,12 +2,12 @@
 
 import asyncio
 import dataclasses
-import time
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import structlog
 
+from gateway.clock import monotonic
 from gateway.dispatch.ticket import Ticket
 from gateway.store import claims
 from gateway.store.pool import UNAVAILABLE, Pool
@@ -23,7 +23,7 @@ class Leases:
     `Ticket.lease_until` before the wire, and a result that comes too late is fenced.
     """
 
-    def __init__(self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = monotonic) -> None:
         self._pool = pool
         self._seconds = seconds
         self._monotonic = monotonic

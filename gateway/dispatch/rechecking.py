@@ -5,11 +5,11 @@ every message a round trip and find nothing. Only where a process was held up in
 and only for a first attempt: what may have arrived is asked about under its id, whoever wrote STOP meanwhile.
 """
 
-import time
 from collections.abc import Callable
 
 import structlog
 
+from gateway.clock import monotonic
 from gateway.dispatch.ticket import Ticket
 from gateway.store import suppressions
 from gateway.store.pool import UNAVAILABLE, Pool
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 class Rechecker:
     """Asks once more where that is due."""
 
-    def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._pool = pool
         self._monotonic = monotonic
 

@@ -54,19 +54,18 @@ class Retrier:
         lanes = {head.lane: head for head in heads if head.retry}
         if not lanes or budget.slots <= 0:
             return Again([])
-        senders = {head.sender for head in heads}
-        spent = [sender for sender in senders if not budget.may_send(self._settings.sender(sender))]
-        due = await claims.due_requests(connection, [(lane, budget.slots) for lane in lanes], spent)
+        wanted = [(head.lane, head.sender, budget.slots) for head in heads if head.retry]
+        due = await claims.due_requests(connection, wanted)
         arrived = await self._cut_off(connection, due)
         decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
         await self._end(connection, decisions)
-        wanted = [request for request in due if decisions[request.id].step is Step.ATTEMPT]
-        suspects = [request for request in wanted if request.crashes + request.crashed >= ISOLATE_AFTER]
+        fit = [request for request in due if decisions[request.id].step is Step.ATTEMPT]
+        suspects = [request for request in fit if request.crashes + request.crashed >= ISOLATE_AFTER]
         if suspects and alone:
-            wanted = suspects[:1]
+            fit = suspects[:1]
         elif suspects:
-            wanted = [request for request in wanted if request not in suspects]
-        again = self._afford(wanted, budget)
+            fit = [request for request in fit if request not in suspects]
+        again = self._afford(fit, budget)
         if again:
             await claims.lease_again(connection, [request.id for request in again], lease)
         return Again(
@@ -113,7 +112,7 @@ class Retrier:
                 last_expiry_in=request.last_expiry_in,
                 suppressed=request.suppressed,
             ),
-            Rules(self._settings.horizon, lane.max_attempts, lane.on_uncertain == "resend"),
+            Rules(self._settings.last_claim, lane.max_attempts, lane.on_uncertain == "resend"),
         )
 
     async def _end(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:

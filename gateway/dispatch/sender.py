@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.clock import monotonic
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.ticket import Ticket
 from gateway.domain.outcome import Answer, History, Verdict, judge
@@ -32,7 +33,7 @@ class Sender:
         observer: Observer,
         *,
         call_limit: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`call_limit` is the longest that one call can take, in seconds."""
@@ -73,7 +74,7 @@ class Sender:
             ticket.recipients,
             tuple(max(0.0, wall - ready) for ready in ticket.ready_at) if ticket.number == 1 else (),
         )
-        answer = await self._provider.send(ticket.request_id.hex, ticket.body)
+        answer = await self._provider.send(ticket.request_id.hex, ticket.body, by=ticket.send_by)
         verdict = judge(
             answer,
             History(recipients=ticket.recipients, maybe_arrived=ticket.maybe_arrived, attempts=ticket.number),

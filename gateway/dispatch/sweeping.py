@@ -1,8 +1,8 @@
-"""What a claim tidies first: messages that nobody may send any more, and those whose tag is no longer paused."""
+"""What a claim tidies first: messages that nobody may send any more, and those that stood aside and may go again."""
 
-import time
 from collections.abc import Callable
 
+from gateway.clock import monotonic
 from gateway.dispatch.observer import Observer
 from gateway.store import claims
 from gateway.store.claims import Ending
@@ -11,26 +11,54 @@ from gateway.store.pool import Connection
 AT_ONCE = 1000
 """Messages changed in one statement; a backlog that expired during an outage goes in many."""
 
+KEYS_AT_ONCE = 500
+"""Order keys looked at in one statement."""
+
 EVERY = 1.0
 """Seconds between two looks. The claim itself never takes a message that has expired."""
 
+LONGEST = 0.2
+"""Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""
+
+FIRST = ("", "", 0)
+PAST_ALL_OF_A_KEY = 2**63 - 1
+
 
 class Sweeper:
-    """Ends and lets go, at a slow beat and in short statements of their own."""
+    """Ends and lets go, at a slow beat and in short statements of their own. Killed anywhere, the next look goes on."""
 
-    def __init__(self, observer: Observer, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, observer: Observer, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._observer = observer
         self._monotonic = monotonic
         self._next = 0.0
+        self._after: tuple[str, str, int] = FIRST
+        self.some_behind = False
+        """Messages stand behind others of their order key: worth a look at each claim."""
 
     async def sweep(self, connection: Connection) -> None:
-        """Look, if it is time. Killed in here, the next look does the rest."""
-        if self._monotonic() < self._next:
-            return
+        """Look, if it is time."""
+        began = self._monotonic()
+        if began >= self._next:
+            done = await self._end_and_let_go(connection)
+            while not done and self._monotonic() - began < LONGEST:
+                done = await self._end_and_let_go(connection)
+            if done:
+                self._next = self._monotonic() + EVERY
+            await self._let_next(connection)
+        elif self.some_behind:
+            await self._let_next(connection)
+
+    async def _end_and_let_go(self, connection: Connection) -> bool:
+        """Change one batch of each kind; return whether that was all."""
         lanes = await claims.expire(connection, AT_ONCE)
         for lane in lanes:
             self._observer.ended(lane, Ending.EXPIRED.value, 1)
         freed = await claims.let_go(connection, AT_ONCE)
-        # A full batch means there is more: go on with the next claim and not only in a second.
-        if len(lanes) < AT_ONCE and freed < AT_ONCE:
-            self._next = self._monotonic() + EVERY
+        return len(lanes) < AT_ONCE and freed < AT_ONCE
+
+    async def _let_next(self, connection: Connection) -> None:
+        """Look at some order keys, going round: with very many of them each has its turn after a few claims."""
+        began_at = self._after
+        keys = await claims.let_next(connection, began_at, KEYS_AT_ONCE)
+        self._after = (*keys[-1], PAST_ALL_OF_A_KEY) if len(keys) == KEYS_AT_ONCE else FIRST
+        self.some_behind = bool(keys) or began_at != FIRST

@@ -45,6 +45,10 @@ class Breaker:
         """
         return replace(self, probe=request, retry_at=now + patience)
 
+    def not_asked(self, requests: "frozenset[UUID] | set[UUID]", now: float) -> "Breaker":
+        """Return the breaker after these requests did not go at all: if one was the probe, another may be, at once."""
+        return replace(self, probe=None, retry_at=now) if self.probe in requests else self
+
     def answered(self) -> "Breaker":
         """Return the breaker after any answer: the way is open."""
         return replace(self, failures=0, opened_at=None, retry_at=None, probe=None)

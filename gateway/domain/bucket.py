@@ -29,7 +29,11 @@ How long the provider's own queue may get, and so what an urgent message may wai
 
 SLOW_START_SECONDS = 60.0
 SLOW_START_SHARE = 0.25
-"""After a block the rate starts at this share and grows to all of it within `SLOW_START_SECONDS`."""
+"""After a 429 the rate starts at this share and grows to all of it within `SLOW_START_SECONDS`."""
+
+CLOCK_STEP = 60.0
+"""Seconds. A clock that is behind the last count by less is one that a claim read before it waited for the lock. By
+more, it was set, or belongs to another host after a failover: waiting until it catches up could take hours."""
 
 DECREASE = 0.5
 INCREASE = 0.05
@@ -53,6 +57,8 @@ class Bucket:
     """The part of the rate in use at `throttled_at`; grows from there."""
     blocked_until: float | None = None
     throttled_at: float | None = None
+    slow_from: float | None = None
+    """When the last slow start began or will begin."""
 
     @property
     def burst(self) -> float:
@@ -71,12 +77,12 @@ class Bucket:
         return max(self.allowance - self.burst, 0.5) / (self.period + self.margin)
 
     def rate_at(self, now: float) -> float:
-        """Tokens a second in use at `now`: the rate, less what 429s and a recent block take from it."""
+        """Tokens a second in use at `now`: the rate, less what 429s and the slow start after them take from it."""
+        if self.blocked_until is not None and now < self.blocked_until:
+            return 0.0
         share = self.share_at(now)
-        if self.blocked_until is not None:
-            if now < self.blocked_until:
-                return 0.0
-            ramp = min(1.0, (now - self.blocked_until) / SLOW_START_SECONDS)
+        if self.slow_from is not None:
+            ramp = min(1.0, max(0.0, now - self.slow_from) / SLOW_START_SECONDS)
             share *= SLOW_START_SHARE + (1.0 - SLOW_START_SHARE) * ramp
         return self.rate * share
 
@@ -86,6 +92,8 @@ class Bucket:
         The rate at the *start* of the interval is used for all of it. It only grows meanwhile, so this errs on the
         provider's side, and by less than a token for anyone who claims regularly.
         """
+        if self.counted_at - now > CLOCK_STEP:
+            return self._set_back(self.counted_at - now)
         start = max(self.counted_at, self.blocked_until or 0.0)
         if now <= start:
             return self
@@ -94,9 +102,10 @@ class Bucket:
 
     def available(self, now: float) -> float:
         """Return the tokens that may be taken at `now`; never negative."""
-        if self.blocked_until is not None and now < self.blocked_until:
+        bucket = self.refilled(now)
+        if bucket.blocked_until is not None and now < bucket.blocked_until:
             return 0.0
-        return max(0.0, self.refilled(now).tokens)
+        return max(0.0, bucket.tokens)
 
     def taken(self, count: float, now: float) -> "Bucket":
         """Return the bucket after `count` tokens were taken at `now`.
@@ -113,7 +122,7 @@ class Bucket:
         """Return the seconds from `now` until `count` tokens can be there if nobody takes any; 0.0 if they are."""
         wanted = min(count, self.burst)
         bucket = self.refilled(now)
-        start = max(now, self.blocked_until or 0.0)
+        start = max(now, bucket.blocked_until or 0.0)
         missing = wanted - bucket.tokens
         if missing <= 0:
             return start - now
@@ -126,11 +135,11 @@ class Bucket:
         requests were in flight: they all met the same full window.
         """
         bucket = self.refilled(now)
-        until = max(now + retry_after, self.blocked_until or 0.0)
-        blocked = replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until)
-        if self.throttled_at is not None and now - self.throttled_at < self.period:
+        until = max(now + retry_after, bucket.blocked_until or 0.0)
+        blocked = replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until, slow_from=until)
+        if bucket.throttled_at is not None and now - bucket.throttled_at < self.period:
             return blocked
-        share = max(SMALLEST_SHARE, DECREASE * self.share_at(now))
+        share = max(SMALLEST_SHARE, DECREASE * bucket.share_at(now))
         return replace(blocked, share=share, throttled_at=now)
 
     def share_at(self, now: float) -> float:
@@ -139,11 +148,28 @@ class Bucket:
             return 1.0
         return min(1.0, self.share + INCREASE * (max(0.0, now - self.throttled_at) // self.period))
 
-    def exhausted(self, reset_after: float, now: float) -> "Bucket":
-        """Return the bucket after a response said that nothing remains in the provider's window.
+    def told(self, remaining: float, reset_after: float, now: float) -> "Bucket":
+        """Return the bucket after a response said how much remains in the provider's window, and until when.
 
-        Somebody else on the account used what we thought was ours. Not a 429: the rate stays.
+        Only ever downward: somebody else on the account used what we thought was ours. Where nothing remains, nothing
+        goes before the reset. It is not a 429: the rate stays, and there is no slow start.
         """
         bucket = self.refilled(now)
-        until = max(now + reset_after, self.blocked_until or 0.0)
-        return replace(bucket, tokens=min(bucket.tokens, 0.0), blocked_until=until)
+        told = replace(bucket, tokens=min(bucket.tokens, remaining))
+        if remaining >= 1.0:
+            return told
+        return replace(told, blocked_until=max(now + reset_after, bucket.blocked_until or 0.0))
+
+    def _set_back(self, step: float) -> "Bucket":
+        """Return the bucket for a clock that was set back by `step` seconds: the same state, and nothing gained."""
+
+        def earlier(moment: float | None) -> float | None:
+            return None if moment is None else moment - step
+
+        return replace(
+            self,
+            counted_at=self.counted_at - step,
+            blocked_until=earlier(self.blocked_until),
+            throttled_at=earlier(self.throttled_at),
+            slow_from=earlier(self.slow_from),
+        )

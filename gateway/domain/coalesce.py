@@ -117,7 +117,7 @@ def _fill(
             if len(drafts) >= slots:
                 left.append(message)
                 continue
-            place = Draft(key=key if key is not None else object())
+            place = Draft(key=key if key is not None else object(), size=_shared_bytes(message))
             drafts.append(place)
             newest[place.key] = place
             by_key.setdefault(place.key, []).append(place)
@@ -126,8 +126,17 @@ def _fill(
 
 
 def _content_bytes(message: Message) -> int:
-    """Return a bound of what the message adds to the request's body, JSON's escapes included."""
-    size = 6 * len(message.body or "")
+    """Return what the message adds to the body of a request beside its number: its values, or its text as a value."""
     if message.variables is not None:
-        size += len(json.dumps(dict(message.variables)))
-    return size
+        return _json_bytes(dict(message.variables))
+    return _json_bytes(message.body)
+
+
+def _shared_bytes(message: Message) -> int:
+    """Return what stands in the body once for all: a template, the tags, the address of an image."""
+    template = message.body if message.variables is not None else None
+    return _json_bytes([template, message.media_url, dict(message.tags or {})])
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

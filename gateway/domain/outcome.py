@@ -7,6 +7,11 @@ need proof; *ambiguous* needs none. Sources: the provider's error catalogue, and
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.bucket import BURST_SHARE
+
+MOST_USUAL_LIMIT = 30
+"""Requests in a window, where the answer tells only what remains: the larger of the provider's two usual limits."""
+
 
 class Outcome(StrEnum):
     """The classes of an attempt's outcome."""
@@ -24,6 +29,8 @@ class Outcome(StrEnum):
 class Phase(StrEnum):
     """How far a call came."""
 
+    HELD_BACK = "held_back"
+    """It was too late to begin: the tokens were taken for an earlier moment. Nothing was tried."""
     NOT_SENT = "not_sent"
     """No byte of the request can have reached the provider."""
     MAYBE_SENT = "maybe_sent"
@@ -40,6 +47,11 @@ class RateHeaders:
     remaining: int | None = None
     reset: float | None = None
     """Seconds until the window resets."""
+
+    @property
+    def nearly_used_up(self) -> bool:
+        """Whether less remains than our own bucket may hold, so that it may have to be corrected."""
+        return self.remaining is not None and self.remaining < max(1.0, BURST_SHARE * (self.limit or MOST_USUAL_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +109,11 @@ class Verdict:
     """The content was refused: among many messages, the guilty one can be found by halving."""
 
 
-_CONTENT = frozenset({400, 413, 422})
+BODY_AT_FAULT = frozenset({400, 413, 422})
 """Statuses that speak of what the request carries."""
+
+_SPLITTABLE = BODY_AT_FAULT | {403}
+"""Of many messages perhaps only one is meant: a filter that takes offence at a text answers 403 too."""
 
 _REFUSALS = {
     400: ("bad_request", "the provider refused the message: its text, number or template is not acceptable"),
@@ -121,7 +136,7 @@ _BLOCKS = {
 
 def judge(answer: Answer, history: History) -> Verdict:
     """Return what an answer means, given what earlier attempts of the same id left open."""
-    if answer.phase is Phase.NOT_SENT:
+    if answer.phase in {Phase.NOT_SENT, Phase.HELD_BACK}:
         return Verdict(
             Outcome.NEVER_SENT,
             answer.error or "not_sent",
@@ -147,7 +162,7 @@ def judge(answer: Answer, history: History) -> Verdict:
             answer.status,
             (f"http_{answer.status}", f"the provider refused the request with status {answer.status}"),
         )
-        return Verdict(Outcome.REFUSED, reason, sentence, splittable=answer.status in _CONTENT)
+        return Verdict(Outcome.REFUSED, reason, sentence, splittable=answer.status in _SPLITTABLE)
     # 408 and 5xx may come from a proxy after the provider took the message; 1xx and 3xx are not documented at all.
     return _ambiguous(
         answer,

@@ -74,8 +74,11 @@ class Provider(Protocol):
     def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
         """Return the exact body of a request; raises `ValueError` for messages that can't share one."""
 
-    async def send(self, request_id: str, body: bytes) -> Answer:
-        """Make one attempt; never raises for anything that the network or the provider does."""
+    async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
+        """Make one attempt; never raises for anything that the network or the provider does.
+
+        After the moment `by` of `gateway.clock` the first byte must not be written; the answer is then `HELD_BACK`.
+        """
 
     async def deliveries(self, *, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
         """Return one page of the delivery listing, newest first."""

@@ -41,6 +41,13 @@ class Limit:
     margin: float = 0.0
     paced: bool = False
     quota: bool = False
+    starts_full: bool = False
+    """A new bucket holds its burst at once: of a cap of ours, not of a limit of the provider's."""
+
+    @property
+    def first_tokens(self) -> float:
+        """What a new bucket of this limit holds."""
+        return Bucket(self.name, 0.0, 0.0, self.allowance, self.period).burst if self.starts_full else 0.0
 
 
 async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
@@ -54,6 +61,7 @@ async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
             limit.margin,
             limit.paced,
             list(EMPTY) if limit.quota else None,
+            limit.first_tokens,
         )
 
 
@@ -73,7 +81,7 @@ async def write(connection: Connection, changed: Sequence[Bucket | Quota]) -> No
 def _columns(bucket: Bucket | Quota) -> tuple[object, ...]:
     if isinstance(bucket, Quota):
         slices = "{" + ",".join(map(repr, bucket.slices)) + "}"
-        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, slices, bucket.latest
+        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, None, slices, bucket.latest
     return (
         bucket.name,
         bucket.tokens,
@@ -81,6 +89,7 @@ def _columns(bucket: Bucket | Quota) -> tuple[object, ...]:
         bucket.share,
         bucket.blocked_until,
         bucket.throttled_at,
+        bucket.slow_from,
         None,
         None,
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from gateway.domain.message import Message
+from gateway.store.json_values import Unreadable
 from gateway.store.pool import Connection
 from gateway.store.rows import bigints, to_message
 from gateway.store.sql import query
@@ -27,7 +28,10 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Something that waits: the first message of a lane and tenant, or the first due request of a lane."""
+    """The first of a queue that waits: messages of a lane, tenant and sending number, or requests to try again.
+
+    Of requests there is one queue for each lane and sending number.
+    """
 
     lane: str
     tenant: str | None
@@ -87,6 +91,11 @@ class WaitingMessage:
     suppressed: bool
     held_tag: str | None
     """The pause that its tags fall under."""
+    next: bool
+    """Nothing under its order key is in front."""
+    order_key: str | None
+    unreadable: bool = False
+    """Its variables are JSON that only Postgres can read; they are missing from the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +139,10 @@ async def heads(connection: Connection, route: str) -> list[Head]:
     return [Head(*row.values()) for row in await connection.fetch(query("claim_heads"), route)]
 
 
-async def due_requests(
-    connection: Connection, wanted: Sequence[tuple[str, int]], without: Sequence[int]
-) -> list[DueRequest]:
-    """Lock and return due requests: so many of each lane, `without` those of these sending numbers."""
+async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:
+    """Lock and return due requests: (lane, sending number, how many) each."""
     rows = await connection.fetch(
-        query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted], list(without)
+        query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]
     )
     return [
         DueRequest(
@@ -183,7 +190,18 @@ async def waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> 
         [w.most for w in wanted],
         [w.newest_first for w in wanted],
     )
-    return [WaitingMessage(to_message(row), row["ready_at"], row["suppressed"], row["held_tag"]) for row in rows]
+    return [
+        WaitingMessage(
+            to_message(row),
+            row["ready_at"],
+            row["suppressed"],
+            row["held_tag"],
+            row["next"],
+            row["order_key"],
+            isinstance(row["variables"], Unreadable),
+        )
+        for row in rows
+    ]
 
 
 async def hold(connection: Connection, held: Sequence[tuple[int, str]]) -> None:
@@ -194,6 +212,22 @@ async def hold(connection: Connection, held: Sequence[tuple[int, str]]) -> None:
 async def let_go(connection: Connection, most: int) -> int:
     """Put back up to `most` messages whose tag is no longer paused; return how many."""
     return len(await connection.fetch(query("claim_let_go"), most))
+
+
+async def stand_behind(connection: Connection, behind: Sequence[tuple[str, str, int]], most: int) -> None:
+    """Stand locked messages aside, (tenant, order key, id) each, and up to `most` behind each of them."""
+    await connection.execute(
+        query("claim_stand_behind"), [b[0] for b in behind], [b[1] for b in behind], [b[2] for b in behind], most
+    )
+
+
+async def let_next(connection: Connection, after: tuple[str, str, int], most: int) -> list[tuple[str, str]]:
+    """Let the first message of each order key go whose turn it is; return the keys looked at, (tenant, key) each.
+
+    Looks at up to `most` keys whose (tenant, key, id) is greater than `after`.
+    """
+    rows = await connection.fetch(query("claim_let_next"), *after, most)
+    return [(row["tenant"], row["order_key"]) for row in rows]
 
 
 async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Lease, route: str) -> None:

@@ -25,9 +25,9 @@ async def throttled(pool: Pool, name: str, retry_after: float) -> Bucket | None:
     return await change(pool, name, lambda bucket, now: bucket.throttled(retry_after, now))
 
 
-async def exhausted(pool: Pool, name: str, reset_after: float) -> Bucket | None:
-    """Stop a bucket until the provider's window resets: somebody else used it up."""
-    return await change(pool, name, lambda bucket, now: bucket.exhausted(reset_after, now))
+async def told(pool: Pool, name: str, remaining: float, reset_after: float) -> Bucket | None:
+    """Lower a bucket to what the provider says remains of its window."""
+    return await change(pool, name, lambda bucket, now: bucket.told(remaining, reset_after, now))
 
 
 async def take(pool: Pool, name: str, count: float = 1.0) -> float:

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from gateway.store.json_values import loads
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
@@ -42,9 +44,9 @@ REJECTED = asyncpg.PostgresError
 
 
 async def prepare(connection: Any) -> None:
-    """Make JSON columns come and go as Python values."""
+    """Make JSON columns come and go as Python values; see `gateway.store.json_values`."""
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
 
 
 def server_settings(purpose: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import asyncpg
 from gateway.domain.bucket import Bucket
 from gateway.domain.message import Message, Recipient
 from gateway.domain.quota import Quota
+from gateway.store.json_values import Unreadable
 
 
 def to_message(row: asyncpg.Record) -> Message:
@@ -20,7 +21,7 @@ def to_message(row: asyncpg.Record) -> Message:
         template_id=row["template_id"],
         link_id=row["link_id"],
         media_url=row["media_url"],
-        variables=row["variables"],
+        variables=None if isinstance(row["variables"], Unreadable) else row["variables"],
         sender_id=row["sender_id"],
         tags=row["tags"],
         generation=row["generation"],
@@ -43,6 +44,7 @@ def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
         share=row["share"],
         blocked_until=row["blocked_until"],
         throttled_at=row["throttled_at"],
+        slow_from=row["slow_from"],
     )
 
 

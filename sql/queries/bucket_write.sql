@@ -1,6 +1,6 @@
 -- Write back buckets that this transaction has locked. $1 names, $2 tokens, $3 counted_at, $4 share,
--- $5 blocked_until, $6 throttled_at (times in seconds of the epoch), $7 slices of a quota (text of an array), $8 the
--- number of its latest slice.
+-- $5 blocked_until, $6 throttled_at, $7 slow_from (times in seconds of the epoch), $8 slices of a quota (text of an
+-- array), $9 the number of its latest slice.
 update smsgw.bucket as b
 set
     tokens = n.tokens,
@@ -8,6 +8,7 @@ set
     share = n.share,
     blocked_until = to_timestamp(n.blocked_until),
     throttled_at = to_timestamp(n.throttled_at),
+    slow_from = to_timestamp(n.slow_from),
     slices = n.slices::double precision[],
     latest = n.latest
 from unnest(
@@ -17,7 +18,8 @@ from unnest(
     $4::double precision[],
     $5::double precision[],
     $6::double precision[],
-    $7::text[],
-    $8::bigint[]
-) as n (name, tokens, counted_at, share, blocked_until, throttled_at, slices, latest)
+    $7::double precision[],
+    $8::text[],
+    $9::bigint[]
+) as n (name, tokens, counted_at, share, blocked_until, throttled_at, slow_from, slices, latest)
 where b.name = n.name;

@@ -1,5 +1,6 @@
 -- End what nobody may send any more, soonest first, a bounded number at a time so that a long outage ends in many
 -- short transactions. $1 how many. Served by outbox_expiring; steps over rows that a claim holds.
+-- The time of the statement is the bound of the scan, so what is not over yet is not walked over.
 -- Only unbound messages: one whose request was attempted may have arrived, and is never called expired.
 update smsgw.outbox as o
 set
@@ -9,7 +10,7 @@ set
 where o.id = any(array(
     select e.id
     from smsgw.outbox as e
-    where e.request_id is null and e.ending is null and e.expires_at <= clock_timestamp()
+    where e.request_id is null and e.ending is null and e.expires_at <= statement_timestamp()
     order by e.expires_at
     limit $1
     for update skip locked

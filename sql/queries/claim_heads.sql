@@ -1,9 +1,9 @@
--- What waits: the first message of each lane, tenant and sending number, and the first request to try again of each
--- lane; with the state of the route's breaker. $1 route.
+-- What waits: the first message of each lane, tenant and sending number, and the first request to try again of each lane
+-- and sending number; with the state of the route's breaker. $1 route.
 --
--- The recursion is a loose scan: it asks outbox_waiting for the smallest (lane, tenant, sender) greater than the last
--- one, so it costs one index probe for each queue that waits, however long the backlog. request_due serves the second
--- half; the leases of requests in flight stand there too, with the moment at which they end.
+-- The recursions are loose scans: they ask outbox_waiting for the smallest (lane, tenant, sender) greater than the last
+-- one, and request_due for the smallest (lane, sender), so they cost one index probe for each queue that waits, however
+-- long the backlog. The leases of requests in flight stand in request_due too, with the moment at which they end.
 -- Locks nothing. Whatever is paused is left out, and so is everything while the whole or a route is paused.
 with recursive head as (
     (
@@ -27,6 +27,26 @@ with recursive head as (
     ) as behind
 ),
 
+again as (
+    (
+        select r.lane, coalesce(r.sender_id, 0) as sender, r.due_at
+        from smsgw.request as r
+        where r.dispatch = 'in_flight'
+        order by r.lane, coalesce(r.sender_id, 0), r.due_at
+        limit 1
+    )
+    union all
+    select behind.lane, behind.sender, behind.due_at
+    from again
+    cross join lateral (
+        select r.lane, coalesce(r.sender_id, 0) as sender, r.due_at
+        from smsgw.request as r
+        where r.dispatch = 'in_flight' and (r.lane, coalesce(r.sender_id, 0)) > (again.lane, again.sender)
+        order by r.lane, coalesce(r.sender_id, 0), r.due_at
+        limit 1
+    ) as behind
+),
+
 work as (
     select
         head.lane,
@@ -37,15 +57,8 @@ work as (
         head.not_before + (head.expires_at - head.not_before) / 2 < clock_timestamp() as half_over
     from head
     union all
-    select l.name as lane, null as tenant, coalesce(r.sender_id, 0) as sender, r.due_at, true as retry, false as half_over
-    from smsgw.lane as l
-    cross join lateral (
-        select r.due_at, r.sender_id
-        from smsgw.request as r
-        where r.lane = l.name and r.dispatch = 'in_flight'
-        order by r.due_at
-        limit 1
-    ) as r
+    select again.lane, null as tenant, again.sender, again.due_at, true as retry, false as half_over
+    from again
 ),
 
 paused as (

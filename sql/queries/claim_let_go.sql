@@ -1,11 +1,12 @@
--- Put messages back whose tag is no longer paused, a bounded number at a time. $1 how many. Served by outbox_held: the
--- recursion asks for one tag after another, so a pause that holds a million rows costs one probe. Steps over rows that
--- another replica is putting back.
+-- Put messages back whose tag is no longer paused, a bounded number at a time. $1 how many. An empty tag is no tag: it
+-- marks what is behind another of its order key (claim_let_next.sql). Served by outbox_held: the recursion asks for one
+-- tag after another, so a pause that holds a million rows costs one probe. Steps over rows that another replica is
+-- putting back.
 with recursive tag as (
     (
         select o.held_tag as name
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag is not null
+        where o.request_id is null and o.ending is null and o.held_tag > ''
         order by o.held_tag
         limit 1
     )

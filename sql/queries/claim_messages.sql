@@ -2,7 +2,9 @@
 -- $1 lanes, $2 tenants, $3 senders (0 is the default number), $4 how many of each, $5 newest first. Served by
 -- outbox_waiting, one range scan each, forwards or backwards; locks the rows it returns and steps over those that
 -- another claim or the fold holds.
--- A message under an order key waits until the one before it under that key is accepted or has ended (smsgw.is_next).
+-- `next` says that nothing under the same order key is in front (smsgw.is_next); what is not next must stand aside.
+-- The time of the statement is the bound of the scan: what is scheduled for later is not walked over. Whether a message
+-- has expired is asked by the clock, one by one.
 -- The scan in the direction that is not asked for is never begun: its first condition is false from the start.
 with wanted as (
     select w.lane, w.tenant, w.sender, w.most, w.newest
@@ -24,9 +26,8 @@ found as (
             and o.request_id is null
             and o.ending is null
             and o.held_tag is null
-            and o.not_before <= clock_timestamp()
+            and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
-            and (o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id))
         order by o.not_before, o.id
         limit wanted.most
         for update skip locked
@@ -47,9 +48,8 @@ found_newest as (
             and o.request_id is null
             and o.ending is null
             and o.held_tag is null
-            and o.not_before <= clock_timestamp()
+            and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
-            and (o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id))
         order by o.not_before desc, o.id desc
         limit wanted.most
         for update skip locked
@@ -77,8 +77,10 @@ select
     o.sender_id,
     o.tags,
     o.generation,
+    o.order_key,
     o.expires_at,
     greatest(o.created_at, o.not_before) as ready_at,
+    o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id) as next,
     exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
     (select paused.subject from paused where smsgw.has_tag(o.tags, paused.subject) limit 1) as held_tag
 from (

@@ -1,7 +1,6 @@
 -- Requests whose next attempt is due, and those whose worker let its lease end.
--- $1 lanes, $2 how many of each, $3 sending numbers whose tokens are used up (0 is the default number). Served by
--- request_due, one range scan each lane; locks the rows it returns and steps over those that another claim, a finish or
--- the fold holds.
+-- $1 lanes, $2 sending numbers (0 is the default number), $3 how many of each. Served by request_due, one range scan
+-- for each; locks the rows it returns and steps over those that another claim, a finish or the fold holds.
 select
     r.id,
     r.lane,
@@ -28,15 +27,15 @@ select
     waiting.oldest_ready,
     extract(epoch from waiting.first_expiry - clock_timestamp())::double precision as first_expiry_in,
     extract(epoch from waiting.last_expiry - clock_timestamp())::double precision as last_expiry_in
-from unnest($1::text[], $2::integer[]) as wanted (lane, most)
+from unnest($1::text[], $2::bigint[], $3::integer[]) as wanted (lane, sender, most)
 cross join lateral (
     select *
     from smsgw.request as due
     where
         due.lane = wanted.lane
+        and coalesce(due.sender_id, 0) = wanted.sender
         and due.dispatch = 'in_flight'
-        and due.due_at <= clock_timestamp()
-        and coalesce(due.sender_id, 0) <> all($3::bigint[])
+        and due.due_at <= statement_timestamp()
         and not exists (
             select
             from smsgw.pause as p

@@ -6,6 +6,7 @@
 --
 -- Fenced: only the worker that holds the claim token writes anything; a request that is missing from the answer was
 -- taken over by another. `greatest` because a receipt may have proved acceptance while this answer was on its way.
+-- The horizon is counted from the attempt's own start: this result may come late, from a process that stood still.
 -- The bytes go with the acceptance: nothing may be sent under this id again.
 -- Locks the requests in the order of their ids, then the messages of those that were refused.
 with result as (
@@ -67,7 +68,10 @@ settled as (
         body = case when greatest(r.dispatch, n.dispatch::smsgw.dispatch) <> 'accepted' then r.body end,
         maybe_arrived_at = case
             when n.maybe_arrived
-                then coalesce(r.maybe_arrived_at, clock_timestamp() - make_interval(secs => n.duration::double precision))
+                then coalesce(
+                    r.maybe_arrived_at,
+                    (select a.started_at from smsgw.attempt as a where a.request_id = n.id and a.number = n.number)
+                )
             else r.maybe_arrived_at
         end,
         claim_token = null,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.outbox import LOST, UNREACHED, enqueue, make_due, state, status
+from support.outbox import LOST, UNREACHED, enqueue, grant, make_due, state, status
 
 from gateway.domain.outcome import Answer
 
@@ -192,9 +192,9 @@ async def test_no_more_is_claimed_than_there_are_tokens(filled: Any, worker: Mak
     await filled.execute("delete from smsgw.bucket")
     for number in range(50):
         await enqueue(filled, number)
-    one = worker(limit=20, recipients=1)
+    one = worker(limit=20, window=3600.0, recipients=1)
     await one.claim()
-    await filled.execute("update smsgw.bucket set counted_at = now() - interval '1 hour'")
+    await grant(filled, "requests", 2.0)
     assert len(await one.claim(50)) == 2
     assert await one.claim(50) == []
 
@@ -222,7 +222,7 @@ async def test_a_poison_message_is_found_by_halving(filled: Any, worker: Make, p
     one = worker()
     number = f"+1202555{poison:04}"
 
-    async def send(request_id: str, body: bytes) -> Answer:
+    async def send(request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         one.wire.sent.append((request_id, body))
         numbers = json.loads(body)["subscribers"]
         return status(400) if number in numbers else status(200, total_sent=len(numbers))

@@ -60,7 +60,7 @@ class Provider:
         found: list[Message] = list(messages)
         return encode(found, external_id=external_id, default_sender=default_sender)
 
-    async def send(self, request_id: str, body: bytes) -> Answer:
+    async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         if self.behaviour == "unreached":
             return UNREACHED
         if self.behaviour == "lost":
@@ -149,7 +149,8 @@ class World:
         async with self.pool.acquire() as connection:
             for table, columns in {
                 "request": ("due_at", "maybe_arrived_at"), "outbox": ("created_at", "not_before", "expires_at"),
-                "bucket": ("counted_at", "blocked_until", "throttled_at"), "route": ("opened_at", "retry_at"),
+                "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_from"),
+                "route": ("opened_at", "retry_at"),
                 "attempt": ("started_at",),
             }.items():  # fmt: skip
                 moves = ", ".join(f"{column} = {column} - $1::interval" for column in columns)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.bucket import SLOW_START_SECONDS, SMALLEST_SHARE, Bucket
+from gateway.domain.bucket import SMALLEST_SHARE, Bucket
 
 PERIOD = 15.0
 MARGIN = 0.5
@@ -99,10 +99,31 @@ def test_nothing_goes_while_the_provider_said_to_wait() -> None:
     assert bucket.rate_at(109.9) == 0.0
 
 
-def test_after_a_wait_the_rate_starts_at_a_quarter_and_is_whole_after_a_minute() -> None:
-    bucket = windowed().exhausted(10.0, now=100.0)
-    assert bucket.rate_at(110.0) == pytest.approx(bucket.rate / 4)
-    assert bucket.rate_at(110.0 + SLOW_START_SECONDS) == pytest.approx(bucket.rate)
+@pytest.mark.parametrize(("since", "part"), [(0.0, 0.25), (15.0, 0.4375), (30.0, 0.625), (60.0, 1.0), (3600.0, 1.0)])
+def test_after_a_429_the_rate_grows_from_a_quarter_to_the_whole_within_a_minute(since: float, part: float) -> None:
+    bucket = windowed().throttled(10.0, now=100.0)
+    now = 110.0 + since
+    assert bucket.rate_at(now) == pytest.approx(bucket.rate * bucket.share_at(now) * part)
+
+
+def test_a_window_that_others_used_up_stops_until_the_reset_and_slows_nothing_down() -> None:
+    bucket = windowed(tokens=2.0).told(0.0, 10.0, now=100.0)
+    assert bucket.available(109.9) == 0.0
+    assert bucket.rate_at(110.0) == pytest.approx(bucket.rate)
+    assert bucket.share_at(110.0) == 1.0
+
+
+@pytest.mark.parametrize(("held", "remaining", "left"), [(2.0, 1.0, 1.0), (2.0, 20.0, 2.0), (0.5, 1.0, 0.5)])
+def test_what_remains_at_the_provider_corrects_downward_only(held: float, remaining: float, left: float) -> None:
+    bucket = windowed(tokens=held, counted_at=100.0).told(remaining, 10.0, now=100.0)
+    assert bucket.available(100.0) == pytest.approx(left)
+    assert bucket.blocked_until is None
+
+
+def test_a_slow_start_goes_on_where_a_header_stops_it() -> None:
+    bucket = windowed().throttled(0.0, now=100.0).told(0.0, 5.0, now=110.0)
+    assert bucket.slow_from == pytest.approx(100.0)
+    assert bucket.available(114.0) == 0.0
 
 
 def test_a_429_halves_the_rate_and_clean_windows_give_it_back() -> None:
@@ -132,3 +153,17 @@ def test_a_later_wait_never_shortens_an_earlier_one() -> None:
 def test_a_clock_that_steps_back_gives_no_tokens() -> None:
     bucket = windowed(tokens=1.0, counted_at=100.0)
     assert bucket.available(50.0) == pytest.approx(1.0)
+    assert bucket.taken(1.0, 50.0).counted_at == pytest.approx(100.0)
+
+
+def test_a_clock_that_was_set_back_an_hour_stops_nothing_for_an_hour() -> None:
+    bucket = windowed(tokens=0.0, counted_at=10_000.0)
+    assert bucket.available(6_400.0) == 0.0
+    assert bucket.wait_for(1.0, 6_400.0) == pytest.approx(1.0 / bucket.rate)
+
+
+def test_a_clock_that_was_set_back_shortens_no_wait_and_forgives_no_429() -> None:
+    bucket = windowed().throttled(10.0, now=10_000.0).refilled(6_400.0)
+    assert bucket.blocked_until == pytest.approx(6_410.0)
+    assert bucket.share_at(6_400.0) == pytest.approx(0.5)
+    assert bucket.slow_from == pytest.approx(6_410.0)

@@ -53,8 +53,8 @@ def test_an_answer_means_one_thing(answer: Answer, history: History, outcome: Ou
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
-@pytest.mark.parametrize(("status", "splittable"), [(400, True), (413, True), (422, True), (403, False), (404, False)])
-def test_only_a_refusal_of_content_can_be_halved(status: int, splittable: bool) -> None:
+@pytest.mark.parametrize(("status", "splittable"), [(400, True), (413, True), (422, True), (403, True), (404, False)])
+def test_a_refusal_that_may_concern_one_message_can_be_halved(status: int, splittable: bool) -> None:
     assert judge(answered(status), BATCH).splittable is splittable
 
 

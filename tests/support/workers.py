@@ -34,7 +34,7 @@ class Wire:
     def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
         return encode(messages, external_id=external_id, default_sender=default_sender)
 
-    async def send(self, request_id: str, body: bytes) -> Answer:
+    async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         self.sent.append((request_id, body))
         return self.answers.popleft() if self.answers else ACCEPTED
 
@@ -83,6 +83,7 @@ def make_worker(
     wire: Any,
     *,
     limit: float = 100_000,
+    window: float = 1.0,
     horizon: float = 600.0,
     lease: float = 60.0,
     recipients: int = 500,
@@ -102,7 +103,7 @@ def make_worker(
         horizon=horizon,
         start_within=5.0,
     )
-    limits = Limits((Limit("requests", limit, 1.0, 0.0),), parts, parts_per_day)
+    limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
     splitter = Splitter(wire, prefix="", default_sender=1)
     return Worker(

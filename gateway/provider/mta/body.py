@@ -38,7 +38,7 @@ def encode(messages: Sequence[Message], *, external_id: str, default_sender: int
     if first.tags:
         body["tags"] = dict(first.tags)
     body["externalId"] = external_id
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
 def _check(messages: Sequence[Message]) -> None:

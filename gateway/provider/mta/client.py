@@ -1,18 +1,19 @@
 """The HTTP client: one session, kept alive, with every wait bounded."""
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any
 
 import aiohttp
 
+from gateway.clock import monotonic
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.errors import KeyRefused, ProviderError, ProviderUnreachable
 from gateway.provider.mta import management
 from gateway.provider.mta.answer import read_answer
 from gateway.provider.mta.body import encode
+from gateway.provider.mta.connecting import SEND_BY, HeldBack, LostBeforehand, PunctualConnector
 from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookWish
 
 MOST_OF_AN_ANSWER = 1024 * 1024
@@ -50,7 +51,7 @@ class MobileTextAlerts:
         connect = min(CONNECT_TIMEOUT, timeout / 2)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
-            connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0),
+            connector=PunctualConnector(limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0),
             timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -64,14 +65,17 @@ class MobileTextAlerts:
         """Return the exact body of a request; raises `ValueError` for messages that can't share one."""
         return encode(messages, external_id=external_id, default_sender=default_sender)
 
-    async def send(self, request_id: str, body: bytes) -> Answer:
+    async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         """Make one attempt; never raises for anything that the network or the provider does.
+
+        After the moment `by` of `gateway.clock` the first byte is not written; the answer is then `HELD_BACK`.
 
         aiohttp repeats a request on a fresh connection by itself only for methods that HTTP calls idempotent, and
         POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of this is
         at the most one request on the wire.
         """
-        began = time.monotonic()
+        began = monotonic()
+        deadline = SEND_BY.set(by)
         try:
             async with self._session.post(
                 f"{self._base}/send",
@@ -85,11 +89,13 @@ class MobileTextAlerts:
                     response.headers,
                     content,
                     window=self._window,
-                    duration=time.monotonic() - began,
+                    duration=monotonic() - began,
                 )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             phase, code = classify(error)
-            return Answer(phase=phase, duration=time.monotonic() - began, error=code)
+            return Answer(phase=phase, duration=monotonic() - began, error=code)
+        finally:
+            SEND_BY.reset(deadline)
 
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
@@ -185,7 +191,7 @@ class MobileTextAlerts:
 def classify(error: BaseException) -> tuple[Phase, str]:
     """Return how far a call came that ended in this exception of aiohttp, and a stable code for it.
 
-    Only what aiohttp raises while it makes a connection proves that no byte left. The total timeout does not: it may
+    Only what is raised before a connection is handed over proves that no byte left. The total timeout does not: it may
     end any part of the call, and the connecting part has a shorter limit of its own.
     """
     for kinds, phase, code in _CLASSES:
@@ -195,6 +201,8 @@ def classify(error: BaseException) -> tuple[Phase, str]:
 
 
 _CLASSES: tuple[tuple[tuple[type[BaseException], ...], Phase, str], ...] = (
+    ((HeldBack,), Phase.HELD_BACK, "late"),
+    ((LostBeforehand,), Phase.NOT_SENT, "lost_beforehand"),
     ((aiohttp.ClientConnectorDNSError,), Phase.NOT_SENT, "dns"),
     (
         (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch),
