@@ -6,7 +6,7 @@ The server is chosen once, by the process that controls the run, and its address
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,22 @@ def template(server_dsn: str) -> Iterator[str]:
     asyncio.run(make())
     yield name
     asyncio.run(_drop(server_dsn, name))
+
+
+@pytest.fixture(scope="session")
+def clone(server_dsn: str, template: str) -> Iterator[Callable[[], Awaitable[str]]]:
+    """Make migrated databases that live longer than a test; gives the address of each."""
+    import asyncio
+
+    made: list[str] = []
+
+    async def make() -> str:
+        made.append(f"clone_{uuid.uuid4().hex[:12]}")
+        return await _create(server_dsn, made[-1], template)
+
+    yield make
+    for name in made:
+        asyncio.run(_drop(server_dsn, name))
 
 
 @pytest.fixture

@@ -14,5 +14,5 @@ with leased as (
 )
 
 insert into smsgw.attempt (request_id, number, started_at, worker)
-select leased.id, leased.attempts, clock_timestamp(), $4
+select leased.id, leased.attempts, statement_timestamp(), $4
 from leased;

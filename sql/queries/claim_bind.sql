@@ -1,6 +1,7 @@
 -- Make the requests, their first attempts, and bind the messages to them: after this commit the decision stands.
 -- Requests, one entry each: $1 id, $2 external id, $3 body, $4 members (text of a bigint array), $5 parts, $6 lane,
 -- $7 tenant, $8 sender, $9 generation. Messages, one entry each: $10 id, $11 request, $12 parts.
+-- All attempts of one claim began at one moment, that of this statement: nothing was sent before it.
 -- For all: $13 claim token, $14 lease in seconds, $15 worker, $16 route.
 -- The messages are locked by claim_messages in this same transaction; the rows are found by primary key.
 with made as (
@@ -40,7 +41,7 @@ with made as (
 
 begun as (
     insert into smsgw.attempt (request_id, number, started_at, worker)
-    select n.id, 1, clock_timestamp(), $15::text
+    select n.id, 1, statement_timestamp(), $15::text
     from unnest($1::uuid[]) as n (id)
 )
 

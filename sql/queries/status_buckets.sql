@@ -12,6 +12,7 @@ select
     b.latest,
     extract(epoch from b.blocked_until)::double precision as blocked_until,
     extract(epoch from b.throttled_at)::double precision as throttled_at,
+    extract(epoch from b.slow_from)::double precision as slow_from,
     extract(epoch from clock_timestamp())::double precision as now
 from smsgw.bucket as b
 order by b.name;

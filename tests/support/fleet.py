@@ -1,0 +1,106 @@
+"""A simulator and several replicas on one database, and what a run of theirs has to show."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.processes import Gateway, Simulator, free_port, poll
+
+LIMIT, WINDOW = 25, 15.0
+
+FILL = """
+    insert into smsgw.outbox (to_number, body, lane)
+    select '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'text ' || n, 'bulk'
+    from generate_series(1, $1::int) as n
+"""
+
+USED = """
+    select count(*) as requests, coalesce(sum(r.parts), 0) as parts
+    from smsgw.attempt as a
+    inner join smsgw.request as r on r.id = a.request_id
+    where a.started_at < (select min(started_at) from smsgw.attempt) + make_interval(secs => $1)
+"""
+
+FULLEST = """
+    select max((
+        select count(*)
+        from smsgw.attempt as b
+        where b.started_at >= a.started_at and b.started_at < a.started_at + make_interval(secs => $1)
+    ))
+    from smsgw.attempt as a
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run did."""
+
+    requests: int
+    """Attempts begun within the time of the run, by the database's clock."""
+    parts: int
+    claimed: int
+    """The most attempts that any window, with the margin added to it, saw begin: by the database's clock too."""
+    arrived: int
+    """The most arrivals in any window, as the provider counted them."""
+    throttled: int
+    """429s."""
+    doubled: int
+    stalled: float
+    """The longest that this machine let a process wait, in seconds: arrivals are counted no more exactly than that."""
+
+
+class Fleet:
+    """A simulator and some replicas on one database."""
+
+    def __init__(self, stack: AsyncExitStack, folder: Path, dsn: str, connection: Any) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._dsn = dsn
+        self.connection = connection
+        self.simulator: Any = None
+
+    async def start(self, replicas: int, *, knobs: dict[str, Any], **settings: Any) -> None:
+        """Start everything; nothing needs to be ready yet."""
+        port = free_port()
+        usual = {
+            "send_limit": LIMIT, "send_window": WINDOW, "messages_per_minute": 1_000_000, "other_limit": 1000,
+            "status_delay": [3600.0, 3600.0],
+        }  # fmt: skip
+        self.simulator = await Simulator(self._folder, port, **(usual | knobs)).start()
+        self._stack.push_async_callback(self.simulator.process.stop)
+        limit = {"request_limit": LIMIT, "request_window": f"{WINDOW}s", "request_spare": 0}
+        for n in range(replicas):
+            listen = port if n == 0 else free_port()
+            gateway = Gateway(
+                self._folder, self._dsn, self.simulator.base, listen, name=f"gateway{n}", **(limit | settings)
+            )
+            await gateway.start(ready=False)
+            self._stack.push_async_callback(gateway.process.stop)
+
+    async def sent_something(self) -> None:
+        """Return when the first attempt has begun."""
+        await poll(lambda: self.connection.fetchval("select exists (select from smsgw.attempt)"), patience=120.0)
+
+    async def run(self, seconds: float, margin: float) -> Run:
+        """Watch for `seconds` from the first attempt on, and a little longer for what is then in the air."""
+        await self.sent_something()
+        stalled = await _longest_stall(seconds + 2.0)
+        used = await self.connection.fetchrow(USED, seconds)
+        claimed = await self.connection.fetchval(FULLEST, WINDOW + margin)
+        stats = await self.simulator.get("stats")
+        return Run(
+            used["requests"], used["parts"], claimed, stats["fullest_window"], stats["refused_429"], stats["doubled"],
+            stalled,
+        )  # fmt: skip
+
+
+async def _longest_stall(seconds: float) -> float:
+    """Wait so long; return how late the machine was at its worst."""
+    worst, end = 0.0, time.monotonic() + seconds
+    while (began := time.monotonic()) < end:
+        await asyncio.sleep(0.05)
+        worst = max(worst, time.monotonic() - began - 0.05)
+    return worst
