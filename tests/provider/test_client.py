@@ -1,14 +1,20 @@
 """What certainly never left, and what may have arrived: proven against raw sockets."""
 
 import asyncio
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import aiohttp
 import pytest
 import structlog
 
+from gateway.clock import monotonic
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.errors import KeyRefused, ProviderUnreachable
 from gateway.provider.mta import MobileTextAlerts
@@ -225,3 +231,84 @@ async def test_a_wrong_key_and_a_silent_provider_are_told_apart() -> None:
     with pytest.raises(ProviderUnreachable, match="did not answer"):
         await provider.verify()
     await provider.close()
+
+
+async def test_a_connection_that_took_too_long_is_not_written_on_and_is_kept() -> None:
+    connections = arrived = 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections, arrived
+        connections += 1
+        await read_request(reader)
+        arrived += 1
+        writer.write(response("200 OK", ACCEPTED))
+
+    async with server(behave) as base:
+        provider = client(base)
+        late = await provider.send("a" * 32, b"{}", by=monotonic() - 0.001)
+        assert (late.phase, late.error, arrived) == (Phase.HELD_BACK, "late", 0)
+        again = await provider.send("a" * 32, b"{}", by=monotonic() + 60.0)
+        await provider.close()
+    assert (again.status, connections, arrived) == (200, 1, 1)
+
+
+async def test_the_deadline_of_one_call_is_not_that_of_the_next() -> None:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(response("200 OK", ACCEPTED))
+
+    async with server(behave) as base:
+        provider = client(base)
+        await provider.send("a" * 32, b"{}", by=monotonic() - 1.0)
+        assert (await provider.send("b" * 32, b"{}")).status == 200
+        await provider.close()
+
+
+async def test_a_reset_before_the_request_was_written_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side hangs up while the connection is being handed over."""
+    came = asyncio.Event()
+
+    async def behave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reset(writer)
+        came.set()
+
+    connect = aiohttp.TCPConnector.connect
+
+    async def slowly(self: aiohttp.TCPConnector, *arguments: object) -> aiohttp.connector.Connection:
+        connection = await connect(self, *arguments)  # type: ignore[arg-type]
+        await came.wait()
+        while connection.transport is not None and not connection.transport.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", slowly)
+    answer = await send_to(behave)
+    assert (answer.phase, answer.error) == (Phase.NOT_SENT, "lost_beforehand")
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """Return the context of a server whose certificate nobody vouches for."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    subprocess.run(command + files, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_a_certificate_that_nobody_vouches_for_never_left(tmp_path: Path) -> None:
+    """The handshake fails on our side: nothing of the request was written on that connection."""
+    context = self_signed(tmp_path)
+    received: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(100))
+
+    running = await asyncio.start_server(behave, "127.0.0.1", 0, ssl=context)
+    async with running:
+        provider = client(f"https://127.0.0.1:{running.sockets[0].getsockname()[1]}")
+        answer = await provider.send("a" * 32, b"private text")
+        await provider.close()
+    assert (answer.phase, answer.error) == (Phase.NOT_SENT, "tls")
+    assert b"".join(received) == b""
