@@ -9,7 +9,6 @@ import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -44,6 +43,21 @@ STEP = st.one_of(
     st.tuples(st.just("crash"), st.integers(0, 1), st.none()),
     st.tuples(st.just("pass"), st.sampled_from([1.0, 61.0, 301.0, 1000.0]), st.none()),
     st.tuples(st.just("receipt"), st.integers(0, 9), st.sampled_from([3, 4, 9])),
+)
+
+
+MOVED = {
+    "request": ("due_at", "maybe_arrived_at"),
+    "outbox": ("created_at", "not_before", "expires_at"),
+    "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_from"),
+    "route": ("opened_at", "retry_at"),
+    "attempt": ("started_at",),
+}
+"""The columns that hold a moment: time passes by moving them back."""
+
+PASS = "; ".join(
+    f"update smsgw.{table} set " + ", ".join(f"{column} = {column} - $1" for column in columns)
+    for table, columns in MOVED.items()
 )
 
 
@@ -150,16 +164,7 @@ class World:
     async def _pass(self, seconds: float) -> None:
         """Let time pass: for the workers by their clock, for the rows by theirs."""
         self.provider.now += seconds
-        by = timedelta(seconds=seconds)
-        async with self.pool.acquire() as connection:
-            for table, columns in {
-                "request": ("due_at", "maybe_arrived_at"), "outbox": ("created_at", "not_before", "expires_at"),
-                "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_from"),
-                "route": ("opened_at", "retry_at"),
-                "attempt": ("started_at",),
-            }.items():  # fmt: skip
-                moves = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
-                await connection.execute(f"update smsgw.{table} set {moves}", by)
+        await self.pool.execute(PASS.replace("$1", f"interval '{seconds} seconds'"))
 
     async def _receipt(self, external_id: str, number: str, code: int) -> None:
         body = json.dumps({"externalId": external_id, "toNumber": number, "status": code}).encode()
@@ -215,30 +220,33 @@ class World:
                 assert sent[row["to_number"]] or row["to_number"] in self.provider.nobody, told
 
 
-async def live(dsn: str, steps: list[tuple[str, Any, Any]]) -> None:
-    pool = await open_pool(dsn, purpose="model", most=2)
-    try:
-        await pool.execute(
-            "delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; "
-            "delete from smsgw.receipt; delete from smsgw.pause; delete from smsgw.route; delete from smsgw.share; "
-            "delete from smsgw.bucket; insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-            "values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
-        )
-        world = World(pool)
-        for step in steps:
-            await world.step(*step)
-        await world.come_to_rest()
-        await world.check()
-    finally:
-        await pool.close()
+EMPTY = """
+    delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; delete from smsgw.receipt;
+    delete from smsgw.pause; delete from smsgw.route; delete from smsgw.share; delete from smsgw.bucket;
+    insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin)
+    values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)
+"""
+
+
+async def live(pool: Pool, steps: list[tuple[str, Any, Any]]) -> None:
+    await pool.execute(EMPTY)
+    world = World(pool)
+    for step in steps:
+        await world.step(*step)
+    await world.come_to_rest()
+    await world.check()
 
 
 def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any) -> None:
     with asyncio.Runner() as runner:
+        pool = runner.run(open_pool(database.dsn, purpose="model", most=2))
 
         @settings(max_examples=RUNS, suppress_health_check=list(HealthCheck), database=None)
         @given(st.lists(STEP, min_size=5, max_size=40))
         def run(steps: list[tuple[str, Any, Any]]) -> None:
-            runner.run(live(database.dsn, steps))
+            runner.run(live(pool, steps))
 
-        run()
+        try:
+            run()
+        finally:
+            runner.run(pool.close())
