@@ -1,10 +1,13 @@
 """What goes first, what waits for what, and what must not stand in whose way."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from support.outbox import LOST, age, enqueue, grant, make_due, state
 
+from gateway.dispatch.budget import Limits
 from gateway.store import lanes, pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -178,3 +181,128 @@ async def test_what_may_kill_workers_is_tried_alone(filled: Any, worker: Make) -
     assert busy.tickets == []
     idle = await worker(recipients=1).claimer.claim(10, alone=True)
     assert len(idle.tickets) == 1
+
+
+async def test_the_very_first_login_code_finds_its_lanes_cap_full(filled: Any, worker: Make) -> None:
+    await enqueue(filled, 1, lane="otp")
+    (ticket,) = await worker(limit=25, window=15.0).claim()
+    assert ticket.lane == "otp"
+    assert await filled.fetchval("select tokens from smsgw.bucket where name = 'lane:otp'") >= 1.0
+
+
+async def test_a_cap_follows_the_limit_that_another_replica_was_told(filled: Any, worker: Make) -> None:
+    one, other = worker(limit=1000, window=3600.0), worker(limit=1000, window=3600.0)
+    for each in (one, other):
+        await enqueue(filled, 1, lane="otp")
+        await each.claim()
+    one.claimer.change_limits(Limits((Limit("requests", 100.0, 3600.0),)))
+    await enqueue(filled, 2, lane="otp")
+    await one.claim()
+    await filled.execute("update smsgw.bucket set tokens = 50, counted_at = now()")
+    for n in range(20):
+        await enqueue(filled, n, lane="otp")
+    # 80 % of 100: a burst of eight; of 1000 it would be eighty.
+    assert len(await other.claim(50)) == 8
+
+
+async def test_a_new_limit_holds_for_every_replica_from_the_next_claim_on(filled: Any, worker: Make) -> None:
+    one, other = worker(limit=1000, window=3600.0, recipients=1), worker(limit=1000, window=3600.0, recipients=1)
+    for n in range(20):
+        await enqueue(filled, n)
+    await one.claim(1)
+    await other.claim(1)
+    one.claimer.change_limits(Limits((Limit("requests", 50.0, 3600.0),)))
+    await one.claim(1)
+    await grant(filled, "requests", 1000.0)
+    assert len(await other.claim(50)) == 5
+
+
+async def test_a_new_weight_holds_from_the_next_claim_on(filled: Any, worker: Make) -> None:
+    await lanes.change(filled, "bulk", {"weight": 4})
+    one = worker(recipients=1)
+    for n in range(20):
+        await enqueue(filled, n, lane="default")
+        await enqueue(filled, 100 + n, lane="bulk")
+    tickets = await one.claim(10)
+    assert sorted(Counter(ticket.lane for ticket in tickets).values()) == [5, 5]
+
+
+async def test_lanes_share_by_weight_over_many_claims(filled: Any, worker: Make) -> None:
+    one = worker(recipients=1)
+    for n in range(30):
+        await enqueue(filled, n, lane="default")
+        await enqueue(filled, 100 + n, lane="bulk")
+    served: Counter[str] = Counter()
+    for _ in range(25):
+        served.update(ticket.lane for ticket in await one.claim(1))
+    assert served == {"default": 20, "bulk": 5}
+
+
+async def test_a_lane_that_forbids_it_shares_no_request(filled: Any, worker: Make) -> None:
+    await lanes.change(filled, "default", {"coalesce": False})
+    for n in range(5):
+        await enqueue(filled, n)
+    (ticket,) = await worker().claim(1)
+    assert ticket.recipients == 1
+
+
+async def test_nothing_is_taken_of_any_bucket_where_one_is_empty(filled: Any, worker: Make) -> None:
+    one = worker(limit=20, window=3600.0, parts=Limit("parts", 60.0, 3600.0, paced=True))
+    await enqueue(filled, 1)
+    await one.claim()
+    await grant(filled, "requests", 2.0)
+    await grant(filled, "parts:1", 0.0)
+    assert await one.claim() == []
+    await grant(filled, "parts:1", 1.0)
+    await grant(filled, "requests", 0.0)
+    assert await one.claim() == []
+    assert await filled.fetchval("select count(*) from smsgw.request") == 0
+    assert await filled.fetchval("select round(tokens::numeric, 1) from smsgw.bucket where name = 'parts:1'") == 1
+    await grant(filled, "requests", 1.0)
+    assert len(await one.claim()) == 1
+
+
+async def test_what_has_expired_goes_off_the_table_before_anything_is_claimed(filled: Any, worker: Make) -> None:
+    await filled.execute(
+        "insert into smsgw.outbox (to_number, body, not_before, expires_at) select '+12025550100', 'x', "
+        "now() - interval '2 hours', now() - interval '1 hour' from generate_series(1, 2500)"
+    )
+    message_id, one = await enqueue(filled, 1), worker()
+    (ticket,) = await one.claim()
+    assert [message.id for message in ticket.messages] == [message_id]
+    # One look takes a bounded time; what is left of a long outage is done before the next claims.
+    while await filled.fetchval("select exists (select from smsgw.outbox where ending is null and request_id is null)"):
+        await one.claim()
+    assert await filled.fetchval("select count(*) from smsgw.message where state = 'expired'") == 2500
+
+
+async def test_a_scheduled_message_waits_for_its_time_and_for_nothing_else(filled: Any, worker: Make) -> None:
+    one = worker()
+    message_id = await filled.fetchval(
+        "select smsgw.enqueue(to_number => '+12025550100', body => 'x', not_before => now() + interval '1 hour')"
+    )
+    assert await one.claim() == []
+    assert await state(filled, message_id) == "scheduled"
+    await age(filled, message_id, 3601.0)
+    assert len(await one.claim()) == 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"), [(Scope.ALL, ""), (Scope.ROUTE, "mta"), (Scope.LANE, "bulk"), (Scope.TENANT, "t")]
+)
+async def test_a_pause_holds_messages_and_retries_and_costs_no_attempt(
+    filled: Any, worker: Make, scope: Scope, subject: str
+) -> None:
+    one = worker(recipients=1)
+    one.wire.answers.append(LOST)
+    first = await enqueue(filled, 1, lane="bulk", tenant="t")
+    await one.turn()
+    second = await enqueue(filled, 2, lane="bulk", tenant="t")
+    await pauses.pause(filled, scope, subject, actor="test", reason="a test")
+    await make_due(filled)
+    for _ in range(3):
+        assert await one.claim() == []
+    assert await filled.fetchval("select attempts from smsgw.request") == 1
+    await pauses.resume(filled, scope, subject)
+    await one.turn()
+    assert [await state(filled, first), await state(filled, second)] == ["accepted", "accepted"]

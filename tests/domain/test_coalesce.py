@@ -3,8 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.coalesce import group_key, pack
+from gateway.domain.coalesce import (
+    BYTES_PER_RECIPIENT,
+    MAX_BODY_BYTES,
+    _content_bytes,
+    _shared_bytes,
+    group_key,
+    has_liquid,
+    pack,
+)
 from gateway.domain.message import Message, Recipient
+from gateway.provider.mta.body import encode
 
 
 def message(number: int, **changes: object) -> Message:
@@ -87,3 +96,40 @@ def test_whatever_comes_every_rule_holds(numbers: list[int], tenants: list[str],
         assert len({group_key(one) for one in group}) == 1
     if slots:
         assert not messages or placed
+
+
+def test_a_request_grows_no_longer_than_its_bytes_allow() -> None:
+    long = [message(n, body=f"{n} " + "é" * 3990) for n in range(200)]
+    (group,) = pack(long, slots=1, max_recipients=1000)
+    assert 1 < len(group) < 100
+    body = encode(group, external_id="e" * 64, default_sender=4410)
+    assert 0.8 * MAX_BODY_BYTES < len(body) <= MAX_BODY_BYTES + 1024
+
+
+@given(
+    texts=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=400)
+    ),
+    values=st.lists(
+        st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers() | st.floats(allow_nan=False))
+    ),
+)
+def test_what_a_message_adds_to_the_bytes_is_never_underrated(
+    texts: list[str], values: list[dict[str, object]]
+) -> None:
+    plain = [message(n, body=text) for n, text in enumerate(texts) if not has_liquid(text)]
+    templates = [message(1000 + n, body="Hi {{a}}", variables=each) for n, each in enumerate(values)]
+    for group in pack([*plain, *templates], slots=5, max_recipients=1000):
+        size = sum(BYTES_PER_RECIPIENT + _content_bytes(one) for one in group) + _shared_bytes(group[0])
+        try:
+            body = encode(group, external_id="e", default_sender=1)
+        except ValueError:
+            continue  # an infinite number, which JSON cannot say
+        assert len(body) <= size + 200
+
+
+def test_a_long_template_counts_once_however_many_it_goes_to() -> None:
+    template = "Dear {{name}}, " + "z" * 3900
+    crowd = [message(n, body=template, variables={"name": f"n{n}"}) for n in range(500)]
+    (group,) = pack(crowd, slots=1, max_recipients=500)
+    assert len(group) == 500
