@@ -73,11 +73,8 @@ async def test_markers_in_a_text_arrive_as_written_in_whatever_crowd(world: Any)
     assert all(texts[f"+1202555{n:04}"] == f"crowd {n}" for n in range(10, 60))
 
 
-async def test_messages_of_one_key_arrive_in_their_order_without_waiting_for_the_clock(world: Any) -> None:
-    """Ten round trips one after another: by the safety poll alone they would take ten times its second."""
+async def test_messages_of_one_key_arrive_in_their_order(world: Any) -> None:
     for n in range(10):
         await enqueue(world.connection, n, order_key="k")
     await finished(world)
     assert [number for number, _, _ in await told(world)] == [f"+1202555{n:04}" for n in range(10)]
-    took = await world.connection.fetchval("select max(started_at) - min(started_at) from smsgw.attempt")
-    assert took.total_seconds() < 10 * 1.0
