@@ -56,7 +56,15 @@ def build_engine(
     return Engine(
         claimer=claimer,
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
-        finisher=Finisher(pool, splitter, breaker, observer, window=settings.request_window, on_written=written),
+        finisher=Finisher(
+            pool,
+            splitter,
+            breaker,
+            observer,
+            window=settings.request_window,
+            on_written=written,
+            on_open=waker.nudge,
+        ),
         leases=leases,
         waker=waker,
         rechecker=Rechecker(pool),

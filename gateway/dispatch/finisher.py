@@ -49,17 +49,22 @@ class Finisher:
         *,
         window: float,
         on_written: Callable[[Sequence[Ticket]], None],
+        on_open: Callable[[], None] = lambda: None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`on_written` hears of every ticket that needs no more care, whether written or given up."""
+        """`on_written` hears of every ticket that needs no more care, whether written or given up.
+
+        `on_open` hears when something was written that may go again: a claim that sleeps has reckoned without it.
+        """
         self._pool = pool
         self._splitter = splitter
         self._breaker = breaker
         self._observer = observer
         self._window = window
         self._on_written = on_written
+        self._on_open = on_open
         self._rng = rng or random.Random()
         self._monotonic = monotonic
         self._clock = clock
@@ -141,6 +146,7 @@ class Finisher:
         # Dying before this delays the next probe by a lease, and loses nothing.
         await self._breaker.not_asked({t.request_id for t in released if t.probe})
         self._on_written(released)
+        self._on_open()
 
     async def _write(self, batch: list[Attempted]) -> None:
         # What stops others comes before what is written of this one: dying between the two costs a second 429 or
@@ -157,6 +163,8 @@ class Finisher:
                 )
         self._report(batch, {row.request_id: row.dispatch for row in settled})
         self._on_written([one.ticket for one in batch])
+        if splits or any(row.dispatch is Dispatch.IN_FLIGHT for row in settled):
+            self._on_open()
 
     @staticmethod
     def _splits(one: Attempted, result: Finish) -> bool:

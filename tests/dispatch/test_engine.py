@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from support.outbox import enqueue
+from support.outbox import LOST, UNREACHED, enqueue, status
 from support.processes import poll
 from support.workers import News, Wire
 
@@ -132,3 +132,22 @@ async def test_a_stop_waits_for_what_is_in_the_air(connection: Any, turning: Tur
         go_on.set()
     state = await connection.fetchval("select state from smsgw.message where id = $1", message_id)
     assert state == "accepted"
+
+
+async def test_an_open_result_is_tried_again_without_waiting_for_the_poll(connection: Any, turning: Turning) -> None:
+    await enqueue(connection)
+    wire = Wire()
+    wire.answers.extend([LOST, UNREACHED])
+    async with turning(wire):
+        await poll(sent_all(connection, 1))
+    assert len(wire.sent) == 3
+
+
+async def test_halves_go_at_once(connection: Any, turning: Turning) -> None:
+    for n in range(4):
+        await enqueue(connection, n)
+    wire = Wire()
+    wire.answers.append(status(400))
+    async with turning(wire, max_recipients=500, concurrency=1):
+        await poll(sent_all(connection, 4))
+    assert len(wire.sent) == 3
