@@ -196,7 +196,7 @@ async def test_a_cap_follows_the_limit_that_another_replica_was_told(filled: Any
         await enqueue(filled, 1, lane="otp")
         await each.claim()
     one.claimer.change_limits(Limits((Limit("requests", 100.0, 3600.0),)))
-    await enqueue(filled, 2, lane="otp")
+    await enqueue(filled, 2, lane="bulk")
     await one.claim()
     await filled.execute("update smsgw.bucket set tokens = 50, counted_at = now()")
     for n in range(20):

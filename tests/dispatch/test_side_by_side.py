@@ -1,0 +1,128 @@
+"""Claims, results, halvings, receipts and an operator at once: nobody waits in a ring, and every row ends once."""
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+import structlog
+from support.outbox import LOST, enqueue, make_due, status
+from support.processes import poll
+from support.workers import Wire, Worker, make_worker
+
+from gateway.domain.outcome import Answer
+from gateway.receipts.folder import Folder
+from gateway.receipts.journal import to_entry
+from gateway.receipts.parse import parse
+from gateway.store import receipts
+from gateway.store.pool import Pool, open_pool
+
+WAITS = """
+    select exists (
+        select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+    )
+"""
+
+ROUNDS = 12
+MESSAGES = 240
+
+
+class Moody(Wire):
+    """Takes a request once; loses answers, and refuses whatever holds a poison number."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self._rng = rng
+        self.taken: dict[str, tuple[str, list[str]]] = {}
+
+    async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
+        if request_id in self.taken:
+            return status(409)
+        content = json.loads(body)
+        numbers = content["subscribers"]
+        if any(number.endswith("7") for number in numbers):
+            return status(400)
+        self.taken[request_id] = content["externalId"], numbers
+        return LOST if self._rng.random() < 0.3 else status(200, total_sent=len(numbers))
+
+
+@pytest.fixture
+async def wide(database: Any) -> Any:
+    """A pool with a connection for everybody."""
+    pool = await open_pool(database.dsn, purpose="test", most=12)
+    yield pool
+    await pool.close()
+
+
+async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Pool) -> None:
+    rng = random.Random(3)
+    wire = Moody(rng)
+    workers = [make_worker(wide, wire, recipients=20) for _ in range(3)]
+    for n in range(MESSAGES):
+        await enqueue(filled, n, tenant=f"t{n % 3}", order_key=f"k{n % 40}" if n % 4 == 0 else None)
+
+    async def work(one: Worker) -> None:
+        await one.finish(*await one.claim(4))
+
+    async def receive() -> None:
+        """Receipts of whatever was taken, also while its answer is under way."""
+        folder = Folder(wide)
+        for external_id, numbers in list(wire.taken.values())[-5:]:
+            for number in numbers:
+                body = json.dumps({"externalId": external_id, "toNumber": number, "status": 4}).encode()
+                await receipts.journal(wide, [to_entry(parse(body, "delivery-status"))])
+        await folder.fold_some()
+
+    async def operate() -> None:
+        await wide.execute(
+            "update smsgw.outbox set ending = 'cancelled', final_at = now() "
+            "where id = (select min(id) from smsgw.outbox where request_id is null and ending is null) "
+            "and request_id is null and ending is null"
+        )
+        # What waits is due at once; what is in a worker's hands stays there.
+        await wide.execute(
+            "update smsgw.request set due_at = now() where dispatch = 'in_flight' and claim_token is null"
+        )
+
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(ROUNDS):
+            await asyncio.gather(*(work(one) for one in workers), receive(), receive(), operate())
+        for _ in range(100):
+            await make_due(wide)
+            await make_worker(wide, wire, recipients=20).turn()
+            if not await wide.fetchval(
+                "select exists (select from smsgw.message where state in ('ready', 'sending', 'retrying'))"
+            ):
+                break
+    troubles = [line for line in lines if line["event"] in {"finish_delayed", "fold_delayed", "result_not_written"}]
+    assert troubles == []
+    states = {row["to_number"]: row["state"] for row in await wide.fetch("select to_number, state from smsgw.message")}
+    assert len(states) == MESSAGES
+    assert set(states.values()) <= {"accepted", "delivered", "failed", "cancelled"}
+    sent = [number for _, numbers in wire.taken.values() for number in numbers]
+    assert len(sent) == len(set(sent))
+    assert all(states[number] in {"accepted", "delivered"} for number in sent)
+    assert all(states[number] in {"failed", "cancelled"} for number in states if number.endswith("7"))
+
+
+async def test_a_row_that_somebody_holds_is_stepped_over_and_not_waited_for(filled: Any, wide: Pool) -> None:
+    first, second = await enqueue(filled, 1), await enqueue(filled, 2)
+    async with wide.acquire() as holder, holder.transaction():
+        await holder.execute("select from smsgw.outbox where id = $1 for update", first)
+        async with asyncio.timeout(30.0):
+            (ticket,) = await make_worker(wide, Wire()).claim()
+    assert [message.id for message in ticket.messages] == [second]
+
+
+async def test_a_row_that_was_cancelled_while_the_claim_looked_is_not_bound(filled: Any, wide: Pool) -> None:
+    """The claim waits for the bucket, after its look for work; meanwhile the message is cancelled."""
+    await enqueue(filled, 1)
+    one = make_worker(wide, Wire())
+    await one.claim(0)
+    async with wide.acquire() as holder, holder.transaction():
+        await holder.execute("select from smsgw.bucket where name = 'requests' for update")
+        claiming = asyncio.create_task(one.claim())
+        await poll(lambda: filled.fetchval(WAITS), every=0.01)
+        await holder.execute("update smsgw.outbox set ending = 'cancelled'")
+    assert await claiming == []
