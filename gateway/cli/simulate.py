@@ -15,6 +15,9 @@ def simulate(
     api_key: Annotated[str | None, typer.Option(help="The only key it accepts.")] = None,
     config: Annotated[Path | None, typer.Option(help="JSON file with any of the knobs of /admin/config.")] = None,
     knob: Annotated[list[str] | None, typer.Option(help="One knob as name=JSON; may be given often.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="What goes wrong: a TOML or JSON file, see docs/simulator.md.")
+    ] = None,
     ledger_file: Annotated[Path | None, typer.Option(help="Keep the ledger here across restarts.")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="Register every event below this address.")] = None,
     webhook_secret: Annotated[str, typer.Option(help="The secret of those registrations.")] = "",
@@ -27,6 +30,7 @@ def simulate(
         _print_ledger(url, as_json=as_json)
         return
     from gateway.simulator.config import ConfigError, SimulatorConfig
+    from gateway.simulator.plan import read_file
     from gateway.simulator.server import serve
 
     try:
@@ -37,6 +41,7 @@ def simulate(
         if api_key is not None:
             knobs["api_key"] = api_key
         settings = SimulatorConfig().changed(knobs)
+        plan = read_file(faults) if faults is not None else None
     except (OSError, ValueError, ConfigError) as error:
         typer.echo(f"smsgw simulate: {error}", err=True)
         raise typer.Exit(2) from None
@@ -45,6 +50,7 @@ def simulate(
         host=host,
         port=port,
         ledger_file=ledger_file,
+        plan=plan,
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
     )

@@ -4,18 +4,27 @@ Under `/admin`, without a key.
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
 from gateway.simulator.config import ConfigError
 from gateway.simulator.errors import Refusal
+from gateway.simulator.plan import Plan, read_plan
 from gateway.simulator.routes import ACCOUNT
+from gateway.simulator.rules import FaultError
 
 
 async def ledger(request: web.Request) -> web.Response:
-    """Return every (external id, number) with its text and how often it was sent."""
-    entries = request.app[ACCOUNT].ledger.entries()
-    return web.json_response({"entries": [dataclasses.asdict(entry) | {"count": count} for entry, count in entries]})
+    """Return every (external id, number) with its text and how often it was sent, and what was taken and dropped."""
+    found = request.app[ACCOUNT].ledger
+    return web.json_response(
+        {
+            "entries": [dataclasses.asdict(entry) | {"count": count} for entry, count in found.entries()],
+            "dropped": [dataclasses.asdict(entry) for entry in found.dropped],
+        }
+    )
 
 
 async def stats(request: web.Request) -> web.Response:
@@ -36,6 +45,60 @@ async def change_config(request: web.Request) -> web.Response:
     except (ConfigError, ValueError, AttributeError) as error:
         raise Refusal(400, str(error)) from None
     return web.json_response(account.config.as_dict())
+
+
+async def get_faults(request: web.Request) -> web.Response:
+    """Return the plan of faults and how often each struck; with `?log=1` every strike."""
+    faults = request.app[ACCOUNT].faults
+    found: dict[str, Any] = {"plan": faults.plan.as_dict(), "struck": faults.counts()}
+    if request.query.get("log"):
+        found["log"] = list(faults.log())
+    return web.json_response(found)
+
+
+async def put_faults(request: web.Request) -> web.Response:
+    """Replace the plan; its times begin now."""
+    request.app[ACCOUNT].faults.follow(_refusing(read_plan, await _json(request)))
+    return await get_faults(request)
+
+
+async def post_faults(request: web.Request) -> web.Response:
+    """Add a rule or a list of rules; times go on."""
+    faults = request.app[ACCOUNT].faults
+    faults.amend(_refusing(faults.plan.added, await _json(request)))
+    return await get_faults(request)
+
+
+async def patch_faults(request: web.Request) -> web.Response:
+    """Change rules by their names, for instance `{"no credit": {"enabled": true}}`; times go on."""
+    faults = request.app[ACCOUNT].faults
+    faults.amend(_refusing(faults.plan.changed, await _json(request)))
+    return await get_faults(request)
+
+
+async def delete_faults(request: web.Request) -> web.Response:
+    """Behave from here on; what is held back stays held back."""
+    request.app[ACCOUNT].faults.follow(Plan(request.app[ACCOUNT].faults.plan.seed))
+    return await get_faults(request)
+
+
+async def release(request: web.Request) -> web.Response:
+    """Call at once every webhook that a fault holds back."""
+    return web.json_response({"released": request.app[ACCOUNT].post.release()})
+
+
+async def _json(request: web.Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError:
+        raise Refusal(400, "malformed JSON") from None
+
+
+def _refusing(read: Callable[[Any], Plan], written: Any) -> Plan:
+    try:
+        return read(written)
+    except FaultError as error:
+        raise Refusal(400, str(error)) from None
 
 
 async def reply(request: web.Request) -> web.Response:
@@ -64,6 +127,7 @@ async def reset(request: web.Request) -> web.Response:
     account = request.app[ACCOUNT]
     account.ledger.clear()
     account.agenda.clear()
+    account.post.clear()
     account.network.outbound.clear()
     return web.json_response({"ok": True})
 
@@ -74,6 +138,12 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/admin/stats", stats)
     router.add_get("/admin/config", get_config)
     router.add_patch("/admin/config", change_config)
+    router.add_get("/admin/faults", get_faults)
+    router.add_put("/admin/faults", put_faults)
+    router.add_post("/admin/faults", post_faults)
+    router.add_patch("/admin/faults", patch_faults)
+    router.add_delete("/admin/faults", delete_faults)
+    router.add_post("/admin/webhooks/release", release)
     router.add_post("/admin/reply", reply)
     router.add_post("/admin/opt-in", opt_in)
     router.add_post("/admin/fire", fire)

@@ -1,5 +1,6 @@
 """Memory of `X-Request-Id`."""
 
+import math
 from collections import OrderedDict
 from enum import StrEnum
 
@@ -24,9 +25,9 @@ class RequestIds:
         found = self._known.get(request_id)
         return None if found is None or found[1] <= now else found[0]
 
-    def start(self, request_id: str, now: float, memory: float) -> None:
-        """Remember that a request under this id is being handled."""
-        self._known[request_id] = (Known.RUNNING, now + memory)
+    def start(self, request_id: str) -> None:
+        """Remember that a request under this id is being handled, for as long as it is."""
+        self._known[request_id] = (Known.RUNNING, math.inf)
 
     def consume(self, request_id: str, now: float, memory: float) -> None:
         """Remember the id as used up."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,30 @@ class Sent:
     sent_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One text that the provider took and did not send."""
+
+    external_id: str
+    number: str
+    request_id: str
+    told: bool
+    """Whether the answer's count left it out; otherwise it was taken and dropped silently."""
+    dropped_at: float
+
+
 class Ledger:
     """Kept in memory and, with a file, appended line by line, so that a killed simulator forgets nothing."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._entries: list[Sent] = []
         self._counts: Counter[tuple[str, str]] = Counter()
+        self.dropped: list[Dropped] = []
         self._file: TextIO | None = None
         if path is not None:
             if path.exists():
                 for line in path.read_text(encoding="utf-8").splitlines():
-                    self._remember(Sent(**json.loads(line)))
+                    self._read(json.loads(line))
             path.parent.mkdir(parents=True, exist_ok=True)
             # Line-buffered: what left must be in the kernel's hands before the request is answered.
             self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -38,8 +51,16 @@ class Ledger:
     def add(self, entry: Sent) -> None:
         """Write down a text that left."""
         self._remember(entry)
-        if self._file is not None:
-            self._file.write(json.dumps(asdict(entry), ensure_ascii=True) + "\n")
+        self._write(entry)
+
+    def drop(self, entry: Dropped) -> None:
+        """Write down a text that was taken and did not leave."""
+        self.dropped.append(entry)
+        self._write(entry)
+
+    def request_ids(self) -> dict[str, float]:
+        """Return the request ids under which texts left, and when."""
+        return {entry.request_id: entry.sent_at for entry in self._entries if entry.request_id}
 
     def entries(self) -> Iterator[tuple[Sent, int]]:
         """Yield each (external id, number) once, with its first text and how often it was sent."""
@@ -61,6 +82,7 @@ class Ledger:
         """Forget everything."""
         self._entries.clear()
         self._counts.clear()
+        self.dropped.clear()
         if self._file is not None:
             self._file.truncate(0)
 
@@ -68,6 +90,16 @@ class Ledger:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+    def _read(self, written: dict[str, Any]) -> None:
+        if "dropped_at" in written:
+            self.dropped.append(Dropped(**written))
+        else:
+            self._remember(Sent(**written))
+
+    def _write(self, entry: Sent | Dropped) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(asdict(entry), ensure_ascii=True) + "\n")
 
     def _remember(self, entry: Sent) -> None:
         self._entries.append(entry)

@@ -10,7 +10,8 @@ from typing import Any
 from gateway.simulator.agenda import Agenda
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.faults import Faults
-from gateway.simulator.webhooks import Webhooks
+from gateway.simulator.post import Post
+from gateway.simulator.webhooks import Call
 
 WORDS = {
     3: "Sent", 4: "Delivered", 5: "Undelivered", 6: "Undeliverable", 7: "Unknown", 8: "Rejected", 9: "Undelivered",
@@ -32,6 +33,8 @@ class Outbound:
     sender: int | None
     sender_number: str
     accepted_at: float
+    key: str = ""
+    """What the dice know its request by."""
     status: int = 1
     changed_at: float = 0.0
 
@@ -39,9 +42,9 @@ class Outbound:
 class Network:
     """Carries texts to phones that nobody has."""
 
-    def __init__(self, agenda: Agenda, webhooks: Webhooks, faults: Faults) -> None:
+    def __init__(self, agenda: Agenda, post: Post, faults: Faults) -> None:
         self._agenda = agenda
-        self._webhooks = webhooks
+        self._post = post
         self._faults = faults
         self._config = SimulatorConfig()
         self._free_at: dict[int | None, float] = {}
@@ -61,6 +64,12 @@ class Network:
         senders = self._config.senders
         return senders.get(str(sender), next(iter(senders.values()), ""))
 
+    def rush(self, outbound: Outbound) -> list[Call]:
+        """Let a text arrive at once, past every queue; return the calls that tell of it."""
+        self.outbound.append(outbound)
+        final = self._final(outbound.number)
+        return [call for status in (3, final) if status for call in self._walk(outbound, status)]
+
     def carry(self, outbound: Outbound) -> None:
         """Queue a text at its sending number and let its status walk.
 
@@ -70,17 +79,17 @@ class Network:
         now = time.monotonic()
         leaves = max(now, self._free_at.get(outbound.sender, 0.0))
         self._free_at[outbound.sender] = leaves + 60.0 / self._config.messages_per_minute
-        self._agenda.at(leaves, self._step(outbound, 2, fires=False))
-        sent = leaves + self._faults.between(self._config.status_delay)
+        self._agenda.at(leaves, self._step(outbound, 2))
+        sent = leaves + self._between(outbound, 3)
         self._agenda.at(sent, self._step(outbound, 3))
         final = self._final(outbound.number)
         if final:
-            self._agenda.at(sent + self._faults.between(self._config.status_delay), self._step(outbound, final))
+            self._agenda.at(sent + self._between(outbound, final), self._step(outbound, final))
 
     def reply(self, number: str, text: str, sender: int | None) -> None:
         """Have a phone write back."""
         stamp = _now()
-        self._webhooks.fire(
+        self._post.fire(
             "message-reply",
             {
                 "type": "message-reply",
@@ -90,13 +99,17 @@ class Network:
                 "replyId": self.next_id(),
                 "timestamp": stamp,
             },
+            text,
+            number,
         )
 
     def opt_in(self, number: str, kind: str) -> None:
         """Have a phone opt in to another channel."""
-        self._webhooks.fire(
+        self._post.fire(
             "number-opt-in",
             {"type": "number-opt-in", "fromNumber": number, "optInType": kind, "timestamp": _now()},
+            kind,
+            number,
         )
 
     def _final(self, number: str) -> int:
@@ -105,16 +118,21 @@ class Network:
                 return status
         return self._config.final_status
 
-    def _step(self, outbound: Outbound, status: int, *, fires: bool = True) -> Callable[[], None]:
+    def _between(self, outbound: Outbound, status: int) -> float:
+        return self._faults.between(self._config.status_delay, "walk", outbound.key, outbound.number, status)
+
+    def _step(self, outbound: Outbound, status: int) -> Callable[[], None]:
         def step() -> None:
-            outbound.status = status
-            outbound.changed_at = time.time()
-            if status == 3:
-                self._webhooks.fire("message-send", self._payload(outbound, "message-send"))
-            if fires:
-                self._webhooks.fire("delivery-status", self._payload(outbound, "delivery-status"))
+            self._walk(outbound, status)
 
         return step
+
+    def _walk(self, outbound: Outbound, status: int) -> list[Call]:
+        outbound.status = status
+        outbound.changed_at = time.time()
+        events = {2: (), 3: ("message-send", "delivery-status")}.get(status, ("delivery-status",))
+        about = (outbound.key, outbound.number)
+        return [call for event in events for call in self._post.fire(event, self._payload(outbound, event), *about)]
 
     def _payload(self, outbound: Outbound, event: str) -> dict[str, Any]:
         if self._config.webhook_shape == "article":

@@ -4,24 +4,33 @@ import asyncio
 import json
 import re
 import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from aiohttp import web
 
 from gateway.simulator.errors import RATE_HEADERS, Refusal
+from gateway.simulator.faults import Visit
 from gateway.simulator.identity import Known
-from gateway.simulator.ledger import Sent
+from gateway.simulator.ledger import Dropped, Sent
 from gateway.simulator.network import Outbound
 from gateway.simulator.order import Order, read_order
+from gateway.simulator.rules import Rule, Stage
 from gateway.simulator.state import Account
+from gateway.simulator.striking import afterwards, cut, instead, key_of
+from gateway.simulator.webhooks import Call
 
 _STRICT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 async def send(request: web.Request, account: Account) -> web.StreamResponse:
-    """Answer one send. The order of the steps is the contract: limit, id, fault, content, texts, answer."""
+    """Answer one send. The order of the steps is the contract: limit, id, fault, content, texts, answer.
+
+    What goes wrong on the way is `gateway.simulator.rules`; some of it comes before the id is looked up.
+    """
     config = account.config
-    await _pause(account, config.arrival_delay)
+    await _pause(account, "arrival", config.arrival_delay)
     now = time.monotonic()
     account.arrivals.count(now, config.send_window)
     count = account.send_window.count(
@@ -37,20 +46,58 @@ async def send(request: web.Request, account: Account) -> web.StreamResponse:
         account.arrivals.refused += 1
         raise Refusal(429, "Too many requests")
 
+    raw = await request.read()
+    body = _json_or_none(raw)
     request_id = request.headers.get("X-Request-Id", "")
+    visit = account.faults.visit("send", key_of(account.faults.plan.by, request_id, body, raw))
+    ahead = visit.first(Stage.REFUSE, ahead_of_ids=True)
+    if ahead is not None:
+        if ahead.consumes and request_id:
+            account.ids.consume(request_id, now, visit.memory(_memory(account)))
+        return instead(ahead, request)
     _check_id(request_id, account, now)
-    fault = account.faults.strike(config.faults)
-    account.ids.start(request_id, now, config.id_memory) if request_id else None
-    left = False
+    knob = account.faults.by_knob(config.faults, visit)
+    handled = _Handled(request_id)
+    account.ids.start(request_id) if request_id else None
     try:
-        _strike_before(fault, request)
-        order = read_order(_json(await request.read()), config, account.book)
-        answer = _deliver(order, request_id, account)
-        left = True
-        await _pause(account, config.answer_delay)
-        return _strike_after(fault, request, answer)
+        await asyncio.sleep(visit.pause("slow_before"))
+        rule = visit.first(Stage.REFUSE)
+        if rule is not None:
+            handled.consumes = rule.consumes
+            return instead(rule, request)
+        _strike_before(knob, request)
+        if body is None:
+            raise Refusal(400, "malformed JSON")
+        order = read_order(body, config, account.book)
+        answer = await _deliver(order, request_id, account, visit)
+        handled.left = True
+        await _pause(account, "answer", config.answer_delay, visit)
+        await asyncio.sleep(visit.pause("slow_after"))
+        rule = visit.first(Stage.AFTER)
+        handled.consumes = None if rule is None else rule.consumes
+        return afterwards(knob if rule is None else rule.kind, request, answer)
+    except Refusal as refusal:
+        handled.status = refusal.status
+        raise
     finally:
-        _settle_id(request_id, account, left=left)
+        _settle_id(handled, account, visit)
+
+
+@dataclass(slots=True)
+class _Handled:
+    """What becomes of a request id."""
+
+    request_id: str
+    left: bool = False
+    """Its texts left."""
+    status: int | None = None
+    consumes: bool | None = None
+    """What the fault that struck says about the id."""
+
+
+def _memory(account: Account) -> float:
+    planned = account.faults.plan.memory
+    return account.config.id_memory if planned is None else planned
 
 
 def _check_id(request_id: str, account: Account, now: float) -> None:
@@ -62,15 +109,22 @@ def _check_id(request_id: str, account: Account, now: float) -> None:
         raise Refusal(409, "Duplicate request")
 
 
-def _settle_id(request_id: str, account: Account, *, left: bool) -> None:
-    """Remember or free the id. Whatever cuts the handling short, an id whose texts left is used up."""
-    if not request_id:
+def _settle_id(handled: _Handled, account: Account, visit: Visit) -> None:
+    """Remember or free the id. Whatever cuts the handling short, an id whose texts left is used up.
+
+    Only a fault that says so makes the provider forget what it sent: then nobody can keep a text from leaving twice.
+    """
+    if not handled.request_id:
         return
-    consumed = left or account.config.id_consumed_by == "every_attempt"
+    consumed = handled.left or account.config.id_consumed_by == "every_attempt"
+    consumed = consumed or handled.status in account.faults.plan.consumed_by
+    if handled.consumes is not None:
+        consumed = handled.consumes
     if consumed:
-        account.ids.consume(request_id, time.monotonic(), account.config.id_memory)
-    elif account.ids.look_up(request_id, time.monotonic()) is Known.RUNNING:
-        account.ids.forget(request_id)
+        memory = visit.memory(_memory(account))
+        account.ids.consume(handled.request_id, time.monotonic(), memory)
+    elif account.ids.look_up(handled.request_id, time.monotonic()) is Known.RUNNING:
+        account.ids.forget(handled.request_id)
 
 
 def _strike_before(fault: str | None, request: web.Request) -> None:
@@ -78,7 +132,7 @@ def _strike_before(fault: str | None, request: web.Request) -> None:
         case "500_before":
             raise Refusal(500, "Internal server error")
         case "drop_before":
-            _drop(request)
+            cut(request)
         case "429":
             raise Refusal(429, "Too many requests")
         case "401":
@@ -91,57 +145,40 @@ def _strike_before(fault: str | None, request: web.Request) -> None:
             raise Refusal(403, "Unverified accounts cannot send", reason="unverified")
 
 
-def _strike_after(fault: str | None, request: web.Request, answer: web.Response) -> web.StreamResponse:
-    match fault:
-        case "500_after":
-            raise Refusal(500, "Internal server error")
-        case "drop_after":
-            _drop(request)
-        case "html_502":
-            return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
-        case "truncated_after":
-            return web.Response(body=bytes(answer.body or b"")[:20], content_type="application/json")  # type: ignore[arg-type]
-        case "success_false_after":
-            return web.json_response({"success": False, "message": "not sent"})
-    return answer
-
-
-def _drop(request: web.Request) -> None:
-    """Cut the connection without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
-    raise asyncio.CancelledError
-
-
-def _json(body: bytes) -> object:
+def _json_or_none(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise Refusal(400, "malformed JSON") from None
+        return None
 
 
-def _deliver(order: Order, request_id: str, account: Account) -> web.Response:
+async def _deliver(order: Order, request_id: str, account: Account, visit: Visit) -> web.Response:
     """Let the texts leave: from here on they are sent, whatever becomes of the answer."""
     message_id = str(uuid4())
+    order, silent = _thin(order, request_id, account, visit)
+    told = len(order.texts) + silent
     if order.scheduled is not None and order.scheduled > time.time():
         scheduled_id = account.network.next_id()
         account.scheduled[scheduled_id] = {"id": scheduled_id, "scheduledDate": order.scheduled}
 
         def leave() -> None:
             if account.scheduled.pop(scheduled_id, None) is not None:
-                _leave(order, request_id, message_id, account)
+                _leave(order, request_id, message_id, account, visit, early=False)
 
         account.agenda.at(time.monotonic() + order.scheduled - time.time(), leave)
         return web.json_response({"message": "Message Scheduled.", "data": {"id": scheduled_id}})
-    outbound = _leave(order, request_id, message_id, account)
+    early = visit.first(Stage.EARLY)
+    outbound, calls = _leave(order, request_id, message_id, account, visit, early=early is not None)
+    if early is not None:
+        await _tell_early(early, calls)
     if account.config.outbound_ids == "one":
         outbound = outbound[:1]
     return web.json_response(
         {
-            "message": f"Message Sent to {len(order.texts)} Recipient{'' if len(order.texts) == 1 else 's'}.",
+            "message": f"Message Sent to {told} Recipient{'' if told == 1 else 's'}.",
             "data": {
                 "messageId": message_id,
-                "totalSent": len(order.texts),
+                "totalSent": told,
                 "totalFailedInternationalRecipients": order.international,
                 "outboundIds": outbound,
             },
@@ -149,8 +186,33 @@ def _deliver(order: Order, request_id: str, account: Account) -> web.Response:
     )
 
 
-def _leave(order: Order, request_id: str, message_id: str, account: Account) -> list[int]:
-    ids = []
+def _thin(order: Order, request_id: str, account: Account, visit: Visit) -> tuple[Order, int]:
+    """Return the order without the texts that a fault keeps back, and how many of these the answer counts as sent."""
+    kept, silent = [], 0
+    for text in order.texts:
+        kind = visit.drops(text.number)
+        if kind is None:
+            kept.append(text)
+            continue
+        told = kind == "partial"
+        silent += not told
+        account.ledger.drop(Dropped(order.external_id, text.number, request_id, told, time.time()))
+    return replace(order, texts=kept), silent
+
+
+async def _tell_early(rule: Rule, calls: list[Call]) -> None:
+    """Wait until every receipt was called, so that it comes before the answer; no longer than the rule's delay."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(rule.delay[1]):
+            for call in calls:
+                await call.tried.wait()
+
+
+def _leave(
+    order: Order, request_id: str, message_id: str, account: Account, visit: Visit, *, early: bool
+) -> tuple[list[int], list[Call]]:
+    ids: list[int] = []
+    calls: list[Call] = []
     for text in order.texts:
         now = time.time()
         account.ledger.add(Sent(order.external_id, text.number, text.text, request_id, order.sender, now))
@@ -165,13 +227,19 @@ def _leave(order: Order, request_id: str, message_id: str, account: Account) -> 
             sender_number=account.network.sender_number(order.sender),
             accepted_at=now,
             changed_at=now,
+            key=visit.key,
         )
         ids.append(outbound.outbound_id)
-        account.network.carry(outbound)
-    return ids
+        if early:
+            calls += account.network.rush(outbound)
+        else:
+            account.network.carry(outbound)
+    return ids, calls
 
 
-async def _pause(account: Account, bounds: tuple[float, float]) -> None:
-    wait = account.faults.between(bounds)
+async def _pause(account: Account, name: str, bounds: tuple[float, float], visit: Visit | None = None) -> None:
+    # On the way in nobody knows yet whose request it is: its place in the order of arrival has to do.
+    about = (account.arrivals.total,) if visit is None else (visit.key, visit.try_number)
+    wait = account.faults.between(bounds, name, *about)
     if wait > 0:
         await asyncio.sleep(wait)

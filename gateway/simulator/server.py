@@ -15,12 +15,23 @@ from gateway.simulator import admin, routes
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.errors import RATE_HEADERS, Refusal
 from gateway.simulator.limiter import Window
+from gateway.simulator.plan import Plan
 from gateway.simulator.routes import ACCOUNT
+from gateway.simulator.rules import Stage
 from gateway.simulator.sending import send
 from gateway.simulator.state import Account, open_account
+from gateway.simulator.striking import instead
 from gateway.simulator.webhooks import EVENTS, Registration
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Instead(Exception):
+    """A fault's answer goes out in place of the route's."""
+
+    def __init__(self, answer: web.StreamResponse) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 @web.middleware
@@ -31,9 +42,12 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
             _check_key(request)
             if request.path != "/v3/send":
                 _count_other(request)
+                await _disturb(request)
         response = await handler(request)
     except Refusal as refusal:
         response = refusal.response()
+    except Instead as other:
+        response = other.answer
     except web.HTTPNotFound:
         response = Refusal(404, "no such address").response()
     except web.HTTPMethodNotAllowed:
@@ -64,6 +78,15 @@ def _count_other(request: web.Request) -> None:
         request[RATE_HEADERS] = count.headers()
     if not count.allowed:
         raise Refusal(429, "Too many requests")
+
+
+async def _disturb(request: web.Request) -> None:
+    """Let the faults that are meant for other calls than sends strike; their answer goes instead."""
+    visit = request.app[ACCOUNT].faults.visit("other", f"{request.method} {request.path_qs}")
+    await asyncio.sleep(visit.pause("slow_before"))
+    rule = visit.first(Stage.REFUSE, ahead_of_ids=True) or visit.first(Stage.REFUSE)
+    if rule is not None:
+        raise Instead(instead(rule, request))
 
 
 async def _send(request: web.Request) -> web.StreamResponse:
@@ -106,11 +129,12 @@ async def serve(
     host: str,
     port: int,
     ledger_file: Path | None = None,
+    plan: Plan | None = None,
     webhook_url: str | None = None,
     webhook_secret: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT; says on standard output where, once it listens."""
-    account = open_account(config, ledger_file)
+    account = open_account(config, ledger_file, plan)
     if webhook_url is not None:
         register_all(account, webhook_url, webhook_secret)
     runner = web.AppRunner(build_app(account), access_log=None, handle_signals=False, shutdown_timeout=1.0)

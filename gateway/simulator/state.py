@@ -13,6 +13,8 @@ from gateway.simulator.ledger import Ledger
 from gateway.simulator.limiter import Arrivals, Window
 from gateway.simulator.network import Network
 from gateway.simulator.order import Book
+from gateway.simulator.plan import Plan
+from gateway.simulator.post import Post
 from gateway.simulator.webhooks import Webhooks
 
 
@@ -38,12 +40,14 @@ class Account:
     scheduled: dict[int, dict[str, Any]] = field(default_factory=dict)
     faults: Faults = field(init=False)
     webhooks: Webhooks = field(init=False)
+    post: Post = field(init=False)
     network: Network = field(init=False)
 
     def __post_init__(self) -> None:
         self.faults = Faults(self.config.seed)
         self.webhooks = Webhooks(self.agenda)
-        self.network = Network(self.agenda, self.webhooks, self.faults)
+        self.post = Post(self.agenda, self.webhooks, self.faults)
+        self.network = Network(self.agenda, self.post, self.faults)
         self.configure(self.config)
 
     def configure(self, config: SimulatorConfig) -> None:
@@ -52,7 +56,7 @@ class Account:
         self.webhooks.configure(config)
         self.network.configure(config)
         if config.fail_next:
-            self.faults.plan(config.fail_next)
+            self.faults.order(config.fail_next)
             self.config = config.changed({"fail_next": ()})
 
     def stats(self) -> dict[str, Any]:
@@ -63,13 +67,24 @@ class Account:
             "refused_429": self.arrivals.refused,
             "texts": len(self.ledger),
             "doubled": self.ledger.doubled(),
+            "dropped": len(self.ledger.dropped),
+            "faults": self.faults.counts(),
             "webhooks_delivered": self.webhooks.tally.delivered,
             "webhooks_failed": self.webhooks.tally.failed,
             "webhooks_dropped": self.webhooks.tally.dropped,
+            "webhooks_lost": self.webhooks.tally.lost,
+            "webhooks_held": len(self.post),
             "time": time.time(),
         }
 
 
-def open_account(config: SimulatorConfig, ledger_file: Path | None = None) -> Account:
-    """Return a new account, with the ledger of an earlier run where there is one."""
-    return Account(config, Ledger(ledger_file))
+def open_account(config: SimulatorConfig, ledger_file: Path | None = None, plan: Plan | None = None) -> Account:
+    """Return a new account, with the ledger and the request ids of an earlier run where there is one."""
+    account = Account(config, Ledger(ledger_file))
+    if plan is not None:
+        account.faults.follow(plan)
+    usual = config.id_memory if account.faults.plan.memory is None else account.faults.plan.memory
+    monotonic, wall = time.monotonic(), time.time()
+    for request_id, sent_at in account.ledger.request_ids().items():
+        account.ids.consume(request_id, monotonic, usual - (wall - sent_at))
+    return account

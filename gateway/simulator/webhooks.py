@@ -8,6 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -52,12 +53,24 @@ class Registration:
 
 
 @dataclass(slots=True)
+class Call:
+    """One event on its way to one registration."""
+
+    registration: Registration
+    body: bytes
+    attempt: int = 0
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set after the first try, or when it is dropped."""
+
+
+@dataclass(slots=True)
 class Tally:
     """What became of the calls."""
 
     delivered: int = 0
     failed: int = 0
     dropped: int = 0
+    lost: int = 0
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -70,7 +83,7 @@ class Webhooks:
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
-        self._calls: asyncio.Queue[tuple[Registration, bytes, int]] = asyncio.Queue()
+        self._calls: asyncio.Queue[Call] = asyncio.Queue()
         self._config = SimulatorConfig()
         self.registrations: dict[int, Registration] = {}
         self.tally = Tally()
@@ -87,26 +100,29 @@ class Webhooks:
         self.registrations[registration.id] = registration
         return registration
 
-    def fire(self, event: str, payload: dict[str, Any]) -> None:
-        """Call every webhook of the event."""
+    def fire(self, event: str, payload: dict[str, Any]) -> list[Call]:
+        """Call every webhook of the event; return the calls."""
         body = json.dumps(payload, separators=(",", ":")).encode()
-        for registration in self.registrations.values():
-            if registration.event == event:
-                self._admit(registration, body, 0)
+        calls = [Call(one, body) for one in self.registrations.values() if one.event == event]
+        for call in calls:
+            self._admit(call)
+        return calls
 
-    def _admit(self, registration: Registration, body: bytes, attempt: int) -> None:
+    def _admit(self, call: Call) -> None:
         """Keep the webhook's throughput: queue or drop what is above it."""
         now = time.monotonic()
+        registration = call.registration
         called = registration.called
         while called and called[0] <= now - 60.0:
             called.popleft()
         if len(called) < registration.most_per_minute:
             called.append(now)
-            self._calls.put_nowait((registration, body, attempt))
+            self._calls.put_nowait(call)
         elif self._config.webhook_overflow == "queue":
-            self._agenda.at(called[0] + 60.0, lambda: self._admit(registration, body, attempt))
+            self._agenda.at(called[0] + 60.0, lambda: self._admit(call))
         else:
             self.tally.dropped += 1
+            call.tried.set()
 
     async def run(self) -> None:
         """Make the calls, until cancelled."""
@@ -117,15 +133,16 @@ class Webhooks:
 
     async def _caller(self, session: aiohttp.ClientSession) -> None:
         while True:
-            registration, body, attempt = await self._calls.get()
-            if await self._call(session, registration, body):
+            call = await self._calls.get()
+            if await self._call(session, call.registration, call.body):
                 self.tally.delivered += 1
-            elif registration.retry_on_error and attempt < self._config.webhook_retries:
-                wait = self._config.webhook_backoff * 2.0**attempt
-                again = (registration, body, attempt + 1)
-                self._agenda.at(time.monotonic() + wait, lambda again=again: self._calls.put_nowait(again))  # type: ignore[misc]
+            elif call.registration.retry_on_error and call.attempt < self._config.webhook_retries:
+                wait = self._config.webhook_backoff * 2.0**call.attempt
+                call.attempt += 1
+                self._agenda.at(time.monotonic() + wait, partial(self._calls.put_nowait, call))
             else:
                 self.tally.failed += 1
+            call.tried.set()
 
     async def _call(self, session: aiohttp.ClientSession, registration: Registration, body: bytes) -> bool:
         headers = {"Content-Type": "application/json", "X-Signature": signature(registration.secret, body)}
