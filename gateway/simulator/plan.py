@@ -35,9 +35,7 @@ class Plan:
             index = next((number for number, rule in enumerate(rules) if rule.name == name), None)
             if index is None:
                 raise FaultError(f"{name}: no rule has this name; there are {', '.join(r.name for r in rules)}")
-            written = {key: list(value) if isinstance(value, tuple) else value
-                       for key, value in rules[index].as_dict().items()}  # fmt: skip
-            rules[index] = read_rule(written | change, index)
+            rules[index] = read_rule(rules[index].as_dict() | change, index)
         return replace(self, rules=_distinct(rules))
 
     def added(self, written: Any) -> "Plan":

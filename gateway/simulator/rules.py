@@ -131,7 +131,7 @@ class Rule:
         always = {"kind", "name", "chance", "enabled", "on", "tries", "start", "until", "from_request",
                   "until_request", "most"}  # fmt: skip
         found = {
-            key: value
+            key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(self).items()
             if (key in always or key in KINDS[self.kind].takes) and value != math.inf and value is not None
         }

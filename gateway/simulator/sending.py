@@ -132,7 +132,7 @@ def _strike_before(fault: str | None, request: web.Request) -> None:
         case "500_before":
             raise Refusal(500, "Internal server error")
         case "drop_before":
-            cut(request)
+            raise cut(request)
         case "429":
             raise Refusal(429, "Too many requests")
         case "401":

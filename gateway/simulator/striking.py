@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 
@@ -40,7 +40,7 @@ def instead(rule: Rule, request: web.Request) -> web.StreamResponse:
         case "success_false_before":
             return web.json_response({"success": False, "message": "not sent"})
         case _:
-            cut(request)
+            raise cut(request)
 
 
 def afterwards(kind: str | None, request: web.Request, answer: web.Response) -> web.StreamResponse:
@@ -49,7 +49,7 @@ def afterwards(kind: str | None, request: web.Request, answer: web.Response) -> 
         case "500_after":
             raise Refusal(500, "Internal server error")
         case "drop_after":
-            cut(request)
+            raise cut(request)
         case "html_502_after" | "html_502":
             return bad_gateway()
         case "truncated_after":
@@ -64,11 +64,11 @@ def bad_gateway() -> web.Response:
     return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
 
 
-def cut(request: web.Request) -> NoReturn:
-    """Cut the connection without an answer."""
+def cut(request: web.Request) -> asyncio.CancelledError:
+    """Cut the connection; what this returns is to be raised, so that there is no answer."""
     if request.transport is not None:
         request.transport.abort()
-    raise asyncio.CancelledError
+    return asyncio.CancelledError()
 
 
 def _rate_headers(rule: Rule, request: web.Request) -> None:

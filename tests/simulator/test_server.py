@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,11 @@ from gateway.simulator.config import ConfigError, SimulatorConfig
 from gateway.simulator.ledger import Ledger, Sent
 from gateway.simulator.limiter import Window
 from gateway.simulator.routes import ACCOUNT
-from gateway.simulator.server import build_app, register_all
-from gateway.simulator.state import open_account
+from gateway.simulator.server import register_all
 
 KEY = {"Authorization": "Bearer simulator-key"}
 ONE, TWO = "+12025550101", "+12025550102"
 Start = Callable[..., Awaitable[TestClient[Any, Any]]]
-
-
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Start a simulator with these knobs."""
-    clients: list[TestClient[Any, Any]] = []
-
-    async def make(**knobs: Any) -> TestClient[Any, Any]:
-        account = open_account(SimulatorConfig(**({"status_delay": (0.0, 0.0)} | knobs)))
-        client: TestClient[Any, Any] = TestClient(TestServer(build_app(account)))
-        await client.start_server()
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        await client.close()
 
 
 async def send(client: Any, request_id: str | None = None, **body: Any) -> tuple[int, Any, Any]:

@@ -62,11 +62,12 @@ async def poll(what: Any, *, patience: float = 60.0, every: float = 0.05) -> Any
 class Simulator:
     """A simulator as a process, asked by its admin address."""
 
-    def __init__(self, folder: Path, webhook_port: int, **knobs: Any) -> None:
+    def __init__(self, folder: Path, webhook_port: int, *, plan: Path | None = None, **knobs: Any) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         arguments = ["-m", "gateway.simulator", "--port", str(self.port), "--ledger-file", str(folder / "ledger.jsonl")]
         arguments += ["--webhook-url", f"http://127.0.0.1:{webhook_port}/webhooks/mta", "--webhook-secret", SECRET]
+        arguments += [] if plan is None else ["--faults", str(plan)]
         for name, value in knobs.items():
             arguments += ["--knob", f"{name}={json.dumps(value)}"]
         self.process = Process(arguments, {}, folder / "simulator.log")
@@ -86,6 +87,12 @@ class Simulator:
         """Set knobs."""
         address = f"{self.base}/admin/config"
         async with aiohttp.ClientSession() as session, session.patch(address, json=knobs) as response:
+            assert response.status == 200, await response.text()
+
+    async def misbehave(self, **plan: Any) -> None:
+        """Give it a plan of faults, as docs/simulator.md has it; with nothing given it behaves."""
+        address = f"{self.base}/admin/faults"
+        async with aiohttp.ClientSession() as session, session.put(address, json=plan) as response:
             assert response.status == 200, await response.text()
 
     async def _answers(self) -> bool:
