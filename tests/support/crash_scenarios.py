@@ -1,0 +1,152 @@
+"""The lives of a gateway that together come past every step of the path."""
+
+import asyncio
+
+from support.crashes import Scenario, Stage, Want, want
+from support.steps import SENDS
+
+DELIVERED = want("delivered")
+MAYBE = want("delivered", crashed=("uncertain",))
+"""A refusal after a crash in mid-call: nobody can say of what the refusal speaks, so a person decides."""
+
+
+def number(n: int) -> str:
+    return f"+12025550{100 + n}"
+
+
+async def _plain(stage: Stage) -> dict[str, Want]:
+    for n, lane in enumerate(("default", "default", "otp", "bulk")):
+        await stage.enqueue(f"plain {n}", number(n), lane=f"'{lane}'", tenant=f"'t{n % 2}'")
+    await stage.enqueue("plain group", "", to_group_id="601")
+    return {f"plain {n}": DELIVERED for n in (0, 1, 2, 3, "late", "group")}
+
+
+async def _enqueue_late(stage: Stage) -> None:
+    """Ring the bell of a gateway that has gone to sleep."""
+    await stage.until("select count(*) > 3 from smsgw.message where state = 'delivered'")
+    await stage.enqueue("plain late", number(4))
+
+
+async def _write_back(stage: Stage) -> None:
+    await stage.post("message-reply", fromNumber=number(50), toNumber="+18005550199", message="STOP", replyId=1)
+    await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="STOP", replyId=2)
+    await stage.until("select count(*) = 2 from smsgw.suppression")
+    await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="START", replyId=3)
+    await stage.until("select count(*) = 1 from smsgw.suppression")
+
+
+async def _trouble(stage: Stage) -> dict[str, Want]:
+    await stage.sql(
+        f"insert into smsgw.suppression (number, source) values ('{number(7)}', 'import');"
+        "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'campaign', 'a person', 'wait')"
+    )
+    for n in range(3):
+        await stage.enqueue(f"split {n}", number(n))
+    poison = "poison " * 30
+    await stage.enqueue(poison, number(3))
+    await stage.enqueue("suppressed", number(7))
+    await stage.enqueue("expired", number(8))
+    await stage.enqueue("held", number(9), tags='\'{"campaign": "spring"}\'')
+    await stage.sql("update smsgw.outbox set expires_at = clock_timestamp() where body = 'expired'")
+    return {
+        **{f"split {n}": MAYBE for n in range(3)},
+        poison: want("failed", crashed=("uncertain",)),
+        "suppressed": want("suppressed"),
+        "expired": want("expired"),
+        "held": DELIVERED,
+        **{f"later {n}": DELIVERED for n in range(4)},
+    }
+
+
+async def _resume(stage: Stage) -> None:
+    await stage.until("select exists (select from smsgw.message where state = 'held')")
+    await stage.sql("delete from smsgw.pause where scope = 'tag'")
+    for n in range(4):
+        await stage.enqueue(f"later {n}", number(20 + n))
+
+
+async def _some(stage: Stage) -> dict[str, Want]:
+    for n in range(3):
+        await stage.enqueue(f"some {n}", number(n))
+    return {f"some {n}": DELIVERED for n in range(3)}
+
+
+async def _quarantine(stage: Stage) -> dict[str, Want]:
+    await _some(stage)
+    return {f"some {n}": MAYBE for n in range(3)}
+
+
+async def _uncertain(stage: Stage) -> dict[str, Want]:
+    await stage.enqueue("doubt", number(1))
+    await stage.enqueue("again", number(2), lane="'again'")
+    return {"doubt": want("uncertain", "delivered"), "again": DELIVERED}
+
+
+async def _dawdle(stage: Stage) -> dict[str, Want]:
+    """Somebody writes STOP between the claim and the wire."""
+    await stage.enqueue("stopped", number(1))
+    await stage.sql(f"""
+        create or replace function smsgw.crash_suppress() returns trigger language plpgsql as $$ begin
+            insert into smsgw.suppression (number, source) values ('{number(1)}', 'reply') on conflict do nothing;
+            return null;
+        end $$;
+        create trigger crash_suppress after insert on smsgw.request execute function smsgw.crash_suppress();
+    """)
+    return {"stopped": want("suppressed")}
+
+
+async def _cut_connections(stage: Stage) -> None:
+    """Have Postgres hang up again and again, while requests are in the air and receipts come in."""
+    await stage.until("select exists (select from smsgw.attempt)")
+    for _ in range(40):
+        await stage.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(0.01)
+
+
+def _call(first: int, last: int | None = None) -> dict[str, int]:
+    return {"from_request": first, "until_request": last or first}
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("plain", _plain, acts=(_enqueue_late, _write_back)),
+        Scenario(
+            "trouble",
+            _trouble,
+            settings={"CONCURRENCY": "2"},
+            acts=(_resume,),
+            faults=(
+                {"kind": "429", "retry_after": 1} | _call(3),
+                {"kind": "500_after"} | _call(4),
+                {"kind": "402"} | _call(6),
+                {"kind": "webhook_lost", "events": "delivery-status", "until_request": 6},
+            ),
+        ),
+        Scenario("breaker", _some, faults=({"kind": "drop_before", "until_request": 7},)),
+        Scenario(
+            "uncertain",
+            _uncertain,
+            settings={"REQUEST_TIMEOUT": "300ms", "IDEMPOTENCY_HORIZON": "400ms", "LEASE": "5s"},
+            faults=({"kind": "drop_before", "until": 1.2},),
+        ),
+        Scenario(
+            "slow",
+            _some,
+            settings={"LEASE": "3s", "REQUEST_TIMEOUT": "2600ms"},
+            faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
+        ),
+        Scenario("dawdle", _dawdle, constants={"gateway.dispatch.rechecking:DAWDLED": 0.0}),
+        Scenario(
+            "outage",
+            _some,
+            acts=(_cut_connections,),
+            faults=({"kind": "slow_after", "delay": [0.0, 0.3]},),
+        ),
+        Scenario("recovery", _some, deaths_before=(SENDS[-1],)),
+        Scenario("quarantine", _quarantine, deaths_before=(SENDS[-1], SENDS[-1])),
+    )
+}

@@ -1,0 +1,387 @@
+"""A gateway that dies at a step and is started again, and what must be true afterwards."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+from aiohttp import web
+from support.processes import SECRET, free_port
+from support.steps import DIED
+
+from gateway.receipts.signature import sign
+from gateway.simulator.config import SimulatorConfig
+from gateway.simulator.plan import read_plan
+from gateway.simulator.server import build_app, register_all
+from gateway.simulator.state import Account, open_account
+
+PATIENCE = 60.0
+"""Seconds after which a run has failed; no run is meant to take more than a few."""
+
+KEPT = ("lane", "installation", "migration")
+
+HURRY = """
+    update smsgw.request set due_at = clock_timestamp()
+    where dispatch = 'in_flight' and claim_token is null and due_at > clock_timestamp();
+    update smsgw.bucket set blocked_until = null where blocked_until is not null;
+    update smsgw.route set retry_at = clock_timestamp() where probe is null and retry_at > clock_timestamp();
+    delete from smsgw.pause where actor = 'gateway';
+"""
+"""What a person and the clock would do in minutes: let retries be due, lift what an answer has stopped."""
+
+BURY = """
+    update smsgw.request set due_at = clock_timestamp() where dispatch = 'in_flight';
+    update smsgw.route set retry_at = clock_timestamp() where retry_at is not null;
+"""
+"""The leases of a dead process are over."""
+
+Act = Callable[["Stage"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """How a message must end."""
+
+    states: frozenset[str]
+    """Without a crash."""
+    crashed: frozenset[str]
+    """What may be as well, after one."""
+
+
+def want(*states: str, crashed: tuple[str, ...] = ()) -> Want:
+    """Return a wish."""
+    return Want(frozenset(states), frozenset((*states, *crashed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One short life of a gateway."""
+
+    name: str
+    enqueue: Callable[["Stage"], Awaitable[dict[str, Want]]]
+    """Enqueues, and says by the body of each message how it must end."""
+    faults: tuple[dict[str, Any], ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    acts: tuple[Act, ...] = ()
+    """What others do meanwhile; a run is not over before they have come to their end."""
+    deaths_before: tuple[str, ...] = ()
+    """Steps at which earlier processes have died."""
+
+
+SETTINGS = {
+    "MTA_API_KEY": "simulator-key", "WEBHOOK_SECRET": SECRET, "POLL_INTERVAL": "50ms", "RECONCILE_INTERVAL": "300ms",
+    "CONCURRENCY": "4", "REQUEST_TIMEOUT": "2s", "LEASE": "30s", "REQUEST_LIMIT": "10000", "REQUEST_WINDOW": "1s",
+    "PARTS_PER_MINUTE": "600000", "PARTS_PER_DAY": "1000000", "MANAGEMENT_LIMIT": "100000", "DRAIN_TIMEOUT": "5s",
+}  # fmt: skip
+
+CONSTANTS = {
+    "gateway.settings:LEASE_MARGIN": 0.2,
+    "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
+    "gateway.dispatch.finisher:DATABASE_RETRY": 0.05,
+    "gateway.dispatch.sweeping:EVERY": 0.1,
+    "gateway.dispatch.waker:PROBE_EVERY": 0.1,
+    "gateway.receipts.folder:DATABASE_RETRY": 0.05,
+    "gateway.receipts.folder:LOOK_EVERY": 0.1,
+    "gateway.receipts.folder:REMATCH_EVERY": 0.2,
+    "gateway.receipts.poller:FOLLOW_EVERY": 0.1,
+    "gateway.receipts.poller:RETRY_AFTER": 0.1,
+}
+"""Waits of loops, shortened: what they wait for comes within a second here."""
+
+KNOBS = {
+    "send_limit": 100_000, "other_limit": 100_000, "messages_per_minute": 10_000_000, "status_delay": (0.0, 0.02),
+    "webhook_backoff": 0.05, "rate_headers": False, "webhook_concurrency": 4,
+}  # fmt: skip
+
+
+class Breach(AssertionError):
+    """A promise is broken, or a run did not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run came to."""
+
+    died: bool
+    restarts: int
+
+
+class Stage:
+    """A database, a provider and a process that forks gateways; one run at a time."""
+
+    def __init__(self, dsn: str, folder: Path, connection: Any, victim: asyncio.subprocess.Process) -> None:
+        self.dsn = dsn
+        self.folder = folder
+        self.connection = connection
+        self.webhook_port = free_port()
+        self._victim = victim
+        self._pid: int | None = None
+        self._lock = asyncio.Lock()
+        self._acknowledged: list[bytes] = []
+        self.account: Account = open_account(SimulatorConfig())
+        self.base = ""
+
+    async def sql(self, text: str, *values: Any) -> Any:
+        """Run a statement of the test's own; return its rows."""
+        async with self._lock:
+            if values:
+                return await self.connection.fetch(text, *values)
+            return await self.connection.execute(text)
+
+    async def rows(self, text: str, *values: Any) -> list[Any]:
+        """Return rows."""
+        async with self._lock:
+            return list(await self.connection.fetch(text, *values))
+
+    async def enqueue(self, body: str, number: str, **columns: str) -> None:
+        """Enqueue one message; each text is used once in a run, and tells the ledger's entry."""
+        columns = {"to_number": f"'{number}'", "body": f"'{body}'"} | columns
+        if "to_group_id" in columns:
+            del columns["to_number"]
+        await self.sql(f"insert into smsgw.outbox ({', '.join(columns)}) values ({', '.join(columns.values())})")
+
+    async def post(self, event: str, **payload: Any) -> None:
+        """Call the webhook until it says 200: from then on the gateway has promised to keep it."""
+        body = json.dumps(payload).encode()
+        address = f"http://127.0.0.1:{self.webhook_port}/webhooks/mta/{event}"
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1.0)) as session:
+            while True:
+                with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                    headers = {"X-Signature": sign(SECRET, body)}
+                    async with session.post(address, data=body, headers=headers) as response:
+                        if response.status == 200:
+                            self._acknowledged.append(body)
+                            return
+                await asyncio.sleep(0.02)
+
+    async def until(self, query: str, *values: Any) -> None:
+        """Wait for a query to say yes."""
+        while not (await self.rows(query, *values))[0][0]:
+            await asyncio.sleep(0.02)
+
+    async def run(
+        self, scenario: Scenario, die_at: str | None = None, *, occurrence: int = 1, record: Path | None = None
+    ) -> Run:
+        """Play a scenario, with a death at a step; raise `Breach` if anything is lost, doubled or out of place."""
+        await self._clear()
+        async with self._provider(scenario):
+            wanted = await scenario.enqueue(self)
+            async with self._bystanders(scenario) as acts:
+                for earlier in scenario.deaths_before:
+                    code = await self._live(scenario, wanted, acts, die_at=earlier, allow_crash=True)
+                    if code != DIED:
+                        raise Breach(f"{scenario.name}: never came to {earlier}")
+                    await self.sql(BURY)
+                crashed = bool(scenario.deaths_before)
+                code = await self._live(
+                    scenario, wanted, acts, die_at=die_at, allow_crash=crashed, occurrence=occurrence, record=record
+                )
+                died = code == DIED
+                if died:
+                    await self.sql(BURY)
+                    code = await self._live(scenario, wanted, acts, die_at=None, allow_crash=True)
+                if code != 0:
+                    raise Breach(f"{scenario.name}: the gateway ended with {code}")
+            await self._check(scenario, wanted, crashed=died or crashed)
+        return Run(died, len(scenario.deaths_before) + died)
+
+    async def _live(
+        self,
+        scenario: Scenario,
+        wanted: Mapping[str, Want],
+        acts: "list[asyncio.Task[None]]",
+        *,
+        die_at: str | None,
+        allow_crash: bool,
+        occurrence: int = 1,
+        record: Path | None = None,
+    ) -> int:
+        """Let one process live until everything is settled or it dies; return its exit code."""
+        order = {
+            "settings": {f"SMSGW_{name}": value for name, value in (SETTINGS | dict(scenario.settings)).items()}
+            | {
+                "SMSGW_DATABASE_URL": self.dsn,
+                "SMSGW_MTA_BASE_URL": self.base,
+                "SMSGW_WEBHOOK_LISTEN": f"127.0.0.1:{self.webhook_port}",
+            },
+            "constants": CONSTANTS | dict(scenario.constants),
+            "die_at": die_at,
+            "occurrence": occurrence,
+            "record": None if record is None else str(record),
+        }
+        assert self._victim.stdin is not None
+        assert self._victim.stdout is not None
+        self._victim.stdin.write(json.dumps(order).encode() + b"\n")
+        self._pid = json.loads(await self._victim.stdout.readline())["pid"]
+        ended = asyncio.ensure_future(self._victim.stdout.readline())
+        settled = asyncio.ensure_future(self._settled(wanted, acts, allow_crash=allow_crash))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
+                if settled.done():
+                    settled.result()
+                if not ended.done():
+                    os.kill(self._pid, signal.SIGTERM)
+                code = int(json.loads(await ended)["code"])
+        except TimeoutError:
+            os.kill(self._pid, signal.SIGKILL)
+            await ended
+            raise Breach(f"{scenario.name}: not settled: {await self._missing(wanted)}") from None
+        finally:
+            settled.cancel()
+            with suppress(asyncio.CancelledError):
+                await settled
+            self._pid = None
+        return code
+
+    async def _settled(
+        self, wanted: Mapping[str, Want], acts: "list[asyncio.Task[None]]", *, allow_crash: bool
+    ) -> None:
+        for act in acts:
+            await asyncio.shield(act)
+        while await self._open(wanted, allow_crash=allow_crash):
+            await asyncio.sleep(0.03)
+        # Everything that was committed of receipts is folded, and every final state has its place in the feed.
+        await self.until(
+            "select not exists (select from smsgw.receipt where folded_at is null) "
+            "and not exists (select from smsgw.final_news)"
+        )
+
+    async def _open(self, wanted: Mapping[str, Want], *, allow_crash: bool) -> bool:
+        rows = await self.rows(
+            "select o.body, m.state from smsgw.outbox as o join smsgw.message as m using (id)",
+        )
+        found = {row["body"]: row["state"] for row in rows}
+        return len(found) < len(wanted) or any(
+            found[body] not in (wish.crashed if allow_crash else wish.states) for body, wish in wanted.items()
+        )
+
+    async def _missing(self, wanted: Mapping[str, Want]) -> str:
+        rows = await self.rows(
+            "select o.body, m.state, m.reason, m.attempts from smsgw.outbox as o join smsgw.message as m using (id)"
+        )
+        return "; ".join(f"{row['body'][:20]} {row['state']} {row['reason']} {row['attempts']}" for row in rows)
+
+    async def _check(self, scenario: Scenario, wanted: Mapping[str, Want], *, crashed: bool) -> None:
+        """Compare outbox, journal, feed and ledger."""
+        rows = await self.rows(
+            "select o.body, o.to_group_id, m.state, m.reason from smsgw.outbox as o join smsgw.message as m using (id)"
+        )
+        left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
+        phones = {None: 1, 601: 3}
+        for row in rows:
+            body, state, count = row["body"], row["state"], left[row["body"]]
+            wish = wanted[body]
+            if state not in (wish.crashed if crashed else wish.states):
+                raise Breach(f"{scenario.name}: {body[:20]} ended {state}: {row['reason']}")
+            most = phones[row["to_group_id"]]
+            if count > most:
+                raise Breach(f"{scenario.name}: {body[:20]} left {count} times")
+            if state == "delivered" and count != most:
+                raise Breach(f"{scenario.name}: {body[:20]} is called delivered and left {count} times")
+            if state in {"failed", "expired", "suppressed"} and count:
+                raise Breach(f"{scenario.name}: {body[:20]} is called {state} and left")
+            if state == "uncertain" and not row["reason"]:
+                raise Breach(f"{scenario.name}: {body[:20]} is uncertain without a reason")
+        if self.account.ledger.doubled():
+            raise Breach(f"{scenario.name}: the provider's ledger has something twice")
+        kept = {row["raw"] for row in await self.rows("select raw from smsgw.receipt")}
+        lost = [body for body in self._acknowledged if body not in kept]
+        if lost:
+            raise Breach(f"{scenario.name}: {len(lost)} receipts were answered with 200 and are gone")
+        feed = await self.rows(
+            "select m.id, count(f.place) as n from smsgw.message as m left join smsgw.final_feed as f "
+            "on f.message_id = m.id and f.state = m.state where m.final_at is not null group by m.id having count(f.place) <> 1"
+        )
+        if feed:
+            raise Breach(f"{scenario.name}: {len(feed)} final states are not once in the feed: {dict(feed[0])}")
+        torn = await self.rows(
+            "select count(*) from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
+            "where o.request_id is not null and (r.id is null or not o.id = any(r.members))"
+        )
+        if torn[0][0]:
+            raise Breach(f"{scenario.name}: {torn[0][0]} messages are bound to a request that does not carry them")
+
+    async def _clear(self) -> None:
+        tables = await self.rows(
+            "select relname from pg_class where relnamespace = 'smsgw'::regnamespace and relkind in ('r', 'p')"
+        )
+        names = ", ".join(f"smsgw.{row[0]}" for row in tables if row[0] not in KEPT)
+        await self.sql(f"truncate {names}")
+        await self.sql("drop trigger if exists crash_suppress on smsgw.request")
+        self._acknowledged.clear()
+
+    @asynccontextmanager
+    async def _provider(self, scenario: Scenario) -> Any:
+        self.account = open_account(SimulatorConfig(**KNOBS), plan=read_plan({"fault": list(scenario.faults)}))
+        self._watch(self.account)
+        register_all(self.account, f"http://127.0.0.1:{self.webhook_port}/webhooks/mta", SECRET)
+        runner = web.AppRunner(build_app(self.account), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self.base = f"http://127.0.0.1:{runner.addresses[0][1]}/v3"
+            yield
+        finally:
+            await runner.cleanup()
+
+    def _watch(self, account: Account) -> None:
+        """Remember what the gateway answered with 200: from then on losing it is a breach."""
+        usual = account.webhooks._call
+
+        async def call(session: Any, registration: Any, body: bytes) -> bool:
+            taken = await usual(session, registration, body)
+            if taken:
+                self._acknowledged.append(body)
+            return taken
+
+        account.webhooks._call = call  # type: ignore[method-assign]
+
+    @asynccontextmanager
+    async def _bystanders(self, scenario: Scenario) -> Any:
+        acts = [asyncio.ensure_future(act(self)) for act in scenario.acts]
+        hurry = asyncio.ensure_future(self._hurry())
+        try:
+            yield acts
+        finally:
+            for task in (*acts, hurry):
+                task.cancel()
+            await asyncio.gather(*acts, hurry, return_exceptions=True)
+
+    async def _hurry(self) -> None:
+        while True:
+            with suppress(asyncpg.DeadlockDetectedError):
+                await self.sql(HURRY)
+            await asyncio.sleep(0.04)
+
+
+@asynccontextmanager
+async def stage(dsn: str, folder: Path) -> Any:
+    """Give a stage on this database."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(
+        "insert into smsgw.lane (name, ttl, on_uncertain) values ('again', interval '1 hour', 'resend') "
+        "on conflict do nothing"
+    )
+    with (folder / "victim.log").open("ab") as log:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
+        victim = await asyncio.create_subprocess_exec(
+            sys.executable, str(Path(__file__).parent / "victim.py"),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=folder, env=environment,
+        )  # fmt: skip
+    try:
+        yield Stage(dsn, folder, connection, victim)
+    finally:
+        victim.kill()
+        await victim.wait()
+        await connection.close()

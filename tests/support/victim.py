@@ -1,0 +1,92 @@
+"""A process that forks gateways which die at a step.
+
+Importing the gateway takes most of a second, so it is done once: this process imports everything, rewritten by
+`support.steps`, and forks a gateway for each line of its standard input. There is one gateway at a time.
+
+    in   {"settings": {...}, "constants": {...}, "die_at": STEP or null, "occurrence": 1, "record": FILE or null}
+    out  {"pid": 4711}, and when it ended {"code": 86}
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+
+from support import steps
+
+
+class Fate:
+    """Which step this process dies at; a forked child sets its own."""
+
+    def __init__(self) -> None:
+        self.die_at: str | None = None
+        self.occurrence = 1
+        self.record: int | None = None
+        self._seen: Counter[str] = Counter()
+
+    def is_here(self, name: str) -> bool:
+        self._seen[name] += 1
+        if self.record is not None and self._seen[name] == 1:
+            os.write(self.record, f"{name}\n".encode())
+        return name == self.die_at and self._seen[name] == self.occurrence
+
+    def pass_by(self, name: str) -> None:
+        if self.is_here(name):
+            os._exit(steps.DIED)
+
+
+def _set(constants: dict[str, Any]) -> None:
+    """Shorten waits of loops, so that a scenario takes a second: `{"gateway.receipts.folder:LOOK_EVERY": 0.1}`."""
+    for name, value in constants.items():
+        module, _, constant = name.partition(":")
+        assert hasattr(sys.modules[module], constant), name
+        setattr(sys.modules[module], constant, value)
+
+
+def _live(order: dict[str, Any], fate: Fate) -> None:
+    import uvloop
+
+    from gateway import logs
+    from gateway.app.daemon import Daemon, Duty
+    from gateway.settings import load
+
+    fate.die_at, fate.occurrence = order["die_at"], order.get("occurrence", 1)
+    if order.get("record"):
+        fate.record = os.open(order["record"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    _set(order["constants"])
+    os.environ |= order["settings"]
+    logs.configure("json", "info")
+    uvloop.run(Daemon(load(), frozenset(Duty) - {Duty.CONSOLE}).run())
+
+
+def main() -> None:
+    fate = Fate()
+    steps.install(fate.pass_by)
+    import gateway.app.daemon
+
+    steps.install_wire(fate.is_here)
+    commands, answers = sys.stdin, os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in commands:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                _live(order, fate)
+                code = 0
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        answers.write(json.dumps({"pid": pid}) + "\n")
+        answers.flush()
+        answers.write(json.dumps({"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
