@@ -46,7 +46,11 @@ async def send(request: web.Request, account: Account) -> web.StreamResponse:
         account.arrivals.refused += 1
         raise Refusal(429, "Too many requests")
 
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except ConnectionError:
+        # The caller is gone in mid-sentence: nothing was asked for, and nobody listens.
+        raise cut(request) from None
     body = _json_or_none(raw)
     request_id = request.headers.get("X-Request-Id", "")
     visit = account.faults.visit("send", key_of(account.faults.plan.by, request_id, body, raw))

@@ -2,7 +2,8 @@
 -- the message that the provider refuses stands alone. The attempt and the refusal are written by finish.sql, in the
 -- same transaction, before this; the messages it ended come back to life here.
 -- $1 the refused request; one entry for each half: $2 id, $3 external id, $4 body, $5 members (text of a bigint
--- array), $6 parts. Locks the refused request first, then its messages.
+-- array), $6 parts. Locks the refused request first, then its messages. The news of their end is found by reading
+-- final_news, which is short.
 with refused as (
     select r.*
     from smsgw.request as r
@@ -38,6 +39,13 @@ made as (
         r.reason
     from half as h
     cross join refused as r
+),
+
+-- Nobody has heard yet that these messages ended, for that was said in this transaction; now nobody will.
+taken_back as (
+    delete from smsgw.final_news as n
+    using smsgw.outbox as o, refused as r
+    where o.request_id = r.id and n.message_id = o.id and n.final_at = o.final_at
 )
 
 update smsgw.outbox as o

@@ -2,8 +2,12 @@
 
 import asyncio
 
+import asyncpg
 from support.crashes import Scenario, Stage, Want, want
 from support.steps import SENDS
+
+from gateway.simulator.plan import Plan
+from gateway.store.doorbell import LOCK
 
 DELIVERED = want("delivered")
 MAYBE = want("delivered", crashed=("uncertain",))
@@ -18,7 +22,11 @@ async def _plain(stage: Stage) -> dict[str, Want]:
     for n, lane in enumerate(("default", "default", "otp", "bulk")):
         await stage.enqueue(f"plain {n}", number(n), lane=f"'{lane}'", tenant=f"'t{n % 2}'")
     await stage.enqueue("plain group", "", to_group_id="601")
-    return {f"plain {n}": DELIVERED for n in (0, 1, 2, 3, "late", "group")}
+    return {
+        **{f"plain {n}": DELIVERED for n in (0, 1, 2, 3, "late")},
+        # Only the answer says how many a group is: where it was lost, nobody can tell whether all have it.
+        "plain group": want("delivered", crashed=("accepted",)),
+    }
 
 
 async def _enqueue_late(stage: Stage) -> None:
@@ -40,26 +48,32 @@ async def _trouble(stage: Stage) -> dict[str, Want]:
         f"insert into smsgw.suppression (number, source) values ('{number(7)}', 'import');"
         "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'campaign', 'a person', 'wait')"
     )
-    for n in range(3):
-        await stage.enqueue(f"split {n}", number(n))
     poison = "poison " * 30
-    await stage.enqueue(poison, number(3))
+    for n, body in enumerate(("split 0", poison, "split 1", "split 2")):
+        await stage.enqueue(body, number(n))
     await stage.enqueue("suppressed", number(7))
     await stage.enqueue("expired", number(8))
     await stage.enqueue("held", number(9), tags='\'{"campaign": "spring"}\'')
+    await stage.enqueue("held late", number(10), tags='\'{"late": "yes"}\'')
+    await stage.sql(
+        "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'late', 'a person', 'wait')"
+    )
+    await stage.enqueue("not {{ a group", "", to_group_id="601")
     await stage.sql("update smsgw.outbox set expires_at = clock_timestamp() where body = 'expired'")
     return {
         **{f"split {n}": MAYBE for n in range(3)},
         poison: want("failed", crashed=("uncertain",)),
+        "not {{ a group": want("failed"),
         "suppressed": want("suppressed"),
         "expired": want("expired"),
         "held": DELIVERED,
+        "held late": DELIVERED,
         **{f"later {n}": DELIVERED for n in range(4)},
     }
 
 
 async def _resume(stage: Stage) -> None:
-    await stage.until("select exists (select from smsgw.message where state = 'held')")
+    await stage.until("select count(*) = 2 from smsgw.outbox where held_tag is not null")
     await stage.sql("delete from smsgw.pause where scope = 'tag'")
     for n in range(4):
         await stage.enqueue(f"later {n}", number(20 + n))
@@ -79,7 +93,16 @@ async def _quarantine(stage: Stage) -> dict[str, Want]:
 async def _uncertain(stage: Stage) -> dict[str, Want]:
     await stage.enqueue("doubt", number(1))
     await stage.enqueue("again", number(2), lane="'again'")
-    return {"doubt": want("uncertain", "delivered"), "again": DELIVERED}
+    return {"doubt": want("uncertain"), "again": DELIVERED}
+
+
+async def _answer_again(stage: Stage) -> None:
+    """Let the provider come back after the horizon."""
+    await stage.until(
+        "select count(*) filter (where m.state = 'uncertain' and o.body = 'doubt') = 1 and max(o.generation) > 0 "
+        "from smsgw.message as m join smsgw.outbox as o using (id)"
+    )
+    stage.account.faults.follow(Plan())
 
 
 async def _dawdle(stage: Stage) -> dict[str, Want]:
@@ -93,6 +116,26 @@ async def _dawdle(stage: Stage) -> dict[str, Want]:
         create trigger crash_suppress after insert on smsgw.request execute function smsgw.crash_suppress();
     """)
     return {"stopped": want("suppressed")}
+
+
+async def _unreachable(stage: Stage) -> dict[str, Want]:
+    await stage.enqueue("nobody there", number(1), expires_at="clock_timestamp() + interval '600 milliseconds'")
+    return {"nobody there": want("expired")}
+
+
+async def _stop_midway(stage: Stage) -> None:
+    """Stop the gateway while its sends are in the air."""
+    await stage.until("select count(*) > 0 from smsgw.attempt where finished_at is null")
+    stage.stop_gateway()
+
+
+async def _hold_the_bell(stage: Stage) -> None:
+    """Be the other replica that is armed already."""
+    other = await asyncpg.connect(stage.dsn)
+    await other.execute("select pg_advisory_lock($1, $2)", *LOCK)
+    await stage.until("select count(*) > 2 from smsgw.message where state = 'delivered'")
+    await asyncio.sleep(0.2)
+    await other.close()
 
 
 async def _cut_connections(stage: Stage) -> None:
@@ -123,15 +166,17 @@ SCENARIOS = {
                 {"kind": "429", "retry_after": 1} | _call(3),
                 {"kind": "500_after"} | _call(4),
                 {"kind": "402"} | _call(6),
+                {"kind": "500_before", "on": "other"} | _call(3),
                 {"kind": "webhook_lost", "events": "delivery-status", "until_request": 6},
             ),
         ),
-        Scenario("breaker", _some, faults=({"kind": "drop_before", "until_request": 7},)),
+        Scenario("breaker", _some, acts=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 7},)),
         Scenario(
             "uncertain",
             _uncertain,
             settings={"REQUEST_TIMEOUT": "300ms", "IDEMPOTENCY_HORIZON": "400ms", "LEASE": "5s"},
-            faults=({"kind": "drop_before", "until": 1.2},),
+            acts=(_answer_again,),
+            faults=({"kind": "drop_before"},),
         ),
         Scenario(
             "slow",
@@ -146,7 +191,15 @@ SCENARIOS = {
             acts=(_cut_connections,),
             faults=({"kind": "slow_after", "delay": [0.0, 0.3]},),
         ),
-        Scenario("recovery", _some, deaths_before=(SENDS[-1],)),
-        Scenario("quarantine", _quarantine, deaths_before=(SENDS[-1], SENDS[-1])),
+        Scenario(
+            "stopped",
+            _some,
+            acts=(_stop_midway,),
+            faults=({"kind": "slow_after", "delay": 1.0, "tries": 1},),
+        ),
+        Scenario("used up", _some, knobs={"send_limit": 2, "send_window": 0.2, "rate_headers": True}),
+        Scenario("unreachable", _unreachable, settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}),
+        Scenario("recovery", _some, deaths_before=(SENDS[3],)),
+        Scenario("quarantine", _quarantine, deaths_before=(SENDS[3], SENDS[3])),
     )
 }

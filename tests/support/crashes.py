@@ -76,6 +76,8 @@ class Scenario:
     """What others do meanwhile; a run is not over before they have come to their end."""
     deaths_before: tuple[str, ...] = ()
     """Steps at which earlier processes have died."""
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    """Of the simulator."""
 
 
 SETTINGS = {
@@ -104,6 +106,43 @@ KNOBS = {
 }  # fmt: skip
 
 
+PHONES = {None: 1, 601: 3}
+"""How many a message reaches, by its group at the simulator."""
+
+_NEVER = {
+    "select m.id, m.state, array_agg(f.state order by f.place) as told "
+    "from smsgw.message as m left join smsgw.final_feed as f on f.message_id = m.id "
+    "where m.final_at is not null group by m.id, m.state having array_agg(f.state) <> array[m.state]": (
+        "the feed tells of a message wrongly"
+    ),
+    "select o.id, o.request_id from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
+    "where o.request_id is not null and (r.id is null or not o.id = any(r.members))": (
+        "a message is bound to a request that does not carry it"
+    ),
+    "select a.request_id, a.number from smsgw.attempt as a join smsgw.request as r on r.id = a.request_id "
+    "where a.finished_at is null and r.claim_token is null and r.dispatch <> 'in_flight' and a.number > r.attempts": (
+        "an attempt is open that its request does not know"
+    ),
+}
+"""Queries that find nothing, ever."""
+
+
+def _wrong(row: Any, count: int, states: frozenset[str]) -> str | None:
+    """Return how a message's state contradicts the ledger, None if it does not."""
+    state, most = row["state"], PHONES[row["to_group_id"]]
+    if state not in states:
+        return f"ended {state}: {row['reason']}"
+    if count > most:
+        return f"left {count} times"
+    if state == "delivered" and count != most:
+        return f"is called delivered and left {count} times"
+    if state in {"failed", "expired", "suppressed"} and count:
+        return f"is called {state} and left {count} times"
+    if state == "uncertain" and not row["reason"]:
+        return "is uncertain without a reason"
+    return None
+
+
 class Breach(AssertionError):
     """A promise is broken, or a run did not end."""
 
@@ -113,7 +152,7 @@ class Run:
     """What a run came to."""
 
     died: bool
-    restarts: int
+    """At the step that was asked for."""
 
 
 class Stage:
@@ -126,6 +165,7 @@ class Stage:
         self.webhook_port = free_port()
         self._victim = victim
         self._pid: int | None = None
+        self._told_to_stop = False
         self._lock = asyncio.Lock()
         self._acknowledged: list[bytes] = []
         self.account: Account = open_account(SimulatorConfig())
@@ -164,9 +204,15 @@ class Stage:
                             return
                 await asyncio.sleep(0.02)
 
+    def stop_gateway(self) -> None:
+        """Ask the gateway that lives now to come to an end."""
+        if self._pid is not None and not self._told_to_stop:
+            self._told_to_stop = True
+            os.kill(self._pid, signal.SIGTERM)
+
     async def until(self, query: str, *values: Any) -> None:
         """Wait for a query to say yes."""
-        while not (await self.rows(query, *values))[0][0]:
+        while not (await self.rows(query, *values))[0][0]:  # noqa: ASYNC110  the news is in a database
             await asyncio.sleep(0.02)
 
     async def run(
@@ -177,23 +223,16 @@ class Stage:
         async with self._provider(scenario):
             wanted = await scenario.enqueue(self)
             async with self._bystanders(scenario) as acts:
-                for earlier in scenario.deaths_before:
-                    code = await self._live(scenario, wanted, acts, die_at=earlier, allow_crash=True)
-                    if code != DIED:
-                        raise Breach(f"{scenario.name}: never came to {earlier}")
-                    await self.sql(BURY)
-                crashed = bool(scenario.deaths_before)
-                code = await self._live(
-                    scenario, wanted, acts, die_at=die_at, allow_crash=crashed, occurrence=occurrence, record=record
-                )
-                died = code == DIED
-                if died:
-                    await self.sql(BURY)
-                    code = await self._live(scenario, wanted, acts, die_at=None, allow_crash=True)
-                if code != 0:
-                    raise Breach(f"{scenario.name}: the gateway ended with {code}")
-            await self._check(scenario, wanted, crashed=died or crashed)
-        return Run(died, len(scenario.deaths_before) + died)
+                crashed = died = settled = False
+                for fate in (*scenario.deaths_before, die_at):
+                    died, settled = await self._live(
+                        scenario, wanted, acts, die_at=fate, crashed=crashed, occurrence=occurrence, record=record
+                    )
+                    crashed = crashed or died
+                while not settled:
+                    _, settled = await self._live(scenario, wanted, acts, die_at=None, crashed=crashed)
+            await self._check(scenario, wanted, crashed=crashed)
+        return Run(died)
 
     async def _live(
         self,
@@ -202,17 +241,24 @@ class Stage:
         acts: "list[asyncio.Task[None]]",
         *,
         die_at: str | None,
-        allow_crash: bool,
+        crashed: bool,
         occurrence: int = 1,
         record: Path | None = None,
-    ) -> int:
-        """Let one process live until everything is settled or it dies; return its exit code."""
+    ) -> tuple[bool, bool]:
+        """Let one process live until everything is settled, it is stopped, or it dies.
+
+        Return whether it died at its step, and whether everything is settled.
+        """
         order = {
-            "settings": {f"SMSGW_{name}": value for name, value in (SETTINGS | dict(scenario.settings)).items()}
-            | {
-                "SMSGW_DATABASE_URL": self.dsn,
-                "SMSGW_MTA_BASE_URL": self.base,
-                "SMSGW_WEBHOOK_LISTEN": f"127.0.0.1:{self.webhook_port}",
+            "settings": {
+                f"SMSGW_{name}": value
+                for name, value in {
+                    **SETTINGS,
+                    "DATABASE_URL": self.dsn,
+                    "MTA_BASE_URL": self.base,
+                    "WEBHOOK_LISTEN": f"127.0.0.1:{self.webhook_port}",
+                    **scenario.settings,
+                }.items()
             },
             "constants": CONSTANTS | dict(scenario.constants),
             "die_at": die_at,
@@ -223,15 +269,16 @@ class Stage:
         assert self._victim.stdout is not None
         self._victim.stdin.write(json.dumps(order).encode() + b"\n")
         self._pid = json.loads(await self._victim.stdout.readline())["pid"]
+        self._told_to_stop = False
         ended = asyncio.ensure_future(self._victim.stdout.readline())
-        settled = asyncio.ensure_future(self._settled(wanted, acts, allow_crash=allow_crash))
+        settled = asyncio.ensure_future(self._settled(wanted, acts, crashed=crashed))
         try:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
                 if settled.done():
                     settled.result()
                 if not ended.done():
-                    os.kill(self._pid, signal.SIGTERM)
+                    self.stop_gateway()
                 code = int(json.loads(await ended)["code"])
         except TimeoutError:
             os.kill(self._pid, signal.SIGKILL)
@@ -242,14 +289,16 @@ class Stage:
             with suppress(asyncio.CancelledError):
                 await settled
             self._pid = None
-        return code
+        if code not in (0, DIED):
+            raise Breach(f"{scenario.name}: the gateway ended with {code}")
+        if code == DIED:
+            await self.sql(BURY)
+        return code == DIED, settled.done() and not settled.cancelled()
 
-    async def _settled(
-        self, wanted: Mapping[str, Want], acts: "list[asyncio.Task[None]]", *, allow_crash: bool
-    ) -> None:
+    async def _settled(self, wanted: Mapping[str, Want], acts: "list[asyncio.Task[None]]", *, crashed: bool) -> None:
         for act in acts:
             await asyncio.shield(act)
-        while await self._open(wanted, allow_crash=allow_crash):
+        while await self._open(wanted, crashed=crashed):  # noqa: ASYNC110
             await asyncio.sleep(0.03)
         # Everything that was committed of receipts is folded, and every final state has its place in the feed.
         await self.until(
@@ -257,13 +306,13 @@ class Stage:
             "and not exists (select from smsgw.final_news)"
         )
 
-    async def _open(self, wanted: Mapping[str, Want], *, allow_crash: bool) -> bool:
+    async def _open(self, wanted: Mapping[str, Want], *, crashed: bool) -> bool:
         rows = await self.rows(
             "select o.body, m.state from smsgw.outbox as o join smsgw.message as m using (id)",
         )
         found = {row["body"]: row["state"] for row in rows}
         return len(found) < len(wanted) or any(
-            found[body] not in (wish.crashed if allow_crash else wish.states) for body, wish in wanted.items()
+            found[body] not in (wish.crashed if crashed else wish.states) for body, wish in wanted.items()
         )
 
     async def _missing(self, wanted: Mapping[str, Want]) -> str:
@@ -278,39 +327,21 @@ class Stage:
             "select o.body, o.to_group_id, m.state, m.reason from smsgw.outbox as o join smsgw.message as m using (id)"
         )
         left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
-        phones = {None: 1, 601: 3}
         for row in rows:
-            body, state, count = row["body"], row["state"], left[row["body"]]
-            wish = wanted[body]
-            if state not in (wish.crashed if crashed else wish.states):
-                raise Breach(f"{scenario.name}: {body[:20]} ended {state}: {row['reason']}")
-            most = phones[row["to_group_id"]]
-            if count > most:
-                raise Breach(f"{scenario.name}: {body[:20]} left {count} times")
-            if state == "delivered" and count != most:
-                raise Breach(f"{scenario.name}: {body[:20]} is called delivered and left {count} times")
-            if state in {"failed", "expired", "suppressed"} and count:
-                raise Breach(f"{scenario.name}: {body[:20]} is called {state} and left")
-            if state == "uncertain" and not row["reason"]:
-                raise Breach(f"{scenario.name}: {body[:20]} is uncertain without a reason")
+            wish = wanted[row["body"]]
+            wrong = _wrong(row, left[row["body"]], wish.crashed if crashed else wish.states)
+            if wrong:
+                raise Breach(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():
             raise Breach(f"{scenario.name}: the provider's ledger has something twice")
         kept = {row["raw"] for row in await self.rows("select raw from smsgw.receipt")}
         lost = [body for body in self._acknowledged if body not in kept]
         if lost:
             raise Breach(f"{scenario.name}: {len(lost)} receipts were answered with 200 and are gone")
-        feed = await self.rows(
-            "select m.id, count(f.place) as n from smsgw.message as m left join smsgw.final_feed as f "
-            "on f.message_id = m.id and f.state = m.state where m.final_at is not null group by m.id having count(f.place) <> 1"
-        )
-        if feed:
-            raise Breach(f"{scenario.name}: {len(feed)} final states are not once in the feed: {dict(feed[0])}")
-        torn = await self.rows(
-            "select count(*) from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
-            "where o.request_id is not null and (r.id is null or not o.id = any(r.members))"
-        )
-        if torn[0][0]:
-            raise Breach(f"{scenario.name}: {torn[0][0]} messages are bound to a request that does not carry them")
+        for query, what in _NEVER.items():
+            found = await self.rows(query)
+            if found:
+                raise Breach(f"{scenario.name}: {what}: {dict(found[0])}")
 
     async def _clear(self) -> None:
         tables = await self.rows(
@@ -323,7 +354,9 @@ class Stage:
 
     @asynccontextmanager
     async def _provider(self, scenario: Scenario) -> Any:
-        self.account = open_account(SimulatorConfig(**KNOBS), plan=read_plan({"fault": list(scenario.faults)}))
+        self.account = open_account(
+            SimulatorConfig(**(KNOBS | dict(scenario.knobs))), plan=read_plan({"fault": list(scenario.faults)})
+        )
         self._watch(self.account)
         register_all(self.account, f"http://127.0.0.1:{self.webhook_port}/webhooks/mta", SECRET)
         runner = web.AppRunner(build_app(self.account), access_log=None, shutdown_timeout=0.1)

@@ -11,6 +11,7 @@ are made of module, function and an ordinal in it, not of lines, so they survive
 
 import ast
 import importlib.util
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -151,7 +152,7 @@ class _Around:
         self._step(f"{self._name}, after")
         return entered
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         self._step(f"{self._name}, exit before")
         swallowed = await self._inner.__aexit__(*error)
         self._step(f"{self._name}, exit after")
@@ -221,69 +222,71 @@ READS = ("wire: the answer to a send, before", "wire: the answer to a send, afte
 WIRE_STEPS = (*SENDS, *ANSWERS, *READS)
 
 
+DIED = 86
+"""Exit code of a process that died at its step."""
+
+
 def install_wire(step: Callable[[str], bool]) -> None:
     """Have aiohttp say how much of a send, of its answer, and of the answer to a webhook is on the wire.
 
-    `step` returns whether to die here; by then the bytes must have left, and uvloop would hold them back to the end of
-    its turn, so they are given to the kernel directly.
+    `step` returns whether to die here.
     """
-    import os
-
     from aiohttp import http_writer
     from aiohttp.client_proto import ResponseHandler
 
-    def about(writer: Any, data: bytes) -> tuple[str, ...]:
-        if not isinstance(writer._protocol, ResponseHandler):
-            return ANSWERS
-        if data.startswith(b"POST /v3/send "):
-            return SENDS
-        return ()
+    wire = _Wire(step, ResponseHandler)
+    writer = http_writer.StreamWriter
+    one, many, received = writer._write, writer._writelines, ResponseHandler.data_received
 
-    def write(writer: Any, chunks: Any, usual: Callable[[Any, Any], None], given: Any) -> None:
-        data = b"".join(bytes(chunk) for chunk in chunks)
-        head = data.find(b"\r\n\r\n") + 4
-        ends = (0, 1, head, (head + len(data)) // 2, len(data) - 1, len(data))
-        for name, end in zip(about(writer, data), ends, strict=False):
-            if step(name):
-                os.write(writer._protocol.transport.get_extra_info("socket").fileno(), data[:end])
-                os._exit(DIED)
-        usual(writer, given)
+    def write_one(self: Any, chunk: Any) -> None:
+        wire.write(self._protocol, bytes(chunk))
+        one(self, chunk)
 
-    one, many, received = (
-        http_writer.StreamWriter._write,
-        http_writer.StreamWriter._writelines,
-        ResponseHandler.data_received,
-    )
-
-    def read(protocol: Any, data: bytes) -> None:
-        sends = data.startswith(b"HTTP/1.1") and protocol in _sending
-        if sends and step(READS[0]):
-            os._exit(DIED)
-        received(protocol, data)
-        if sends and step(READS[1]):
-            os._exit(DIED)
-
-    _sending: set[Any] = set()
-
-    def write_one(writer: Any, chunk: Any) -> None:
-        _note(_sending, writer, bytes(chunk))
-        write(writer, (chunk,), one, chunk)
-
-    def write_many(writer: Any, chunks: Any) -> None:
+    def write_many(self: Any, chunks: Any) -> None:
         chunks = tuple(chunks)
-        _note(_sending, writer, bytes(chunks[0]))
-        write(writer, chunks, many, chunks)
+        wire.write(self._protocol, b"".join(bytes(chunk) for chunk in chunks))
+        many(self, chunks)
 
-    http_writer.StreamWriter._write = write_one  # type: ignore[method-assign]
-    http_writer.StreamWriter._writelines = write_many  # type: ignore[method-assign]
+    def read(self: Any, data: bytes) -> None:
+        wire.read(self, 0)
+        received(self, data)
+        wire.read(self, 1)
+
+    writer._write, writer._writelines = write_one, write_many  # type: ignore[method-assign]
     ResponseHandler.data_received = read  # type: ignore[method-assign]
 
 
-def _note(sending: set[Any], writer: Any, data: bytes) -> None:
-    """Remember which connections carry a send: the same one may carry another call later."""
-    if data.startswith((b"POST ", b"GET ", b"DELETE ")):
-        (sending.add if data.startswith(b"POST /v3/send ") else sending.discard)(writer._protocol)
+class _Wire:
+    """Knows which connections carry a send: the same one may carry another call later."""
+
+    def __init__(self, step: Callable[[str], bool], client: type) -> None:
+        self._step = step
+        self._client = client
+        self._sending: set[Any] = set()
+
+    def write(self, protocol: Any, data: bytes) -> None:
+        """Die with some of these bytes on the wire, if that is what is asked for."""
+        for name, end in zip(self._steps(protocol, data), _ends(data), strict=False):
+            if self._step(name):
+                # uvloop would hold them back to the end of its turn, so they are given to the kernel directly.
+                os.write(protocol.transport.get_extra_info("socket").fileno(), data[:end])
+                os._exit(DIED)
+
+    def read(self, protocol: Any, moment: int) -> None:
+        """Die before or after bytes of an answer are heeded."""
+        if protocol in self._sending and self._step(READS[moment]):
+            os._exit(DIED)
+
+    def _steps(self, protocol: Any, data: bytes) -> tuple[str, ...]:
+        if not isinstance(protocol, self._client):
+            return ANSWERS
+        sends = data.startswith(b"POST /v3/send ")
+        if data.startswith((b"POST ", b"GET ", b"DELETE ")):
+            (self._sending.add if sends else self._sending.discard)(protocol)
+        return SENDS if sends else ()
 
 
-DIED = 86
-"""Exit code of a process that died at its step."""
+def _ends(data: bytes) -> tuple[int, ...]:
+    """Return how many bytes each moment of `WIRE` means."""
+    head = data.find(b"\r\n\r\n") + 4
+    return 0, 1, head, (head + len(data)) // 2, len(data) - 1, len(data)

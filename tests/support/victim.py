@@ -7,6 +7,7 @@ Importing the gateway takes most of a second, so it is done once: this process i
     out  {"pid": 4711}, and when it ended {"code": 86}
 """
 
+import importlib
 import json
 import os
 import sys
@@ -65,8 +66,7 @@ def _live(order: dict[str, Any], fate: Fate) -> None:
 def main() -> None:
     fate = Fate()
     steps.install(fate.pass_by)
-    import gateway.app.daemon
-
+    importlib.import_module("gateway.app.daemon")
     steps.install_wire(fate.is_here)
     commands, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

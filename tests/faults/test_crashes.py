@@ -1,0 +1,188 @@
+"""Wherever the process dies, nothing is lost and nothing is sent twice.
+
+`support.steps` names every step of the sending and receiving path: before and after each `await`, each enter and exit
+of an `async with` (so before and after each commit), and bytes on the wire. `support.crash_scenarios` are lives of about
+a second that together come past all of them. Here each step is the end of one life: the process ends there without
+any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
+
+Which steps run: all of them would take some ten minutes, so by default those where a bug is most likely (the wire, and
+either side of each commit) and a share of the rest, which is chosen by the sources of the path themselves: the same for
+the same code, others as soon as it changes. All of them:
+
+    SMSGW_CRASH_SWEEP=all pytest -n 0 tests/faults
+
+`SMSGW_CRASH_SWEEP=fold` runs the steps with that word in their names, and `SMSGW_CRASH_OCCURRENCE=2` has the process
+die when it comes there for the second time.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from support.crash_scenarios import SCENARIOS
+from support.crashes import Breach, Stage, stage
+from support.steps import WIRE_STEPS, static_steps
+
+pytestmark = pytest.mark.xdist_group("crashes")
+
+SIDE_BY_SIDE = 3
+"""Databases, providers and gateways at once: a life is mostly waiting."""
+
+SHARE = 10
+"""One in so many of the steps that are not chosen anyway."""
+
+TRIES = 3
+"""Lives in which the process may fail to come to its step, as its order of things is not always the same."""
+
+BY_COMMAND = "only commands of a person call this; what they change is one transaction"
+
+REASONS = {
+    r"provider\.mta\.client MobileTextAlerts\.(webhooks|register_webhook|delete_webhook|unsubscribed): .*": BY_COMMAND,
+    r"store\.receipts refold: .*": BY_COMMAND,
+    r"store\.suppressions list_numbers: .*": BY_COMMAND,
+    r"provider\.mta\.client _bounded: await 2 read, .*": (
+        "only for an answer in more pieces than one; to die between two pieces is to die at `await 1`"
+    ),
+    r"receipts\.journal Journal\._commit: await 2 _commit, .*": (
+        "only for a receipt that Postgres refuses; each of the batch is then committed by `await 1`"
+    ),
+    r"receipts\.poller Poller\._page: await 2 deliveries, .*": (
+        "the call of `await 1` with another page, for a listing that counts from 1"
+    ),
+    r"store\.limiter await_token: await 2 sleep, .*": "the token was not taken: nothing was changed",
+}
+"""Steps that no scenario comes to, and why that is no gap."""
+
+SOMETIMES = {
+    r"dispatch\.(engine|finisher) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open meanwhile",
+    r"receipts\.(folder|poller) .*: await \d+ _?sleep, .*": "a pause; nothing is open meanwhile",
+    r"store\.doorbell Doorbell\..*: await \d+ close, .*": "the session is lost, and closing it changes nothing",
+    r"store\.doorbell Doorbell\.close: .*": "the session is lost or given up, and closing it changes nothing",
+    r"store\.leadership Leadership\..*: await \d+ close, .*": "the same",
+}
+"""Steps that a scenario comes to by chance: where Postgres happens to hang up."""
+
+
+def matching(step: str, reasons: dict[str, str]) -> bool:
+    return any(re.fullmatch(pattern, step) for pattern in reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where stages are made."""
+
+    server: str
+    template: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def world(server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(server_dsn, template, tmp_path_factory.mktemp("crashes"))
+
+
+@pytest.fixture(scope="module")
+def reached(world: World) -> dict[str, list[str]]:
+    """Play every scenario without a death; return the steps it comes to, each once, in the first that does."""
+    found: dict[str, list[str]] = {}
+
+    async def play(stage: Stage, name: str) -> None:
+        record = world.folder / f"{name}.steps"
+        await stage.run(SCENARIOS[name], record=record)
+        found[name] = record.read_text().splitlines()
+
+    failures = asyncio.run(_each(world, [(name, None) for name in SCENARIOS], lambda stage, name, _: play(stage, name)))
+    assert failures == []
+    seen: set[str] = set()
+    own: dict[str, list[str]] = {}
+    for name in SCENARIOS:
+        own[name] = [step for step in found[name] if step not in seen]
+        seen.update(found[name])
+    return own
+
+
+async def _each(world: World, lives: list[tuple[str, str | None]], play: object) -> list[str]:
+    """Play lives, several side by side; return what went wrong."""
+    waiting = list(reversed(lives))
+    failures: list[str] = []
+
+    async def worker(number: int) -> None:
+        name = f"crash_{uuid.uuid4().hex[:12]}"
+        server = await asyncpg.connect(world.server)
+        await server.execute(f'create database "{name}" template "{world.template}"')
+        folder = world.folder / f"stage_{uuid.uuid4().hex[:6]}_{number}"
+        folder.mkdir()
+        try:
+            async with stage(f"{world.server.rpartition('/')[0]}/{name}", folder) as place:
+                while waiting:
+                    scenario, step = waiting.pop()
+                    try:
+                        await play(place, scenario, step)  # type: ignore[operator]
+                    except Breach as breach:
+                        failures.append(f"{step or 'no death'} in {breach}")
+        finally:
+            await server.execute(f'drop database if exists "{name}" with (force)')
+            await server.close()
+
+    async with asyncio.TaskGroup() as group:
+        # One after another: they copy the same template.
+        for number in range(min(SIDE_BY_SIDE, len(lives))):
+            group.create_task(worker(number))
+    return failures
+
+
+def test_every_step_of_the_path_is_come_to_or_has_a_reason(reached: dict[str, list[str]]) -> None:
+    come_to = {step for steps in reached.values() for step in steps}
+    missing = [step for step in (*static_steps(), *WIRE_STEPS) if step not in come_to]
+    unexplained = [step for step in missing if not matching(step, REASONS | SOMETIMES)]
+    assert not unexplained, "\n".join(unexplained)
+
+
+def test_every_reason_is_about_a_step_and_every_step_that_is_come_to_is_known(reached: dict[str, list[str]]) -> None:
+    known = [*static_steps(), *WIRE_STEPS]
+    assert len(known) == len(set(known))
+    assert [p for p in (*REASONS, *SOMETIMES) if not any(re.fullmatch(p, step) for step in known)] == []
+    come_to = {step for steps in reached.values() for step in steps}
+    assert sorted(come_to - set(known)) == []
+    assert [step for step in come_to if matching(step, REASONS)] == []
+
+
+def chosen(own: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the lives to play: scenario and step."""
+    wish = os.environ.get("SMSGW_CRASH_SWEEP", "")
+    digest = hashlib.sha256("".join(static_steps()).encode()).hexdigest()
+    for scenario, steps in own.items():
+        for step in steps:
+            if wish:
+                take = wish == "all" or wish in step
+            else:
+                lot = int(hashlib.sha256(f"{digest}{step}".encode()).hexdigest(), 16) % SHARE == 0
+                take = lot or step in WIRE_STEPS or ("transaction, exit" in step)
+            if take:
+                yield scenario, step
+
+
+def test_nothing_is_lost_or_doubled_wherever_the_process_dies(world: World, reached: dict[str, list[str]]) -> None:
+    occurrence = int(os.environ.get("SMSGW_CRASH_OCCURRENCE", "1"))
+    lives = list(chosen(reached))
+    died: set[str] = set()
+
+    async def play(stage: Stage, scenario: str, step: str) -> None:
+        for _ in range(TRIES if occurrence == 1 else 1):
+            run = await stage.run(SCENARIOS[scenario], step, occurrence=occurrence)
+            if run.died:
+                died.add(step)
+                return
+
+    failures = asyncio.run(_each(world, lives, play))  # type: ignore[arg-type]
+    print(f"{len(lives)} steps, {len(died)} deaths, {len(failures)} breaches")
+    assert not failures, "\n".join(failures)
+    missed = [step for _, step in lives if step not in died and not matching(step, SOMETIMES)]
+    assert occurrence > 1 or missed == []
