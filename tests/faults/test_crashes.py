@@ -1,8 +1,8 @@
 """Wherever the process dies, nothing is lost and nothing is sent twice.
 
 `support.steps` names every step of the sending and receiving path: before and after each `await`, each enter and exit
-of an `async with` (so before and after each commit), and bytes on the wire. `support.crash_scenarios` are lives of about
-a second that together come past all of them. Here each step is the end of one life: the process ends there without
+of an `async with` (so before and after each commit), and bytes on the wire. `support.crash_scenarios` are lives of a
+second or so that together come past all of them. Here each step is the end of one life: the process ends there without
 any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
 
 Which steps run: all of them would take some ten minutes, so by default those where a bug is most likely (the wire, and
