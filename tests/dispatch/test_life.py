@@ -235,3 +235,15 @@ async def test_a_poison_message_is_found_by_halving(filled: Any, worker: Make, p
     assert refused == 5
     states = await filled.fetch("select state, count(*) as n from smsgw.message group by state")
     assert {row["state"]: row["n"] for row in states} == {"accepted": 15, "failed": 1}
+
+
+async def test_the_feed_tells_of_a_refusal_only_where_it_stays(filled: Any, worker: Make) -> None:
+    ids = [await enqueue(filled, number) for number in (1, 2)]
+    one = worker()
+    one.wire.answers.extend([status(400), status(400)])
+    for slots in (1, 2):
+        await one.finish(*await one.claim(slots))
+    assert len(one.wire.sent) == 3
+    (failed,) = [message_id for message_id in ids if await state(filled, message_id) == "failed"]
+    news = await filled.fetch("select message_id, state from smsgw.final_news")
+    assert [(row["message_id"], row["state"]) for row in news] == [(failed, "failed")]
