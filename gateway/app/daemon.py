@@ -1,10 +1,11 @@
 """`smsgw run`: one process with some or all duties, from the key's check to the last answer in the air."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -36,11 +37,17 @@ from gateway.store.pool import UNAVAILABLE, Pool, lazy_pool
 
 DATABASE_RETRY = 1.0
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
 class StartError(Exception):
     """The gateway cannot start as it is set up; the message is one line that says what to do."""
+
+
+class _Stopped(Exception):
+    """Told to stop while still starting."""
 
 
 class Duty(StrEnum):
@@ -94,6 +101,11 @@ class Daemon:
         dsn = _dsn(self.settings)
         metrics = Metrics()
         worker = worker_name()
+        with suppress(_Stopped):
+            await self._run(dsn, metrics, worker)
+        log.info("stopped")
+
+    async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
             pool = await lazy_pool(dsn, purpose="run", most=10)
             stack.push_async_callback(pool.close)
@@ -115,7 +127,6 @@ class Daemon:
                 await self._dispatch(pool, metrics, provider, worker)
             else:
                 await self.stopping.wait()
-        log.info("stopped")
 
     async def _await_database(self, pool: Pool) -> bool:
         """Wait for the database, however long; False when told to stop meanwhile."""
@@ -144,6 +155,20 @@ class Daemon:
             self.schema_current = True
             return True
         return False
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what `work` returns, tried again for as long as the database hangs up.
+
+        It may do so at any moment of the start, and a failover must not end the replicas that are just starting.
+        """
+        while True:
+            try:
+                return await work()
+            except UNAVAILABLE as error:
+                log.warning("database_unavailable", error=type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY)
+            if self.stopping.is_set():
+                raise _Stopped
 
     async def _console(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
         token = self.settings.ops_token
@@ -179,7 +204,9 @@ class Daemon:
     async def _provider(self, stack: AsyncExitStack, pool: Pool) -> MobileTextAlerts:
         if self.settings.mta_api_key is None:
             raise StartError("SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up")
-        provider = await paced_provider(self.settings, pool, connections=self.settings.concurrency)
+        provider = await self._insist(
+            lambda: paced_provider(self.settings, pool, connections=self.settings.concurrency)
+        )
         stack.push_async_callback(provider.close)
         return provider
 
@@ -200,11 +227,15 @@ class Daemon:
         return _dsn(self.settings) if listen is None else listen.get_secret_value()
 
     async def _dispatch(self, pool: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str) -> None:
-        sender = await self._sender(provider)
-        async with pool.acquire() as connection:
+        sender = await self._insist(lambda: self._sender(provider))
+
+        async def resume() -> None:
             # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
             # the first answer pauses it anew. A person's pause stays.
-            await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
+            async with pool.acquire() as connection:
+                await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
+
+        await self._insist(resume)
         self.engine = build_engine(
             self.settings,
             pool,

@@ -142,6 +142,11 @@ async def _hold_the_bell(stage: Stage) -> None:
 async def _cut_connections(stage: Stage) -> None:
     """Have Postgres hang up again and again, while requests are in the air and receipts come in."""
     await stage.until("select exists (select from smsgw.attempt)")
+    await _cut_from_the_start(stage)
+
+
+async def _cut_from_the_start(stage: Stage) -> None:
+    """Have Postgres hang up again and again, from before the gateway is ready."""
     for _ in range(40):
         await stage.rows(
             "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -192,6 +197,7 @@ SCENARIOS = {
             acts=(_cut_connections,),
             faults=({"kind": "slow_after", "delay": [0.0, 0.3]},),
         ),
+        Scenario("restless", _some, acts=(_cut_from_the_start,)),
         Scenario(
             "stopped",
             _some,

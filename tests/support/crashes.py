@@ -87,6 +87,7 @@ SETTINGS = {
 }  # fmt: skip
 
 CONSTANTS = {
+    "gateway.app.daemon:DATABASE_RETRY": 0.05,
     "gateway.settings:LEASE_MARGIN": 0.2,
     "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
     "gateway.dispatch.finisher:DATABASE_RETRY": 0.05,
@@ -290,7 +291,7 @@ class Stage:
                 await settled
             self._pid = None
         if code not in (0, DIED):
-            raise Breach(f"{scenario.name}: the gateway ended with {code}")
+            raise Breach(f"{scenario.name}: the gateway ended with {code}: {self._last_words()}")
         if code == DIED:
             await self.sql(BURY)
         return code == DIED, settled.done() and not settled.cancelled()
@@ -342,6 +343,10 @@ class Stage:
             found = await self.rows(query)
             if found:
                 raise Breach(f"{scenario.name}: {what}: {dict(found[0])}")
+
+    def _last_words(self) -> str:
+        """Return the end of the gateway's log, which holds no number and no text."""
+        return (self.folder / "victim.log").read_text(errors="replace")[-1500:]
 
     async def _clear(self) -> None:
         tables = await self.rows(
