@@ -85,6 +85,11 @@ async def _some(stage: Stage) -> dict[str, Want]:
     return {f"some {n}": DELIVERED for n in range(3)}
 
 
+async def _one(stage: Stage) -> dict[str, Want]:
+    await stage.enqueue("the only one", number(1))
+    return {"the only one": DELIVERED}
+
+
 async def _quarantine(stage: Stage) -> dict[str, Want]:
     await _some(stage)
     return {f"some {n}": MAYBE for n in range(3)}
@@ -120,8 +125,13 @@ async def _dawdle(stage: Stage) -> dict[str, Want]:
 
 
 async def _unreachable(stage: Stage) -> dict[str, Want]:
-    await stage.enqueue("nobody there", number(1), expires_at="clock_timestamp() + interval '600 milliseconds'")
+    await stage.enqueue("nobody there", number(1))
     return {"nobody there": want("expired")}
+
+
+async def _let_it_expire(stage: Stage) -> None:
+    await stage.until("select exists (select from smsgw.attempt where outcome = 'never_sent')")
+    await stage.sql("update smsgw.outbox set expires_at = clock_timestamp()")
 
 
 async def _stop_midway(stage: Stage) -> None:
@@ -204,8 +214,10 @@ SCENARIOS = {
             acts=(_stop_midway,),
             faults=({"kind": "slow_after", "delay": 1.0, "tries": 1},),
         ),
-        Scenario("used up", _some, knobs={"send_limit": 2, "send_window": 0.2, "rate_headers": True}),
-        Scenario("unreachable", _unreachable, settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}),
+        Scenario("used up", _one, knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True}),
+        Scenario(
+            "unreachable", _unreachable, acts=(_let_it_expire,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}
+        ),
         Scenario("recovery", _some, deaths_before=(SENDS[3],)),
         Scenario("quarantine", _quarantine, deaths_before=(SENDS[3], SENDS[3])),
     )
