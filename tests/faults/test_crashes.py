@@ -5,7 +5,7 @@ of an `async with` (so before and after each commit), and bytes on the wire. `su
 second or so that together come past all of them. Here each step is the end of one life: the process ends there without
 any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
 
-Which steps run: all of them would take some ten minutes, so by default those where a bug is most likely (the wire, and
+Which steps run: all of them take from five to fifteen minutes, so by default those where a bug is most likely (the wire, and
 either side of each commit) and a share of the rest, which is chosen by the sources of the path themselves: the same for
 the same code, others as soon as it changes. All of them:
 
@@ -20,7 +20,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +35,12 @@ pytestmark = pytest.mark.xdist_group("crashes")
 SIDE_BY_SIDE = 3
 """Databases, providers and gateways at once: a life is mostly waiting."""
 
-SHARE = 10
+SHARE = 20
 """One in so many of the steps that are not chosen anyway."""
 
 TRIES = 3
-"""Lives in which the process may fail to come to its step, as its order of things is not always the same."""
+"""Lives in which the process may fail to come to its step, as its order of things is not always the same; each time
+another scenario is tried that came to it."""
 
 BY_COMMAND = "only commands of a person call this; what they change is one transaction"
 
@@ -90,7 +91,7 @@ def world(server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def reached(world: World) -> dict[str, list[str]]:
-    """Play every scenario without a death; return the steps it comes to, each once, in the first that does."""
+    """Play every scenario without a death; return each step that one comes to, and which ones do."""
     found: dict[str, list[str]] = {}
 
     async def play(stage: Stage, name: str) -> None:
@@ -98,18 +99,17 @@ def reached(world: World) -> dict[str, list[str]]:
         await stage.run(SCENARIOS[name], record=record)
         found[name] = record.read_text().splitlines()
 
-    failures = asyncio.run(_each(world, [(name, None) for name in SCENARIOS], lambda stage, name, _: play(stage, name)))
-    assert failures == []
-    seen: set[str] = set()
-    own: dict[str, list[str]] = {}
+    failures = asyncio.run(_each(world, list(SCENARIOS), play))
+    assert not failures, "\n".join(failures)
+    scenarios: dict[str, list[str]] = {}
     for name in SCENARIOS:
-        own[name] = [step for step in found[name] if step not in seen]
-        seen.update(found[name])
-    return own
+        for step in found[name]:
+            scenarios.setdefault(step, []).append(name)
+    return {step: list(dict.fromkeys(names)) for step, names in scenarios.items()}
 
 
-async def _each(world: World, lives: list[tuple[str, str | None]], play: object) -> list[str]:
-    """Play lives, several side by side; return what went wrong."""
+async def _each(world: World, lives: list[str], play: Callable[[Stage, str], Awaitable[None]]) -> list[str]:
+    """Play lives, named by what they are about, several side by side; return what went wrong."""
     waiting = list(reversed(lives))
     failures: list[str] = []
 
@@ -122,11 +122,11 @@ async def _each(world: World, lives: list[tuple[str, str | None]], play: object)
         try:
             async with stage(f"{world.server.rpartition('/')[0]}/{name}", folder) as place:
                 while waiting:
-                    scenario, step = waiting.pop()
+                    about = waiting.pop()
                     try:
-                        await play(place, scenario, step)  # type: ignore[operator]
+                        await play(place, about)
                     except Breach as breach:
-                        failures.append(f"{step or 'no death'} in {breach}")
+                        failures.append(f"{about}: {breach}")
         finally:
             await server.execute(f'drop database if exists "{name}" with (force)')
             await server.close()
@@ -139,8 +139,7 @@ async def _each(world: World, lives: list[tuple[str, str | None]], play: object)
 
 
 def test_every_step_of_the_path_is_come_to_or_has_a_reason(reached: dict[str, list[str]]) -> None:
-    come_to = {step for steps in reached.values() for step in steps}
-    missing = [step for step in (*static_steps(), *WIRE_STEPS) if step not in come_to]
+    missing = [step for step in (*static_steps(), *WIRE_STEPS) if step not in reached]
     unexplained = [step for step in missing if not matching(step, REASONS | SOMETIMES)]
     assert not unexplained, "\n".join(unexplained)
 
@@ -149,40 +148,35 @@ def test_every_reason_is_about_a_step_and_every_step_that_is_come_to_is_known(re
     known = [*static_steps(), *WIRE_STEPS]
     assert len(known) == len(set(known))
     assert [p for p in (*REASONS, *SOMETIMES) if not any(re.fullmatch(p, step) for step in known)] == []
-    come_to = {step for steps in reached.values() for step in steps}
-    assert sorted(come_to - set(known)) == []
-    assert [step for step in come_to if matching(step, REASONS)] == []
+    assert sorted(set(reached) - set(known)) == []
+    assert [step for step in reached if matching(step, REASONS)] == []
 
 
-def chosen(own: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the lives to play: scenario and step."""
+def chosen(step: str, tree: str) -> bool:
+    """Whether the process is to die at this step; `tree` stands for the sources of the path."""
     wish = os.environ.get("SMSGW_CRASH_SWEEP", "")
-    digest = hashlib.sha256("".join(static_steps()).encode()).hexdigest()
-    for scenario, steps in own.items():
-        for step in steps:
-            if wish:
-                take = wish == "all" or wish in step
-            else:
-                lot = int(hashlib.sha256(f"{digest}{step}".encode()).hexdigest(), 16) % SHARE == 0
-                take = lot or step in WIRE_STEPS or ("transaction, exit" in step)
-            if take:
-                yield scenario, step
+    if wish:
+        return wish == "all" or wish in step
+    lot = int(hashlib.sha256(f"{tree}{step}".encode()).hexdigest(), 16) % SHARE == 0
+    return lot or step in WIRE_STEPS or "transaction, exit" in step
 
 
 def test_nothing_is_lost_or_doubled_wherever_the_process_dies(world: World, reached: dict[str, list[str]]) -> None:
     occurrence = int(os.environ.get("SMSGW_CRASH_OCCURRENCE", "1"))
-    lives = list(chosen(reached))
+    tree = hashlib.sha256("".join(static_steps()).encode()).hexdigest()
+    lives = [step for step in reached if chosen(step, tree)]
     died: set[str] = set()
 
-    async def play(stage: Stage, scenario: str, step: str) -> None:
-        for _ in range(TRIES if occurrence == 1 else 1):
-            run = await stage.run(SCENARIOS[scenario], step, occurrence=occurrence)
+    async def play(stage: Stage, step: str) -> None:
+        scenarios = reached[step]
+        for n in range(max(TRIES, len(scenarios)) if occurrence == 1 else 1):
+            run = await stage.run(SCENARIOS[scenarios[n % len(scenarios)]], step, occurrence=occurrence)
             if run.died:
                 died.add(step)
                 return
 
-    failures = asyncio.run(_each(world, lives, play))  # type: ignore[arg-type]
+    failures = asyncio.run(_each(world, lives, play))
     print(f"{len(lives)} steps, {len(died)} deaths, {len(failures)} breaches")
     assert not failures, "\n".join(failures)
-    missed = [step for _, step in lives if step not in died and not matching(step, SOMETIMES)]
-    assert occurrence > 1 or missed == []
+    missed = [step for step in lives if step not in died and not matching(step, SOMETIMES)]
+    assert occurrence > 1 or not missed, "\n".join(missed)
