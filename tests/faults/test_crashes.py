@@ -5,9 +5,9 @@ of an `async with` (so before and after each commit), and bytes on the wire. `su
 second or so that together come past all of them. Here each step is the end of one life: the process ends there without
 any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
 
-Which steps run: all of them take from five to fifteen minutes, so by default those where a bug is most likely (the wire, and
-either side of each commit) and a share of the rest, which is chosen by the sources of the path themselves: the same for
-the same code, others as soon as it changes. All of them:
+Which steps run: all of them take from five to fifteen minutes, so by default those where a bug is most likely (the
+wire, and either side of each commit) and a share of the rest, which is chosen by the sources of the path themselves:
+the same for the same code, others as soon as it changes. All of them:
 
     SMSGW_CRASH_SWEEP=all pytest -n 0 tests/faults
 
