@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import cast
 
 import structlog
 from aiohttp import web
@@ -89,9 +90,10 @@ class _Full(asyncio.Protocol):
     """Says 503 and hangs up, without reading."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # of a TCP server it is  # noqa: S101
-        transport.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        transport.close()
+        # Not checked by isinstance: uvloop's transports are no subclasses of asyncio's.
+        out = cast("asyncio.WriteTransport", transport)
+        out.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        out.close()
 
 
 def on_hangup(reload: Callable[[], None]) -> None:

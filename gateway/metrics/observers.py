@@ -89,16 +89,20 @@ class ReceiptObserver:
         """Receipts were folded."""
         for row in rows:
             status = row.delivery or "none"
-            self._metrics.receipts.labels(status, row.source).inc()
+            self._metrics.receipts.labels(status, row.source).inc(row.receipts)
             if row.result == "conflict":
-                self._metrics.receipt_conflicts.inc()
+                self._metrics.receipt_conflicts.inc(row.receipts)
             elif row.result == "foreign":
-                self._metrics.receipts_foreign.inc()
-            elif row.result == "applied" and row.source == "poll":
-                self._metrics.corrections.inc()
-            if row.since_accept is not None:
-                self._metrics.accept_to_receipt.labels(status).observe(row.since_accept)
+                self._metrics.receipts_foreign.inc(row.receipts)
+            if row.unread:
+                self._metrics.receipts_unread.inc(row.receipts)
+            if row.moves and row.source == "poll":
+                self._metrics.corrections.inc(row.receipts)
+            since_accept = self._metrics.accept_to_receipt.labels(status)
+            for seconds in row.since_accept:
+                since_accept.observe(seconds)
             if row.final_state is not None and row.lane is not None:
-                self._metrics.finished.labels(row.lane, row.final_state).inc()
-                if row.since_ready is not None and row.final_state == "delivered":
-                    self._metrics.commit_to_delivered.labels(row.lane).observe(row.since_ready)
+                self._metrics.finished.labels(row.lane, row.final_state).inc(row.receipts)
+                since_ready = self._metrics.commit_to_delivered.labels(row.lane)
+                for seconds in row.since_ready:
+                    since_ready.observe(seconds)

@@ -122,6 +122,9 @@ class Metrics:
         self.receipts_foreign = self._counter(
             "smsgw_receipts_foreign", "Receipts of messages that others on the account sent."
         )
+        self.receipts_unread = self._counter(
+            "smsgw_receipts_unread", "Receipts whose status is none that the provider documents; kept, and harmless."
+        )
         self.receipts_given_up = self._counter(
             "smsgw_receipts_given_up", "Receipts that found no message in three days."
         )

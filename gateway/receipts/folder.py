@@ -11,7 +11,7 @@ from gateway.receipts.keywords import keyword
 from gateway.receipts.parse import NotJson, parse
 from gateway.store import actions, feed, receipts, suppressions
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
-from gateway.store.receipts import Folded, InboundReply, Taken
+from gateway.store.receipts import Folded, InboundReply
 
 BATCH = 500
 REMATCH_EVERY = 15.0
@@ -101,14 +101,14 @@ class Folder:
             taken = await receipts.take(connection, BATCH)
             if not taken:
                 return 0
-            folded = await receipts.fold(connection, [one.id for one in taken])
+            folded = await receipts.fold(connection, taken)
             settled = await receipts.settle_groups(connection) if any(row.of_group for row in folded) else []
             for one in taken:
-                if one.event == "message-reply":
-                    await self._reply(connection, one)
+                if one.raw is not None:
+                    await self._reply(connection, one.id, one.raw)
         self._observer.folded(folded)
         self._observer.settled(settled)
-        conflicts = sum(1 for row in folded if row.result == "conflict")
+        conflicts = sum(row.receipts for row in folded if row.result == "conflict")
         if conflicts:
             log.warning("receipts_contradict", count=conflicts)
         return len(taken)
@@ -126,9 +126,9 @@ class Folder:
                 self._observer.settled(await receipts.settle_groups(connection))
             await feed.prune(self._pool, BATCH)
 
-    async def _reply(self, connection: Connection, taken: Taken) -> None:
+    async def _reply(self, connection: Connection, receipt_id: int, raw: bytes) -> None:
         try:
-            receipt = parse(taken.raw, taken.event, prefix=self._prefix)
+            receipt = parse(raw, "message-reply", prefix=self._prefix)
         except NotJson:
             return
         reply = receipt.reply
@@ -138,7 +138,7 @@ class Folder:
         new = await receipts.add_reply(
             connection,
             InboundReply(
-                receipt_id=taken.id,
+                receipt_id=receipt_id,
                 happened_at=receipt.happened_at,
                 from_number=reply.from_number,
                 to_number=reply.to_number,

@@ -32,23 +32,32 @@ class Taken:
     """A receipt that this transaction folds."""
 
     id: int
+    request_id: UUID | None
     event: str
-    raw: bytes
+    raw: bytes | None
+    """Of a reply; None of everything else, which the journal has taken apart already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a receipt did."""
+    """What some receipts did that did the same."""
 
     source: str
     delivery: str | None
     result: str
     lane: str | None
     of_group: bool
-    since_accept: float | None
-    since_ready: float | None
+    unread: bool
+    """Delivery receipts whose status nobody has documented."""
+    moves: bool
+    """They moved their messages."""
     final_state: str | None
-    """`delivered` or `undelivered` when this receipt brought the message there."""
+    """`delivered` or `undelivered` when they brought their messages there."""
+    receipts: int
+    since_accept: Sequence[float]
+    """Seconds from the request's acceptance, of those where that is known."""
+    since_ready: Sequence[float]
+    """Seconds from when the message could go, of those that delivered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +96,21 @@ async def journal(pool: Pool, entries: Sequence[Entry]) -> set[bytes]:
 
 
 async def take(connection: Connection, most: int) -> list[Taken]:
-    """Lock the next receipts to fold."""
-    return [Taken(row["id"], row["event"], row["raw"]) for row in await connection.fetch(query("fold_take"), most)]
+    """Lock the next receipts to fold. The columns of `fold_take.sql` are the fields."""
+    return [Taken(*row.values()) for row in await connection.fetch(query("fold_take"), most)]
 
 
-async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
+async def fold(connection: Connection, taken: Sequence[Taken]) -> list[Folded]:
     """Apply locked receipts: requests are locked before messages, as everywhere."""
-    wanted = list(ids)
-    await connection.execute(query("fold_lock_requests"), wanted)
-    await connection.execute(query("fold_lock_messages"), wanted)
+    ids = [one.id for one in taken]
+    requests = list({one.request_id for one in taken if one.request_id is not None})
+    matched = []
+    if requests:
+        await connection.execute(query("fold_lock_requests"), requests)
+        matched = await connection.fetch(query("fold_match"), ids)
+    rows = await connection.fetch(
+        query("fold"), ids, [row["receipt_id"] for row in matched], [row["message_id"] for row in matched]
+    )
     return [
         Folded(
             source=row["source"],
@@ -103,11 +118,14 @@ async def fold(connection: Connection, ids: Sequence[int]) -> list[Folded]:
             result=row["result"],
             lane=row["lane"],
             of_group=row["of_group"],
-            since_accept=row["since_accept"],
-            since_ready=row["since_ready"],
+            unread=row["unread"],
+            moves=row["moves"],
             final_state=row["final_state"],
+            receipts=row["receipts"],
+            since_accept=row["since_accept"] or (),
+            since_ready=row["since_ready"] or (),
         )
-        for row in await connection.fetch(query("fold"), wanted)
+        for row in rows
     ]
 
 

@@ -1,56 +1,43 @@
--- Apply receipts to messages. $1 receipt ids; receipts, requests and messages are locked by this transaction.
+-- Apply receipts to messages. $1 receipt ids; of those that have a message: $2 receipt ids, $3 message ids. Receipts,
+-- requests and messages are locked by this transaction; all of them are found by primary key.
 -- Repeatable: whatever is applied again changes nothing, because both axes only move up.
 --
--- A receipt finds its request by the external id and its message by the number among the request's members. A body
--- without a number, and a request to a subscriber or group, count only where the request has a single member.
 -- A receipt of an older generation never colours the message: somebody decided to send it again.
 -- A message to a group moves to `sent` at the most: what its receipts say is kept number by number, and group_settle.sql
 -- draws the conclusion.
-with hit as (
+-- Returns what the receipts did, counted: one row for each combination.
+with hit as materialized (
     select
         r.id as receipt_id,
-        r.source,
         r.number,
         r.generation,
         o.to_group_id is not null as of_group,
         r.delivery as told,
         case when o.to_group_id is not null then least(r.delivery, 'sent') else r.delivery end as delivery,
-        coalesce(r.happened_at, r.received_at) as happened_at,
-        r.received_at,
+        -- A clock of somebody else: what it says of the future is not believed.
+        least(coalesce(r.happened_at, r.received_at), r.received_at) as happened_at,
         q.id as request_id,
+        q.dispatch,
         q.accepted_at,
         o.id as message_id,
         o.lane,
         o.delivery as current,
-        o.request_id as bound_to,
-        o.ending,
         greatest(o.created_at, o.not_before) as ready_at,
         r.generation = o.generation as fresh
-    from smsgw.receipt as r
+    from unnest($2::bigint[], $3::bigint[]) as m (receipt_id, message_id)
+    inner join smsgw.receipt as r on m.receipt_id = r.id
     inner join smsgw.request as q on r.request_id = q.id
-    cross join lateral (
-        select member.*
-        from smsgw.outbox as member
-        where
-            member.id = any(q.members)
-            and (
-                member.to_number = r.number
-                or (cardinality(q.members) = 1 and (r.number is null or member.to_number is null))
-            )
-        limit 1
-    ) as o
-    where r.id = any($1::bigint[])
+    inner join smsgw.outbox as o on m.message_id = o.id
 ),
 
 -- Of several receipts for one message in this batch the highest counts; of equals the first.
-best as (
+best as materialized (
     select distinct on (h.message_id)
         h.message_id,
         h.receipt_id,
         h.request_id,
         h.delivery,
         h.happened_at,
-        h.current,
         smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) as moves,
         h.delivery >= 'undelivered' and h.current < 'undelivered' as settles
     from hit as h
@@ -71,6 +58,17 @@ inside as (
 
 -- Any fresh receipt proves that its request arrived: it is accepted, and no attempt may follow. The claim token stays,
 -- so that a worker in mid-call can still write its attempt; the claim looks at in_flight only.
+proven as materialized (
+    select
+        h.request_id,
+        h.dispatch,
+        count(distinct b.message_id) filter (where b.settles) as settled
+    from hit as h
+    left join best as b on h.message_id = b.message_id and h.request_id = b.request_id
+    where h.fresh
+    group by h.request_id, h.dispatch
+),
+
 accepted as (
     update smsgw.request as q
     set
@@ -82,14 +80,25 @@ accepted as (
         unsettled = greatest(
             0, case when q.dispatch = 'rejected' then cardinality(q.members) else q.unsettled end - proven.settled
         )
-    from (
-        select h.request_id, count(distinct b.message_id) filter (where b.settles) as settled
-        from hit as h
-        left join best as b on h.message_id = b.message_id and h.request_id = b.request_id
-        where h.fresh
-        group by h.request_id
-    ) as proven
+    from proven
     where q.id = proven.request_id and (q.dispatch <> 'accepted' or proven.settled > 0)
+),
+
+-- A request that was refused, and cut into halves, arrived after all: what is left of it must not go out a second time.
+-- Its members that have no receipt are for a person to judge, like everything of which nobody knows.
+halted as (
+    update smsgw.request as part
+    set dispatch = 'uncertain', reason = 'arrived: the request that this one was cut from reached the provider after all'
+    where
+        part.dispatch = 'in_flight'
+        and part.id in (
+            select o.request_id
+            from proven
+            inner join smsgw.request as q on proven.request_id = q.id
+            cross join unnest(q.members) as m (id)
+            inner join smsgw.outbox as o on m.id = o.id
+            where proven.dispatch = 'rejected' and o.request_id <> q.id and o.generation = q.generation
+        )
 ),
 
 moved as (
@@ -102,7 +111,11 @@ moved as (
             when o.ending is not null then null
             else o.final_at
         end,
-        request_id = case when o.request_id is null or o.ending is not null then b.request_id else o.request_id end,
+        request_id = b.bound_to,
+        earlier_requests = case
+            when o.request_id <> b.bound_to then array_append(o.earlier_requests, o.request_id)
+            else o.earlier_requests
+        end,
         ending = null,
         reason = case
             when b.moves and b.delivery in ('undelivered', 'undeliverable', 'rejected', 'failed')
@@ -110,14 +123,35 @@ moved as (
             when b.moves then null
             else o.reason
         end
-    from best as b
-    where o.id = b.message_id and (b.moves or o.request_id is null or o.ending is not null)
+    from (
+        select
+            best.*,
+            case when bound.dispatch = 'accepted' then bound.id else best.request_id end as bound_to
+        from best
+        inner join smsgw.outbox as now on best.message_id = now.id
+        left join smsgw.request as bound on now.request_id = bound.id and now.ending is null
+    ) as b
+    where
+        o.id = b.message_id
+        and case
+            when b.moves then smsgw.delivery_rank(b.delivery) > smsgw.delivery_rank(o.delivery)
+            else o.request_id is distinct from b.bound_to or o.ending is not null
+        end
 ),
 
-judged as (
+judged as materialized (
     select
         r.id,
+        r.source,
+        r.event,
+        r.delivery,
         h.message_id,
+        h.lane,
+        coalesce(h.of_group, false) as of_group,
+        coalesce(b.receipt_id = r.id and b.moves, false) as moves,
+        coalesce(b.receipt_id = r.id and b.settles, false) as settles,
+        extract(epoch from r.received_at - h.accepted_at)::double precision as since_accept,
+        extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
         case
             when r.external_id is not null and r.request_id is null then 'foreign'
             when r.external_id is null and r.event in ('delivery-status', 'message-send') then 'unmatched'
@@ -149,20 +183,19 @@ done as (
 )
 
 select
-    r.id,
-    r.source,
-    r.delivery::text as delivery,
+    j.source,
+    j.delivery::text as delivery,
     j.result,
-    h.lane,
-    coalesce(h.of_group, false) as of_group,
-    extract(epoch from r.received_at - h.accepted_at)::double precision as since_accept,
-    extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
+    j.lane,
+    j.of_group,
+    j.event = 'delivery-status' and j.delivery is null as unread,
+    j.moves,
     case
-        when b.receipt_id = r.id and b.moves and b.delivery = 'delivered' then 'delivered'
-        when b.receipt_id = r.id and b.settles then 'undelivered'
-    end as final_state
-from smsgw.receipt as r
-inner join judged as j on r.id = j.id
-left join hit as h on r.id = h.receipt_id
-left join best as b on h.message_id = b.message_id
-where r.id = any($1::bigint[]);
+        when j.moves and j.delivery = 'delivered' and not j.of_group then 'delivered'
+        when j.settles then 'undelivered'
+    end as final_state,
+    count(*) as receipts,
+    array_agg(j.since_accept) filter (where j.since_accept is not null) as since_accept,
+    array_agg(j.since_ready) filter (where j.moves and j.delivery = 'delivered' and not j.of_group) as since_ready
+from judged as j
+group by 1, 2, 3, 4, 5, 6, 7, 8;
