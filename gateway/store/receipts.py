@@ -108,9 +108,9 @@ async def fold(connection: Connection, taken: Sequence[Taken]) -> list[Folded]:
     if requests:
         await connection.execute(query("fold_lock_requests"), requests)
         matched = await connection.fetch(query("fold_match"), ids)
-    rows = await connection.fetch(
-        query("fold"), ids, [row["receipt_id"] for row in matched], [row["message_id"] for row in matched]
-    )
+    receipt_ids = [row["receipt_id"] for row in matched]
+    alone = list(set(ids).difference(receipt_ids))
+    rows = await connection.fetch(query("fold"), alone, receipt_ids, [row["message_id"] for row in matched])
     return [
         Folded(
             source=row["source"],

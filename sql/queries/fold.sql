@@ -1,19 +1,25 @@
--- Apply receipts to messages. $1 receipt ids; of those that have a message: $2 receipt ids, $3 message ids. Receipts,
--- requests and messages are locked by this transaction; all of them are found by primary key.
+-- Apply receipts to messages. $1 ids of receipts that have no message; of those that have one: $2 receipt ids, $3
+-- message ids. Receipts, requests and messages are locked by this transaction; all of them are found by primary key.
 -- Repeatable: whatever is applied again changes nothing, because both axes only move up.
 --
 -- A receipt of an older generation never colours the message: somebody decided to send it again.
 -- A message to a group moves to `sent` at the most: what its receipts say is kept number by number, and group_settle.sql
 -- draws the conclusion.
 -- Returns what the receipts did, counted: one row for each combination.
+--
+-- Receipts of one message meet in windows and not in joins: the planner cannot know how many receipts there are, and a
+-- nested loop over two lists of a thousand costs more than all the rest.
 with hit as materialized (
     select
         r.id as receipt_id,
+        r.source,
+        r.event,
         r.number,
         r.generation,
         o.to_group_id is not null as of_group,
         r.delivery as told,
         case when o.to_group_id is not null then least(r.delivery, 'sent') else r.delivery end as delivery,
+        r.received_at,
         -- A clock of somebody else: what it says of the future is not believed.
         least(coalesce(r.happened_at, r.received_at), r.received_at) as happened_at,
         q.id as request_id,
@@ -23,7 +29,8 @@ with hit as materialized (
         o.lane,
         o.delivery as current,
         greatest(o.created_at, o.not_before) as ready_at,
-        r.generation = o.generation as fresh
+        r.generation = o.generation as fresh,
+        coalesce(r.generation = o.generation and r.delivery is not null, false) as counts
     from unnest($2::bigint[], $3::bigint[]) as m (receipt_id, message_id)
     inner join smsgw.receipt as r on m.receipt_id = r.id
     inner join smsgw.request as q on r.request_id = q.id
@@ -31,18 +38,25 @@ with hit as materialized (
 ),
 
 -- Of several receipts for one message in this batch the highest counts; of equals the first.
+ranked as materialized (
+    select
+        h.*,
+        first_value(h.delivery) over same as best_delivery,
+        h.counts and row_number() over same = 1 as is_best
+    from hit as h
+    window same as (
+        partition by h.message_id
+        order by h.counts desc, smsgw.delivery_rank(h.delivery) desc, h.receipt_id asc
+    )
+),
+
 best as materialized (
-    select distinct on (h.message_id)
-        h.message_id,
-        h.receipt_id,
-        h.request_id,
-        h.delivery,
-        h.happened_at,
+    select
+        h.*,
         smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) as moves,
         h.delivery >= 'undelivered' and h.current < 'undelivered' as settles
-    from hit as h
-    where h.fresh and h.delivery is not null
-    order by h.message_id asc, smsgw.delivery_rank(h.delivery) desc, h.receipt_id asc
+    from ranked as h
+    where h.is_best
 ),
 
 inside as (
@@ -62,9 +76,8 @@ proven as materialized (
     select
         h.request_id,
         h.dispatch,
-        count(distinct b.message_id) filter (where b.settles) as settled
-    from hit as h
-    left join best as b on h.message_id = b.message_id and h.request_id = b.request_id
+        count(*) filter (where h.is_best and h.delivery >= 'undelivered' and h.current < 'undelivered') as settled
+    from ranked as h
     where h.fresh
     group by h.request_id, h.dispatch
 ),
@@ -125,7 +138,10 @@ moved as (
         end
     from (
         select
-            best.*,
+            best.message_id,
+            best.delivery,
+            best.happened_at,
+            best.moves,
             case when bound.dispatch = 'accepted' then bound.id else best.request_id end as bound_to
         from best
         inner join smsgw.outbox as now on best.message_id = now.id
@@ -141,37 +157,50 @@ moved as (
 
 judged as materialized (
     select
+        h.receipt_id as id,
+        h.source,
+        h.event,
+        h.told as delivery,
+        h.message_id,
+        h.lane,
+        h.of_group,
+        h.is_best and smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) as moves,
+        h.is_best and h.delivery >= 'undelivered' and h.current < 'undelivered' as settles,
+        extract(epoch from h.received_at - h.accepted_at)::double precision as since_accept,
+        extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
+        case
+            when h.fresh is not true then 'stale'
+            when h.told is null or h.told = 'none' or h.of_group then 'noted'
+            when
+                h.delivery >= 'undelivered'
+                and (
+                    (h.current >= 'undelivered' and h.current <> h.delivery)
+                    or (h.best_delivery >= 'undelivered' and h.best_delivery <> h.delivery)
+                )
+                then 'conflict'
+            when h.is_best and smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) then 'applied'
+            else 'repeated'
+        end as result
+    from ranked as h
+    union all
+    select
         r.id,
         r.source,
         r.event,
         r.delivery,
-        h.message_id,
-        h.lane,
-        coalesce(h.of_group, false) as of_group,
-        coalesce(b.receipt_id = r.id and b.moves, false) as moves,
-        coalesce(b.receipt_id = r.id and b.settles, false) as settles,
-        extract(epoch from r.received_at - h.accepted_at)::double precision as since_accept,
-        extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
+        null,
+        null,
+        false,
+        false,
+        false,
+        null,
+        null,
         case
             when r.external_id is not null and r.request_id is null then 'foreign'
-            when r.external_id is null and r.event in ('delivery-status', 'message-send') then 'unmatched'
-            when r.request_id is null then 'noted'
-            when h.receipt_id is null then 'unmatched'
-            when not h.fresh then 'stale'
-            when r.delivery is null or r.delivery = 'none' or h.of_group then 'noted'
-            when
-                r.delivery >= 'undelivered'
-                and (
-                    (h.current >= 'undelivered' and h.current <> r.delivery)
-                    or (b.delivery >= 'undelivered' and b.delivery <> r.delivery)
-                )
-                then 'conflict'
-            when b.receipt_id = r.id and b.moves then 'applied'
-            else 'repeated'
-        end as result
+            when r.request_id is null and r.event not in ('delivery-status', 'message-send') then 'noted'
+            else 'unmatched'
+        end
     from smsgw.receipt as r
-    left join hit as h on r.id = h.receipt_id
-    left join best as b on h.message_id = b.message_id
     where r.id = any($1::bigint[])
 ),
 

@@ -5,7 +5,8 @@
 -- A request of one message: by primary key; a body without a number counts, and so does any number of a subscriber or
 -- group. A larger one: each number by outbox_to_number, between the request's lowest and highest member, then one hash
 -- over all members. So the work grows with the receipts plus the members of the requests that they name, never with the
--- product of the two. `offset 0` keeps the search by number inside the index, whatever the planner believes.
+-- product of the two. Two things say so whatever the planner believes: `offset 0` keeps the search by number inside the
+-- index, and membership as a value instead of a condition is looked up in a hash and never joined.
 with told as materialized (
     select r.id, r.request_id, r.number
     from smsgw.receipt as r
@@ -30,23 +31,31 @@ span as materialized (
     group by member.request_id
 ),
 
+candidate as materialized (
+    select
+        told.id as receipt_id,
+        o.id as message_id,
+        (told.request_id, o.id) in (select member.request_id, member.id from member) as belongs
+    from told
+    inner join span on told.request_id = span.request_id
+    cross join lateral (
+        select near.id
+        from smsgw.outbox as near
+        where near.to_number = told.number and near.id between span.lowest and span.highest
+        offset 0
+    ) as o
+    where span.lowest < span.highest
+),
+
 found as materialized (
     select told.id as receipt_id, span.lowest as message_id, told.number, true as alone
     from told
     inner join span on told.request_id = span.request_id
     where span.lowest = span.highest
     union all
-    select told.id, o.id, told.number, false
-    from told
-    inner join span on told.request_id = span.request_id
-    cross join lateral (
-        select candidate.id
-        from smsgw.outbox as candidate
-        where candidate.to_number = told.number and candidate.id between span.lowest and span.highest
-        offset 0
-    ) as o
-    inner join member on told.request_id = member.request_id and o.id = member.id
-    where span.lowest < span.highest
+    select candidate.receipt_id, candidate.message_id, null, false
+    from candidate
+    where candidate.belongs
 )
 
 select found.receipt_id, o.id as message_id

@@ -26,24 +26,38 @@ span as materialized (
     group by member.request_id
 ),
 
-found as materialized (
-    select listed.position, o.delivery, o.generation, o.to_group_id, o.id
-    from listed
-    inner join span on listed.request_id = span.request_id
-    inner join smsgw.outbox as o on span.lowest = o.id
-    where span.lowest = span.highest and (o.to_number is null or o.to_number = listed.number)
-    union all
-    select listed.position, o.delivery, o.generation, o.to_group_id, o.id
+candidate as materialized (
+    select
+        listed.position,
+        o.id as message_id,
+        (listed.request_id, o.id) in (select member.request_id, member.id from member) as belongs
     from listed
     inner join span on listed.request_id = span.request_id
     cross join lateral (
-        select candidate.id, candidate.delivery, candidate.generation, candidate.to_group_id
-        from smsgw.outbox as candidate
-        where candidate.to_number = listed.number and candidate.id between span.lowest and span.highest
+        select near.id
+        from smsgw.outbox as near
+        where near.to_number = listed.number and near.id between span.lowest and span.highest
         offset 0
     ) as o
-    inner join member on listed.request_id = member.request_id and o.id = member.id
     where span.lowest < span.highest
+),
+
+paired as materialized (
+    select listed.position, span.lowest as message_id, listed.number, true as alone
+    from listed
+    inner join span on listed.request_id = span.request_id
+    where span.lowest = span.highest
+    union all
+    select candidate.position, candidate.message_id, null, false
+    from candidate
+    where candidate.belongs
+),
+
+found as materialized (
+    select paired.position, o.delivery, o.generation, o.to_group_id, o.id
+    from paired
+    inner join smsgw.outbox as o on paired.message_id = o.id
+    where not paired.alone or o.to_number is null or o.to_number = paired.number
 )
 
 select listed.position
