@@ -188,8 +188,8 @@ class Daemon:
     async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
         observer = ReceiptObserver(metrics)
         prefix = self.settings.external_id_prefix
-        folder = Folder(pool, observer, prefix=prefix)
         journal = Journal(pool)
+        folder = Folder(pool, observer, prefix=prefix, busy=lambda: journal.busy)
         listener = Listener(
             journal,
             [secret.get_secret_value() for secret in self.settings.webhook_secret],

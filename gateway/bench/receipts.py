@@ -2,8 +2,8 @@
 
 In one run, with one generator and the same signed bodies: first a bare aiohttp handler that checks the HMAC and
 answers, then `smsgw run --only webhook` on a Postgres that syncs, with the fold on. Every 200 of the second is a
-committed receipt; the run fails if the journal holds fewer. Reported too: how far the fold was behind when the load ended, how
-long it took to catch up, and what the generator reaches against a server that does nothing, its own ceiling.
+committed receipt; the run fails if the journal holds fewer. Reported too: how far the fold was behind when the load
+ended, how long it took to catch up, and what the generator reaches against a server that does nothing, its ceiling.
 """
 
 import argparse

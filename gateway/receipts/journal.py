@@ -5,6 +5,7 @@ flood costs one fsync for as many as came meanwhile.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,9 @@ from gateway.store.receipts import Entry
 BATCH = 500
 BACKLOG = 5000
 """Receipts that may wait at most; beyond, the provider is told to come again. Bounds memory at some megabytes."""
+
+BUSY_FOR = 0.05
+"""Seconds after a batch of several in which the fold leaves the database to the next one."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +42,12 @@ class Journal:
         self._pool = pool
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._busy_until = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether receipts come faster than one by one: a batch of several was committed a moment ago."""
+        return bool(self._waiting) or time.monotonic() < self._busy_until
 
     async def add(self, receipt: Receipt) -> bool:
         """Return after the receipt is committed: True if it is new, False if the same content came before.
@@ -84,6 +94,8 @@ class Journal:
             for one in batch:
                 await self._commit([one])
             return
+        if len(batch) > 1:
+            self._busy_until = time.monotonic() + BUSY_FOR
         for one in batch:
             if not one.done.done():
                 one.done.set_result(one.receipt.digest in new)

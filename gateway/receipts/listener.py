@@ -7,6 +7,7 @@ commit; anything else tells the provider to come again, which it does twice at t
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -21,6 +22,11 @@ LARGEST = 1024 * 1024
 
 BODY_TIMEOUT = 10.0
 """Seconds in which a body must have come; the provider sends it in one piece."""
+
+ANSWERS = {
+    result: b'{"result": "%s"}' % result.encode()
+    for result in ("stored", "repeated", "unauthorized", "too_large", "too_slow", "not_json", "unavailable")
+}
 
 log = structlog.get_logger(__name__)
 
@@ -54,27 +60,27 @@ class Listener:
             log.warning("webhooks_refused", reason="SMSGW_WEBHOOK_SECRET is not set")
 
     def build(self) -> web.Application:
-        """Return the application."""
+        """Return the application. The known addresses are plain routes, which are found without a pattern."""
         app = web.Application(client_max_size=LARGEST)
-        app.router.add_post("/webhooks/mta", self._handle)
-        app.router.add_post("/webhooks/mta/{event}", self._handle)
+        for event in EVENTS:
+            app.router.add_post(f"/webhooks/mta/{event}", partial(self._handle, event))
+        app.router.add_post("/webhooks/mta", partial(self._handle, None))
+        app.router.add_post("/webhooks/mta/{event}", partial(self._handle, None))
         return app
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, event: str | None, request: web.Request) -> web.Response:
         began = time.monotonic()
-        event = request.match_info.get("event", "")
-        status, result = await self._answer(request, event or None)
-        self._observer.webhook(event if event in EVENTS else "other", result, time.monotonic() - began)
-        return web.json_response({"result": result}, status=status)
+        status, result = await self._answer(request, event)
+        self._observer.webhook(event or "other", result, time.monotonic() - began)
+        return web.Response(body=ANSWERS[result], status=status, content_type="application/json")
 
     async def _answer(self, request: web.Request, event: str | None) -> tuple[int, str]:
         try:
-            async with asyncio.timeout(BODY_TIMEOUT):
-                body = await request.read()
+            body = await _body(request)
         except web.HTTPRequestEntityTooLarge:
             return 413, "too_large"
         except TimeoutError:
-            return 408, "unavailable"
+            return 408, "too_slow"
         if not verify(self._secrets, body, request.headers.get("X-Signature")):
             return 401, "unauthorized"
         try:
@@ -87,3 +93,11 @@ class Listener:
             return 503, "unavailable"
         self._on_stored()
         return 200, "stored" if new else "repeated"
+
+
+async def _body(request: web.Request) -> bytes:
+    """Return the body; raises `TimeoutError` when it does not come. One that came with its headers needs no timer."""
+    if request.content.is_eof():
+        return await request.read()
+    async with asyncio.timeout(BODY_TIMEOUT):
+        return await request.read()
