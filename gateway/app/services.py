@@ -15,6 +15,9 @@ MOST_CONNECTIONS = 1000
 IDLE_TIMEOUT = 75.0
 """Seconds in which a connection must bring a request, its first one too."""
 
+LINGER = 2.0
+"""Seconds in which the rest of a refused body is read and dropped, so that the refusal is heard."""
+
 LONGEST_HEADER = 4096
 """Bytes of a header or of the request line; there may be 128 of them."""
 
@@ -59,6 +62,7 @@ async def listening(name: str, app: web.Application, address: tuple[str, int]) -
         handle_signals=False,
         shutdown_timeout=5.0,
         keepalive_timeout=IDLE_TIMEOUT,
+        lingering_time=LINGER,
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,
     )

@@ -1,92 +1,14 @@
-"""The stored truth is the same, whatever the order in which it is told."""
+"""The stored truth is the same, whatever the order in which it is told. Orders: test_orders.py."""
 
 import asyncio
-import itertools
 import json
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import pytest
+from support.receipts import NUMBER, event, fold_all, make_message, make_request, results, store, store_one, tell, truth
 
 from gateway.receipts.folder import Folder
-from gateway.receipts.journal import Journal
-from gateway.receipts.parse import parse
 from gateway.store import receipts
 from gateway.store.pool import Pool
-
-NUMBER = "+12025550123"
-
-
-async def make_message(pool: Pool, *, dispatch: str = "in_flight", generation: int = 0) -> tuple[int, UUID]:
-    """Return a message that is bound to a request in this state."""
-    request = uuid4()
-    async with pool.acquire() as connection:
-        message_id = await connection.fetchval(
-            "insert into smsgw.outbox (to_number, body) values ($1, 'x') returning id", NUMBER
-        )
-        await connection.execute(
-            """
-            insert into smsgw.request
-                (id, due_at, parts, unsettled, route, lane, tenant, external_id, members, dispatch, body)
-            values ($1, now(), 1, 1, 'mta', 'default', '', $2, array[$3::bigint], $4, 'bytes')
-            """,
-            request, f"{request.hex}-{generation}", message_id, dispatch,
-        )  # fmt: skip
-        await connection.execute(
-            "update smsgw.outbox set request_id = $2, generation = $3 where id = $1", message_id, request, generation
-        )
-    return message_id, request
-
-
-def event(request: UUID, kind: str, generation: int = 0, **fields: Any) -> tuple[str, bytes]:
-    """Return address and body of one event."""
-    body: dict[str, Any] = {"externalId": f"{request.hex}-{generation}", "toNumber": NUMBER}
-    match kind:
-        case "send":
-            return "message-send", json.dumps(body | fields).encode()
-        case "reply":
-            return "message-reply", json.dumps({"fromNumber": NUMBER, "message": "thanks"}).encode()
-        case _:
-            return "delivery-status", json.dumps(body | {"status": kind} | fields).encode()
-
-
-async def tell(pool: Pool, *events: tuple[str, bytes]) -> None:
-    """Journal and fold these events, in this order, each by itself."""
-    folder = Folder(pool)
-    for address, body in events:
-        await store(pool, address, body)
-        await folder.fold_some()
-
-
-async def store(pool: Pool, address: str, body: bytes) -> bool:
-    journal = Journal(pool)
-    running = asyncio.create_task(journal.run())
-    try:
-        return await journal.add(parse(body, address))
-    finally:
-        running.cancel()
-
-
-async def truth(pool: Pool, message_id: int) -> tuple[Any, ...]:
-    async with pool.acquire() as connection:
-        row = await connection.fetchrow(
-            """
-            select o.delivery::text, r.dispatch::text, r.unsettled, r.body, m.state
-            from smsgw.outbox as o join smsgw.request as r on r.id = o.request_id join smsgw.message as m on m.id = o.id
-            where o.id = $1
-            """,
-            message_id,
-        )
-    return tuple(row)
-
-
-@pytest.mark.parametrize("dispatch", ["in_flight", "uncertain", "rejected", "accepted"])
-@pytest.mark.parametrize("order", list(itertools.permutations(["send", "sent", "delivered", "undelivered"])))
-async def test_the_order_of_arrival_does_not_matter(pool: Pool, dispatch: str, order: tuple[str, ...]) -> None:
-    message_id, request = await make_message(pool, dispatch=dispatch)
-    told = [event(request, kind) for kind in order]
-    await tell(pool, *told, event(request, "reply"), *told)
-    assert (await truth(pool, message_id))[:4] == ("delivered", "accepted", 0, None)
 
 
 async def test_a_receipt_before_the_answer_proves_acceptance(pool: Pool) -> None:
@@ -98,7 +20,7 @@ async def test_a_receipt_before_the_answer_proves_acceptance(pool: Pool) -> None
 async def test_two_hundred_equal_receipts_are_one(pool: Pool) -> None:
     message_id, request = await make_message(pool)
     address, body = event(request, "undelivered")
-    assert [await store(pool, address, body) for _ in range(200)].count(True) == 1
+    assert [await store_one(pool, address, body) for _ in range(200)].count(True) == 1
     await Folder(pool).fold_some()
     assert (await truth(pool, message_id))[4] == "undelivered"
 
@@ -158,14 +80,14 @@ async def test_many_folders_side_by_side_settle_each_message_once(pool: Pool) ->
     made = [await make_message(pool) for _ in range(20)]
     for _, request in made:
         for kind in ("sent", "undelivered", "delivered"):
-            await store(pool, *event(request, kind))
+            await store(pool, event(request, kind))
     folders = [Folder(pool) for _ in range(4)]
 
-    async def fold_all(folder: Folder) -> None:
+    async def work(folder: Folder) -> None:
         while await folder.fold_some():
             continue
 
-    await asyncio.gather(*(fold_all(folder) for folder in folders))
+    await asyncio.gather(*(work(folder) for folder in folders))
     for message_id, _ in made:
         assert (await truth(pool, message_id))[:3] == ("delivered", "accepted", 0)
 
@@ -182,3 +104,102 @@ async def test_stop_suppresses_and_start_lifts_it_once(pool: Pool) -> None:
         assert await connection.fetchval("select count(*) from smsgw.suppression") == 0
         assert await connection.fetchval("select count(*) from smsgw.inbound") == 2
         assert await connection.fetchval("select count(*) from smsgw.operator_action") == 2
+
+
+async def test_a_number_finds_its_message_among_five_hundred(pool: Pool) -> None:
+    numbers = [f"+1202555{n:04}" for n in range(500)]
+    ids, request = await make_request(pool, numbers, dispatch="accepted")
+    await make_request(pool, numbers, dispatch="accepted")
+    await store(pool, *(event(request, "delivered", number=number) for number in numbers[:7]))
+    await fold_all(pool)
+    async with pool.acquire() as connection:
+        told = await connection.fetch("select id from smsgw.outbox where delivery = 'delivered' order by id")
+        unsettled = await connection.fetchval("select unsettled from smsgw.request where id = $1", request)
+    assert [row["id"] for row in told] == ids[:7]
+    assert unsettled == 493
+
+
+async def test_a_body_without_a_number_counts_only_where_the_request_has_one_message(pool: Pool) -> None:
+    alone, request = await make_message(pool)
+    pair, both = await make_request(pool, ["+12025550101", "+12025550102"])
+    for one in (request, both):
+        await tell(pool, ("delivery-status", json.dumps({"externalId": f"{one.hex}-0", "status": 4}).encode()))
+    assert (await truth(pool, alone))[0] == "delivered"
+    assert [(await truth(pool, one))[0] for one in pair] == ["none", "none"]
+    assert await results(pool) == {"applied": 1, "unmatched": 1}
+
+
+async def test_a_number_that_is_no_member_is_not_asked_again_for_three_days(pool: Pool) -> None:
+    _, request = await make_message(pool)
+    await tell(pool, event(request, "delivered", number="+12025550199"))
+    async with pool.acquire() as connection:
+        await connection.execute("update smsgw.request set created_at = created_at - interval '1 hour'")
+    await receipts.rematch(pool)
+    assert await results(pool) == {"unmatched": 1}
+
+
+async def test_what_finds_no_message_in_three_days_is_given_up_and_counted(pool: Pool) -> None:
+    await tell(pool, event(uuid4(), "delivered"))
+    assert await receipts.give_up(pool) == 0
+    async with pool.acquire() as connection:
+        await connection.execute("update smsgw.receipt set received_at = received_at - interval '73 hours'")
+    assert await receipts.give_up(pool) == 1
+    assert await results(pool) == {"given_up": 1}
+
+
+async def test_a_receipt_three_days_late_upgrades_what_was_unconfirmed(pool: Pool) -> None:
+    message_id, _ = await make_message(pool, dispatch="accepted")
+    async with pool.acquire() as connection:
+        await connection.execute("update smsgw.request set accepted_at = accepted_at - interval '73 hours'")
+        request = await connection.fetchval("select request_id from smsgw.outbox where id = $1", message_id)
+    assert (await truth(pool, message_id))[4] == "unconfirmed"
+    await tell(pool, event(request, "delivered"))
+    assert (await truth(pool, message_id))[4] == "delivered"
+
+
+async def test_a_time_of_the_future_is_not_believed(pool: Pool) -> None:
+    message_id, request = await make_message(pool)
+    await tell(pool, event(request, "delivered", timestamp="9998-01-01T00:00:00Z"))
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("select final_at <= now() from smsgw.outbox where id = $1", message_id)
+
+
+async def test_a_status_that_nobody_documented_proves_the_arrival_and_is_counted(pool: Pool) -> None:
+    message_id, request = await make_message(pool, dispatch="uncertain")
+    seen = []
+
+    class Ears:
+        def folded(self, rows: object) -> None:
+            seen.extend(rows)  # type: ignore[call-overload]
+
+        def settled(self, groups: object) -> None: ...
+
+        def given_up(self, count: int) -> None: ...
+
+    await store(pool, event(request, "teleported"))
+    await fold_all(pool, Ears())
+    assert (await truth(pool, message_id))[:2] == ("none", "accepted")
+    assert [(row.unread, row.receipts) for row in seen] == [(True, 1)]
+
+
+async def test_what_was_refused_and_cut_stops_when_the_whole_turns_out_to_have_arrived(pool: Pool) -> None:
+    (first, second), whole = await make_request(pool, ["+12025550101", "+12025550102"], dispatch="rejected")
+    halves = []
+    async with pool.acquire() as connection:
+        for message_id in (first, second):
+            half = uuid4()
+            halves.append(half)
+            await connection.execute(
+                "insert into smsgw.request (id, due_at, parts, unsettled, route, lane, tenant, external_id, members, "
+                "parent_id) values ($1, now(), 1, 1, 'mta', 'default', '', $2, array[$3::bigint], $4)",
+                half, f"{half.hex}-0", message_id, whole,
+            )  # fmt: skip
+            await connection.execute(
+                "update smsgw.outbox set request_id = $2, earlier_requests = array[$3::uuid] where id = $1",
+                message_id, half, whole,
+            )  # fmt: skip
+    await tell(pool, event(whole, "delivered", number="+12025550101"))
+    assert (await truth(pool, first))[:2] == ("delivered", "accepted")
+    assert (await truth(pool, second))[:2] == ("none", "uncertain")
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("select count(*) from smsgw.request where dispatch = 'in_flight'") == 0
