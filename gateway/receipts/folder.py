@@ -171,8 +171,9 @@ class Folder:
                 provider_reply_id=reply.provider_reply_id,
             ),
         )
-        # Only a reply that is new changes the list: folding an old STOP again must not undo a later START.
-        if new:
+        # Only a reply that is new changes the list, and only the phone's last word: neither folding an old STOP again
+        # nor one that was long on its way may undo a later START.
+        if new is not None and word in ("stop", "start") and not await receipts.overtaken(connection, new):
             await self._heed(connection, reply.from_number, word)
 
     async def _heed(self, connection: Connection, number: str, word: str | None) -> None:

@@ -157,9 +157,10 @@ async def unmatched(connection: Connection) -> int:
     return count
 
 
-async def add_reply(connection: Connection, reply: InboundReply) -> bool:
-    """Keep a reply; return whether it is new."""
-    row = await connection.fetchval(
+async def add_reply(connection: Connection, reply: InboundReply) -> int | None:
+    """Keep a reply; return its id if it is new. To the end of the transaction no other of this number is added."""
+    await connection.execute(query("inbound_lock"), reply.from_number)
+    added: int | None = await connection.fetchval(
         query("inbound_add"),
         reply.receipt_id,
         reply.happened_at,
@@ -170,4 +171,10 @@ async def add_reply(connection: Connection, reply: InboundReply) -> bool:
         reply.external_id,
         reply.provider_reply_id,
     )
-    return row is not None
+    return added
+
+
+async def overtaken(connection: Connection, reply_id: int) -> bool:
+    """Whether the same phone has written a later STOP or START, which came in before this one."""
+    later: bool = await connection.fetchval(query("inbound_overtaken"), reply_id)
+    return later

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 from support.receipts import NUMBER, event, fold_all, make_message, make_request, results, store, store_one, tell, truth
 
 from gateway.receipts.folder import Folder
@@ -203,3 +205,47 @@ async def test_what_was_refused_and_cut_stops_when_the_whole_turns_out_to_have_a
     assert (await truth(pool, second))[:2] == ("none", "uncertain")
     async with pool.acquire() as connection:
         assert await connection.fetchval("select count(*) from smsgw.request where dispatch = 'in_flight'") == 0
+
+
+@pytest.mark.parametrize("late", ["stop", "start"])
+async def test_the_last_word_of_a_phone_holds_whatever_comes_in_first(pool: Pool, late: str) -> None:
+    words = {"stop": "18:00", "start": "18:05"} if late == "stop" else {"start": "18:00", "stop": "18:05"}
+    said = [
+        (
+            "message-reply",
+            json.dumps({"fromNumber": NUMBER, "message": word, "timestamp": f"2026-05-01T{at}:00Z"}).encode(),
+        )
+        for word, at in words.items()
+    ]
+    await tell(pool, *reversed(said))
+    async with pool.acquire() as connection:
+        suppressed = await connection.fetchval("select count(*) from smsgw.suppression")
+    assert suppressed == (0 if late == "stop" else 1)
+
+
+async def test_an_application_reads_what_phones_wrote(pool: Pool) -> None:
+    await tell(pool, ("message-reply", json.dumps({"fromNumber": NUMBER, "message": "Where is it?"}).encode()))
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local role smsgw_app")
+        rows = await connection.fetch("select from_number, body, keyword from smsgw.inbound")
+    assert [tuple(row) for row in rows] == [(NUMBER, "Where is it?", None)]
+
+
+async def test_opting_in_and_being_handed_over_are_journalled_and_the_latter_lifts_to_sent(pool: Pool) -> None:
+    message_id, request = await make_message(pool, dispatch="accepted")
+    await tell(pool, event(request, "send"), ("number-opt-in", b'{"fromNumber": "+12025550123", "optInType": "rcs"}'))
+    assert (await truth(pool, message_id))[0] == "sent"
+    assert await results(pool) == {"applied": 1, "noted": 1}
+
+
+async def test_refolding_a_stretch_of_time_leaves_what_stands(pool: Pool) -> None:
+    message_id, request = await make_message(pool)
+    await tell(pool, *(event(request, kind) for kind in ("sent", "undelivered", "delivered")))
+    before = await truth(pool, message_id)
+    async with pool.acquire() as connection:
+        first = await receipts.refold(connection, datetime.now(UTC) - timedelta(hours=1), 0, 2)
+        rest = await receipts.refold(connection, datetime.now(UTC) - timedelta(hours=1), max(first), 2)
+        assert (len(first), len(rest)) == (2, 1)
+        assert await receipts.refold(connection, datetime.now(UTC), 0, 2) == []
+    await fold_all(pool)
+    assert await truth(pool, message_id) == before

@@ -119,13 +119,17 @@ class MobileTextAlerts:
         return management.delivery_rows(await self._manage("GET", "/deliveries", query=query))
 
     async def webhooks(self) -> list[Webhook]:
-        """Return every registration of the account, over all pages; the first page is number 0."""
+        """Return every registration of the account, over all pages.
+
+        Whether pages are counted from 0 or from 1 is not certain: page 1 may be page 0 again, so that only the page
+        after it can be the end.
+        """
         found: dict[int, Webhook] = {}
         for page in range(100):
             rows = management.webhook_rows(await self._manage("GET", "/webhooks", query={"page": str(page)}))
             new = [row for row in rows if row.id not in found]
             found |= {row.id: row for row in new}
-            if not new:
+            if page > 0 and (not rows or (not new and page > 1)):
                 break
         return sorted(found.values(), key=lambda row: row.id)
 
