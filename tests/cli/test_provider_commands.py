@@ -11,8 +11,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+import typer
 from support.processes import Simulator, free_port
 
+from gateway.cli.webhook import _base
 from gateway.receipts.parse import EVENTS
 
 HEADERS = {"Authorization": "Bearer simulator-key", "Content-Type": "application/json"}
@@ -112,9 +114,15 @@ async def test_a_registration_is_taken_away_once_and_recorded(simulator: Simulat
 
 
 @pytest.mark.parametrize("url", ["http://sms.example.org", "sms.example.org", "https://sms.example.org/?x=1"])
-async def test_an_address_that_the_provider_cannot_use_is_refused(smsgw: Run, url: str) -> None:
-    done = await smsgw("webhook", "register", "--url", url)
-    assert (done.returncode, done.stdout) == (2, "")
+def test_an_address_that_the_provider_cannot_use_is_refused(url: str) -> None:
+    with pytest.raises(typer.Exit) as refused:
+        _base(url)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("url", ["https://sms.example.org", "https://sms.example.org/", "http://127.0.0.1:8080"])
+def test_the_listeners_own_path_is_added(url: str) -> None:
+    assert _base(url) == f"{url.rstrip('/')}/webhooks/mta"
 
 
 @pytest.mark.parametrize("page_base", [0, 1])
