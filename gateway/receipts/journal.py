@@ -12,7 +12,7 @@ import structlog
 
 from gateway.receipts.parse import Receipt
 from gateway.store import receipts
-from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
+from gateway.store.pool import REJECTED, UNAVAILABLE, Connection, Pool
 from gateway.store.receipts import Entry
 
 BATCH = 500
@@ -43,6 +43,7 @@ class Journal:
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._busy_until = 0.0
+        self._ended = False
 
     @property
     def busy(self) -> bool:
@@ -55,7 +56,7 @@ class Journal:
         Raises `Overloaded` when it could not be committed. A caller that is cancelled loses nothing: the receipt is
         committed all the same, or the provider repeats it.
         """
-        if len(self._waiting) >= BACKLOG:
+        if self._ended or len(self._waiting) >= BACKLOG:
             raise Overloaded
         waiting = _Waiting(receipt, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -68,23 +69,39 @@ class Journal:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._waiting:
-                    batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                    await self._commit(batch)
+                try:
+                    await self._commit_waiting()
+                except (*UNAVAILABLE, REJECTED) as error:
+                    # Refused too: a database that takes no connections says so in many ways.
+                    log.warning("journal_unavailable", receipts=len(self._waiting), error=type(error).__name__)
+                    self._send_away()
         finally:
-            for one in self._waiting:
-                _fail(one, Overloaded())
+            self._ended = True
+            self._send_away()
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit_waiting(self) -> None:
+        """Commit batch after batch on one connection: giving it back between two would cost a round trip each time.
+
+        Raises one of `UNAVAILABLE`; then the batch in hand has been told, and the rest still waits.
+        """
+        async with self._pool.acquire() as connection:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                try:
+                    await self._commit(connection, batch)
+                except BaseException:
+                    # Cancelled too: nobody else knows of this batch any more.
+                    for one in batch:
+                        _fail(one, Overloaded())
+                    raise
+
+    async def _commit(self, connection: Connection, batch: list[_Waiting]) -> None:
         # The same content twice in one batch: both are answered by the one row.
         entries = {one.receipt.digest: to_entry(one.receipt) for one in batch}
         try:
-            new = await receipts.journal(self._pool, list(entries.values()))
-        except UNAVAILABLE as error:
-            log.warning("journal_unavailable", receipts=len(batch), error=type(error).__name__)
-            for one in batch:
-                _fail(one, Overloaded())
-            return
+            new = await receipts.journal(connection, list(entries.values()))
+        except UNAVAILABLE:
+            raise
         except REJECTED as error:
             # One receipt that Postgres will not take must not take its neighbours with it.
             if len(batch) == 1:
@@ -92,7 +109,7 @@ class Journal:
                 _fail(batch[0], Overloaded())
                 return
             for one in batch:
-                await self._commit([one])
+                await self._commit(connection, [one])
             return
         if len(batch) > 1:
             self._busy_until = time.monotonic() + BUSY_FOR
@@ -100,6 +117,11 @@ class Journal:
             if not one.done.done():
                 one.done.set_result(one.receipt.digest in new)
                 new.discard(one.receipt.digest)
+
+    def _send_away(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            _fail(one, Overloaded())
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -176,8 +176,8 @@ def _reply(fields: dict[str, Any]) -> Reply | None:
 def _text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    text = _clean(str(value))[:200]
-    return text or None
+    text = str(value)[:200]
+    return (text if text.isascii() and text.isprintable() else _clean(text)) or None
 
 
 def _clean(text: str) -> str:

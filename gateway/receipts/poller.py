@@ -148,7 +148,8 @@ class Poller:
             entries[receipt.digest] = to_entry(receipt)
         if not entries:
             return 0
-        stored = await receipts.journal(self._pool, list(entries.values()))
+        async with self._pool.acquire() as connection:
+            stored = await receipts.journal(connection, list(entries.values()))
         self._on_stored()
         return len(stored)
 

@@ -74,25 +74,24 @@ class InboundReply:
     provider_reply_id: str | None
 
 
-async def journal(pool: Pool, entries: Sequence[Entry]) -> set[bytes]:
+async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes]:
     """Commit receipts; return the digests that were new."""
-    async with pool.acquire() as connection:
-        rows = await connection.fetch(
-            query("receipt_journal"),
-            [e.digest for e in entries],
-            [e.raw for e in entries],
-            [e.source for e in entries],
-            [e.event for e in entries],
-            [e.number for e in entries],
-            [e.external_id for e in entries],
-            [e.request_id for e in entries],
-            [e.generation for e in entries],
-            [e.delivery for e in entries],
-            [e.status for e in entries],
-            [e.provider_message_id for e in entries],
-            [e.happened_at for e in entries],
-        )
-    return {row["digest"] for row in rows}
+    rows = await connection.fetch(
+        query("receipt_journal"),
+        [e.digest for e in entries],
+        [e.raw for e in entries],
+        [e.source for e in entries],
+        [e.event for e in entries],
+        [e.number for e in entries],
+        [e.external_id for e in entries],
+        [e.request_id for e in entries],
+        [e.generation for e in entries],
+        [e.delivery for e in entries],
+        [e.status for e in entries],
+        [e.provider_message_id for e in entries],
+        [e.happened_at for e in entries],
+    )
+    return {row[0] for row in rows}
 
 
 async def take(connection: Connection, most: int) -> list[Taken]:

@@ -130,7 +130,8 @@ async def test_what_is_read_is_stored_and_folded(pool: Pool) -> None:
         receipt = read(body, rng.choice([*EVENTS, None]))
         if receipt is not None:
             entries[receipt.digest] = to_entry(receipt)
-    assert len(await receipts.journal(pool, list(entries.values()))) == len(entries) > 1000
+    async with pool.acquire() as connection:
+        assert len(await receipts.journal(connection, list(entries.values()))) == len(entries) > 1000
     await fold_all(pool)
     async with pool.acquire() as connection:
         assert await connection.fetchval("select count(*) from smsgw.receipt where folded_at is null") == 0

@@ -80,7 +80,8 @@ async def store(pool: Pool, *events: Event) -> int:
     """Journal these events in this order; return how many were new."""
     entries = [to_entry(parse(body, address)) for address, body in events]
     distinct = {entry.digest: entry for entry in entries}
-    return len(await receipts.journal(pool, list(distinct.values())))
+    async with pool.acquire() as connection:
+        return len(await receipts.journal(connection, list(distinct.values())))
 
 
 async def store_one(pool: Pool, address: str, body: bytes) -> bool:
