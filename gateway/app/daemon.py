@@ -15,7 +15,7 @@ from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.limits import sending_limits
 from gateway.app.management import paced_provider
 from gateway.app.sending import build_engine
-from gateway.app.services import background, listening, on_hangup, stop_on_signals
+from gateway.app.services import Handler, background, listening, on_hangup, stop_on_signals
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges
@@ -199,7 +199,7 @@ class Daemon:
         )
         await stack.enter_async_context(background("folder", folder.run, self.stop))
         await stack.enter_async_context(background("journal", journal.run, self.stop))
-        await _listen(stack, "webhook", listener.build(), self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
+        await _listen(stack, "webhook", listener.handle, self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
 
     async def _provider(self, stack: AsyncExitStack, pool: Pool) -> MobileTextAlerts:
         if self.settings.mta_api_key is None:
@@ -273,7 +273,7 @@ class Daemon:
 
 
 async def _listen(
-    stack: AsyncExitStack, name: str, app: web.Application, address: tuple[str, int], setting: str
+    stack: AsyncExitStack, name: str, app: web.Application | Handler, address: tuple[str, int], setting: str
 ) -> None:
     try:
         await stack.enter_async_context(listening(name, app, address))

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import structlog
 from aiohttp import web
@@ -20,6 +20,8 @@ LINGER = 2.0
 
 LONGEST_HEADER = 4096
 """Bytes of a header or of the request line; there may be 128 of them."""
+
+Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
 
@@ -51,21 +53,24 @@ async def background(name: str, run: Callable[[], Awaitable[None]], on_end: Call
 
 
 @asynccontextmanager
-async def listening(name: str, app: web.Application, address: tuple[str, int]) -> AsyncIterator[int]:
+async def listening(name: str, app: web.Application | Handler, address: tuple[str, int]) -> AsyncIterator[int]:
     """Serve an application for the length of the context; gives the port, which matters where 0 was asked for.
 
+    A bare handler is served without an application's routing, for a service with one kind of call that comes often.
     Raises `OSError` when the address cannot be had.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=5.0,
-        keepalive_timeout=IDLE_TIMEOUT,
-        lingering_time=LINGER,
-        max_line_size=LONGEST_HEADER,
-        max_field_size=LONGEST_HEADER,
-    )
+    bounds: dict[str, Any] = {
+        "access_log": None,
+        "keepalive_timeout": IDLE_TIMEOUT,
+        "lingering_time": LINGER,
+        "max_line_size": LONGEST_HEADER,
+        "max_field_size": LONGEST_HEADER,
+    }
+    runner: web.BaseRunner
+    if isinstance(app, web.Application):
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=5.0, **bounds)
+    else:
+        runner = web.ServerRunner(web.Server(app, **bounds), handle_signals=False, shutdown_timeout=5.0)
     await runner.setup()
     try:
         assert runner.server is not None  # made by setup()  # noqa: S101

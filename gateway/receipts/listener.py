@@ -5,9 +5,9 @@ commit; anything else tells the provider to come again, which it does twice at t
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import structlog
@@ -18,11 +18,17 @@ from gateway.receipts.parse import EVENTS, NotJson, parse
 from gateway.receipts.signature import verify
 
 LARGEST = 1024 * 1024
-"""Bytes of a body; a real one has a few hundred."""
+"""Bytes of a body; a real one has a few hundred. It is what aiohttp reads of a request at the most."""
 
 BODY_TIMEOUT = 10.0
 """Seconds in which a body must have come; the provider sends it in one piece."""
 
+PATH = "/webhooks/mta"
+ADDRESSES = {PATH: "", f"{PATH}/": ""} | {f"{PATH}/{event}": event for event in EVENTS}
+UNKNOWN_EVENT = re.compile(PATH + r"/[^/]+/?")
+"""An event that we have never heard of is journalled too."""
+
+JSON = {"Content-Type": "application/json"}
 ANSWERS = {
     result: b'{"result": "%s"}' % result.encode()
     for result in ("stored", "repeated", "unauthorized", "too_large", "too_slow", "not_json", "unavailable")
@@ -59,22 +65,22 @@ class Listener:
         if not self._secrets:
             log.warning("webhooks_refused", reason="SMSGW_WEBHOOK_SECRET is not set")
 
-    def build(self) -> web.Application:
-        """Return the application. The known addresses are plain routes, which are found without a pattern."""
-        app = web.Application(client_max_size=LARGEST)
-        for event in EVENTS:
-            app.router.add_post(f"/webhooks/mta/{event}", partial(self._handle, event))
-        app.router.add_post("/webhooks/mta", partial(self._handle, None))
-        app.router.add_post("/webhooks/mta/{event}", partial(self._handle, None))
-        return app
-
-    async def _handle(self, event: str | None, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one call. Served without a router: finding one of five addresses is a look into a dictionary."""
+        path = request.raw_path.partition("?")[0]
+        event = ADDRESSES.get(path)
+        if event is None:
+            if not UNKNOWN_EVENT.fullmatch(path):
+                return web.Response(status=404)
+            event = ""
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"})
         began = time.monotonic()
         status, result = await self._answer(request, event)
         self._observer.webhook(event or "other", result, time.monotonic() - began)
-        return web.Response(body=ANSWERS[result], status=status, content_type="application/json")
+        return web.Response(body=ANSWERS[result], status=status, headers=JSON)
 
-    async def _answer(self, request: web.Request, event: str | None) -> tuple[int, str]:
+    async def _answer(self, request: web.BaseRequest, event: str) -> tuple[int, str]:
         try:
             body = await _body(request)
         except web.HTTPRequestEntityTooLarge:
@@ -84,7 +90,7 @@ class Listener:
         if not verify(self._secrets, body, request.headers.get("X-Signature")):
             return 401, "unauthorized"
         try:
-            receipt = parse(body, event, prefix=self._prefix)
+            receipt = parse(body, event or None, prefix=self._prefix)
         except NotJson:
             return 400, "not_json"
         try:
@@ -95,7 +101,7 @@ class Listener:
         return 200, "stored" if new else "repeated"
 
 
-async def _body(request: web.Request) -> bytes:
+async def _body(request: web.BaseRequest) -> bytes:
     """Return the body; raises `TimeoutError` when it does not come. One that came with its headers needs no timer."""
     if request.content.is_eof():
         return await request.read()

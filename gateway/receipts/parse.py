@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.lattice import Delivery
-from gateway.domain.phone import normalise
+from gateway.domain.phone import is_e164, normalise
 
 CODES = {
     1: Delivery.NONE, 2: Delivery.NONE, 3: Delivery.SENT, 4: Delivery.DELIVERED, 5: Delivery.FAILED, 6: Delivery.FAILED,
@@ -102,7 +102,7 @@ def our_id(external_id: str | None, prefix: str) -> tuple[UUID | None, int | Non
     if external_id is None or not external_id.startswith(prefix):
         return None, None
     match = OUR_ID.fullmatch(external_id[len(prefix) :])
-    return (None, None) if match is None else (UUID(match["request"]), int(match["generation"]))
+    return (None, None) if match is None else (UUID(int=int(match[1], 16)), int(match[2]))
 
 
 def read_status(status: object) -> Delivery | None:
@@ -154,7 +154,10 @@ def _delivery(status: object, kind: str) -> Delivery | None:
 
 def _number(fields: dict[str, Any], first: str | None) -> str | None:
     for name in (first,) if first else NUMBER_FIELDS:
-        number = normalise(fields.get(name))
+        given = fields.get(name)
+        if given is None:
+            continue
+        number = given if isinstance(given, str) and is_e164(given) else normalise(given)
         if number is not None:
             return number
     return None

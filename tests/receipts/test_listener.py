@@ -76,7 +76,7 @@ async def serve(stack: AsyncExitStack, pool: Pool) -> Served:
     journal, seen = Journal(pool), Seen()
     listener = Listener(journal, [OLD, NEW], seen)
     await stack.enter_async_context(background("journal", journal.run, lambda: None))
-    port = await stack.enter_async_context(listening("webhook", listener.build(), ("127.0.0.1", 0)))
+    port = await stack.enter_async_context(listening("webhook", listener.handle, ("127.0.0.1", 0)))
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return Served(port, session, seen, pool)
 
@@ -109,7 +109,7 @@ async def test_without_a_secret_every_call_is_refused(pool: Pool) -> None:
     seen = Seen()
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(
-            listening("webhook", Listener(Journal(pool), [], seen).build(), ("127.0.0.1", 0))
+            listening("webhook", Listener(Journal(pool), [], seen).handle, ("127.0.0.1", 0))
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         assert await Served(port, session, seen, pool).post(BODY, X_Signature=sign("", BODY)) == 401
@@ -130,6 +130,23 @@ async def test_json_that_says_nothing_is_kept_and_answered(served: Served, body:
 @pytest.mark.parametrize("event", ["", "/unheard-of", "/number-opt-in", "/message-send"])
 async def test_every_address_takes_receipts(served: Served, event: str) -> None:
     assert await served.post(BODY, event) == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/webhooks", "/webhooks/mta/a/b", "/webhooks/mtax", "/metrics"])
+async def test_there_is_nothing_else_at_this_address(served: Served, path: str) -> None:
+    address = f"http://127.0.0.1:{served.port}{path}"
+    async with served.session.post(address, data=BODY, headers={"X-Signature": sign(NEW, BODY)}) as response:
+        assert response.status == 404
+
+
+async def test_only_a_post_is_taken(served: Served) -> None:
+    async with served.session.get(f"http://127.0.0.1:{served.port}/webhooks/mta") as response:
+        assert (response.status, response.headers["Allow"]) == (405, "POST")
+
+
+async def test_what_stands_behind_the_address_is_no_part_of_it(served: Served) -> None:
+    assert await served.post(BODY, "/delivery-status?x=1") == 200
+    assert served.seen.calls == [("delivery-status", "stored")]
 
 
 async def test_a_body_above_the_bound_is_refused(served: Served) -> None:
