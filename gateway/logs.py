@@ -37,14 +37,17 @@ _CREDENTIALS = (
 )
 _ROW_VALUES = re.compile(r"(?im)^\s*(?:detail|context)\s*:.*$")
 _KEY_VALUES = re.compile(r"\)=\([^)]*\)")
+_ARGUMENTS = re.compile(r"(invalid input for query argument \$[0-9]+)\b.*", re.DOTALL)
+"""asyncpg quotes the value that it could not encode: a whole text, perhaps."""
 
 
 def redact_text(text: str) -> str:
-    """Return the text without phone numbers, credentials and row values of database errors.
+    """Return the text without phone numbers, credentials, and the values that database errors quote.
 
     The ids of requests are hexadecimal and may look like numbers in places; they are recognised first and kept.
     """
     text = _ROW_VALUES.sub("", text)
+    text = _ARGUMENTS.sub(rf"\1: {REDACTED}", text)
     text = _KEY_VALUES.sub(f")=({REDACTED})", text)
     for pattern in _CREDENTIALS:
         text = pattern.sub(

@@ -121,3 +121,30 @@ def test_a_library_that_logs_a_number_is_redacted(capsys: pytest.CaptureFixture[
     line = capsys.readouterr().err
     assert "gave up" in line
     assert "5550123" not in line
+
+
+def test_a_number_beside_an_id_is_redacted() -> None:
+    request = uuid4().hex
+    line = redact_text(f"+12025550123 went with {request}")
+    assert "5550123" not in line
+    assert request in line
+
+
+def test_a_traceback_that_is_really_logged_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json", "info")
+    try:
+        raise ValueError("cannot send to +12025550123")
+    except ValueError:
+        structlog.get_logger("fresh").exception("broke")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    line = capsys.readouterr().err
+    assert "ValueError" in line
+    assert "5550123" not in line
+
+
+def test_an_argument_that_the_driver_quotes_is_redacted() -> None:
+    error = "invalid input for query argument $3: 'Your code is 42' (expected int, got str)"
+    assert "code" not in redact_text(error)
+    assert "argument $3" in redact_text(error)

@@ -1,7 +1,7 @@
 """The limiter's arithmetic: never more than the allowance in any window, and not much less."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.bucket import SMALLEST_SHARE, Bucket
@@ -43,6 +43,8 @@ def fullest_window(moments: list[float], length: float) -> int:
     pauses=st.lists(st.floats(min_value=0.0, max_value=20.0), max_size=150),
     delays=st.lists(st.floats(min_value=0.0, max_value=MARGIN), min_size=1, max_size=30),
 )
+@example(allowance=24, pauses=[0.1] * 500, delays=[0.0])
+@example(allowance=24, pauses=[0.1] * 500, delays=[MARGIN, 0.0])
 def test_no_window_of_arrivals_holds_more_than_the_allowance(
     allowance: int, pauses: list[float], delays: list[float]
 ) -> None:

@@ -1,0 +1,70 @@
+"""A person can see why: everything that happened to a message is in its story, in order."""
+
+from typing import Any
+
+from support.outbox import LOST, enqueue, make_due, status
+from support.workers import Wire, make_worker
+
+from gateway.receipts.folder import Folder
+from gateway.receipts.journal import to_entry
+from gateway.receipts.parse import parse
+from gateway.store import actions, messages, receipts
+from gateway.store.pool import Pool
+
+
+async def story(connection: Any, message_id: int) -> list[tuple[str, str]]:
+    return [(step.what, step.detail or "") for step in await messages.timeline(connection, message_id)]
+
+
+async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connection: Any) -> None:
+    message_id, one = await enqueue(connection), make_worker(pool, Wire())
+    await connection.execute(
+        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
+        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+    )
+    one.wire.answers.extend([LOST, status(409)])
+    await one.turn()
+    await make_due(connection)
+    await one.turn()
+    external_id = await connection.fetchval("select external_id from smsgw.request")
+    body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 9}}'.encode()
+    await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
+    await Folder(pool).fold_some()
+    async with pool.acquire() as session:
+        await actions.record(session, actor="ann", action="resolve", reason="asked by phone", message_ids=[message_id])
+    told = await story(connection, message_id)
+    assert [what for what, _ in told] == [
+        "enqueued", "bound to request", "attempt 1", "attempt 1", "attempt 2", "attempt 2", "accepted", "receipt",
+        "operator",
+    ]  # fmt: skip
+    details = dict(told)
+    assert (told[3][1], details["attempt 2"]) == ("ambiguous, timeout_read", "duplicate")
+    assert "undelivered" in details["receipt"]
+    assert details["operator"] == "resolve, ann, asked by phone"
+
+
+async def test_the_request_that_was_refused_first_stays_in_the_story(pool: Pool, connection: Any) -> None:
+    first, _ = [await enqueue(connection, number) for number in range(2)]
+    await connection.execute(
+        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
+        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+    )
+    one = make_worker(pool, Wire())
+    one.wire.answers.append(status(400))
+    await one.finish(*await one.claim(1))
+    told = await story(connection, first)
+    assert [what for what, _ in told].count("bound to request") == 2
+    assert ("attempt 1", "refused") in told
+
+
+async def test_an_ending_of_our_own_says_why(pool: Pool, connection: Any) -> None:
+    message_id = await enqueue(connection)
+    await connection.execute("insert into smsgw.suppression (number, source) values ('+12025550123', 'operator')")
+    await connection.execute(
+        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
+        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+    )
+    await make_worker(pool, Wire()).turn()
+    (*_, (what, why)) = await story(connection, message_id)
+    assert what == "suppressed"
+    assert why.startswith("suppressed: ")

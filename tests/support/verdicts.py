@@ -1,0 +1,51 @@
+"""A pytest plugin for a run inside another run: writes down what became of each test, and why, as JSON.
+
+Loaded by `-p support.verdicts`; the file is named by `SMSGW_VERDICTS`. An exit code could not tell a test that noticed
+something from one that could not even be imported.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gateway
+
+_tests: dict[str, dict[str, str]] = {}
+_broken: list[str] = []
+
+
+def is_assertion(error: BaseException) -> bool:
+    """Whether it is what a test raises that noticed something, and not what it raises when it is itself broken."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_assertion(one) for one in error.exceptions)
+    return isinstance(error, AssertionError | pytest.fail.Exception)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[Any]") -> Any:
+    """Keep the outcome; a failed set-up or tear-down outweighs a call that passed."""
+    report = yield
+    if call.when == "call" or report.outcome != "passed":
+        outcome = report.outcome
+        error = call.excinfo.value if call.excinfo is not None else None
+        if outcome == "failed" and (call.when != "call" or error is None or not is_assertion(error)):
+            outcome = "broken"
+        why = "" if error is None else f"{type(error).__name__}: {error}"
+        if _tests.get(item.nodeid, {}).get("outcome") not in {"failed", "broken"}:
+            _tests[item.nodeid] = {"outcome": outcome, "why": why[:2000]}
+    return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Keep what could not be imported."""
+    if report.failed:
+        _broken.append(str(report.longrepr)[:2000])
+
+
+def pytest_sessionfinish() -> None:
+    """Write the file."""
+    told = {"package": str(Path(gateway.__file__).parent), "tests": _tests, "broken": _broken}
+    Path(os.environ["SMSGW_VERDICTS"]).write_text(json.dumps(told))
