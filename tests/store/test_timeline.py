@@ -33,12 +33,13 @@ async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connecti
     async with pool.acquire() as session:
         await actions.record(session, actor="ann", action="resolve", reason="asked by phone", message_ids=[message_id])
     told = await story(connection, message_id)
-    assert [what for what, _ in told] == [
-        "enqueued", "bound to request", "attempt 1", "attempt 1", "attempt 2", "attempt 2", "accepted", "receipt",
-        "operator",
-    ]  # fmt: skip
+    whats = [what for what, _ in told]
+    # What one statement writes has the same microsecond for its time, or nearly: those are told in any order.
+    assert (whats[0], whats[-2:]) == ("enqueued", ["receipt", "operator"])
+    assert sorted(whats[1:4]) == ["attempt 1", "attempt 1", "bound to request"]
+    assert sorted(whats[4:7]) == ["accepted", "attempt 2", "attempt 2"]
     details = dict(told)
-    assert (told[3][1], details["attempt 2"]) == ("ambiguous, timeout_read", "duplicate")
+    assert {("attempt 1", "ambiguous, timeout_read"), ("attempt 2", "duplicate")} < set(told)
     assert "undelivered" in details["receipt"]
     assert details["operator"] == "resolve, ann, asked by phone"
 
