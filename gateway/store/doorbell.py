@@ -114,7 +114,7 @@ class Doorbell:
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
         connection = await connect(self._dsn, purpose="doorbell")
-        await connection.execute(f"set lock_timeout = '{ARM_WAIT}'")
+        await connection.execute("select set_config('lock_timeout', $1, false)", ARM_WAIT)
         connection.add_termination_listener(self._lost)
         await connection.add_listener(CHANNEL, self._ring)
         self._connection = connection

@@ -1,6 +1,5 @@
 """Reading messages: the list, the one, its story; and putting a new one in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,21 +62,19 @@ async def timeline(connection: Connection, message_id: int) -> list[Step]:
 
 
 async def enqueue(connection: Connection, **columns: Any) -> int:
-    """Put a message in; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input."""
-    names = ", ".join(f"{name} => ${index}" for index, name in enumerate(_known(columns), 1))
-    message_id: int = await connection.fetchval(f"select smsgw.enqueue({names})", *columns.values())
+    """Put a message in; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input.
+
+    A column that is left out has the default of `smsgw.enqueue`. Raises `ValueError` for one that it does not have.
+    """
+    unknown = columns.keys() - set(_COLUMNS)
+    if unknown:
+        raise ValueError(f"{min(unknown)}: smsgw.enqueue has no such argument")
+    message_id: int = await connection.fetchval(query("message_enqueue"), *(columns.get(name) for name in _COLUMNS))
     return message_id
 
 
-_COLUMNS = frozenset({
+_COLUMNS = (
     "to_number", "body", "to_subscriber_id", "to_group_id", "template_id", "link_id", "media_url", "variables", "lane",
     "tenant", "sender_id", "tags", "reference", "not_before", "expires_at", "dedupe_key", "order_key", "traceparent",
-})  # fmt: skip
-
-
-def _known(columns: dict[str, Any]) -> Sequence[str]:
-    """Return the names, each one of ours: they become part of a statement."""
-    for name in columns:
-        if name not in _COLUMNS:
-            raise ValueError(f"{name}: smsgw.enqueue has no such argument")
-    return list(columns)
+)  # fmt: skip
+"""In the order in which `message_enqueue.sql` numbers them."""

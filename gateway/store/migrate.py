@@ -110,7 +110,7 @@ def _refuse_foreign(known: list[Migration], applied: "dict[int, asyncpg.Record]"
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
     # Killed in here, the transaction rolls back whole: the next runner finds the database as it was.
     async with connection.transaction():
-        await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+        await connection.execute("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
         await connection.execute("set local statement_timeout = 0")
         await connection.execute(migration.text)
         await connection.execute(

@@ -29,7 +29,7 @@ async def insert(connection: Any, column: str, value: str, body: str = "x") -> i
     ("column", "value"),
     [
         ("variables", nested(9)),
-        ("variables", nested(2500)),
+        ("variables", nested(1900)),
         ("variables", '{"a": 1e9000}'),
         ("variables", '{"a": [{"b": -1e19}]}'),
         ("tags", '{"a": ["x"]}'),
