@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 from hypothesis import settings
+from support import leaks
 from support.database import TestServer, choose
 
 from gateway.store.migrate import migrate
@@ -27,12 +28,19 @@ _DSN = "SMSGW_SUITE_DSN"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the server in the controlling process."""
+    """Start the server in the controlling process; listen for what must not be said in all of them."""
+    config.addinivalue_line("markers", "shows_private(reason): this test's output holds numbers or texts on purpose")
+    config.pluginmanager.register(leaks, "leaks")
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     server = choose()
     config.stash[_SERVER] = server
     os.environ[_DSN] = server.start()
+
+
+def pytest_sessionstart() -> None:
+    """Tell the scan the database's password."""
+    leaks.remember_password(os.environ.get(_DSN, ""))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -1,10 +1,12 @@
 """A simulator and a daemon as processes, on the test's own database."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 from support.processes import Gateway, Simulator, free_port
@@ -48,5 +50,7 @@ async def world(database: Any, tmp_path: Path) -> AsyncIterator[World]:
     connection = await asyncpg.connect(database.dsn)
     yield World(tmp_path, database.dsn, connection, simulator, gateway)
     await connection.close()
+    with suppress(aiohttp.ClientError):
+        await gateway.metrics()  # for the scan of everything that a run exposes
     await gateway.process.stop()
     await simulator.process.stop()

@@ -86,7 +86,7 @@ async def test_what_people_did_can_be_added_to_and_not_be_rewritten(told: Any, l
         "update smsgw.operator_action set actor = 'eve'", "delete from smsgw.operator_action",
         "truncate smsgw.operator_action", "drop table smsgw.operator_action",
         "alter table smsgw.operator_action alter actor drop not null",
-        "insert into smsgw.operator_action (id) overriding system value values (1) on conflict (id) do update set id = 2",
+        "insert into smsgw.operator_action (actor) values (1) on conflict (id) do update set actor = 2",
         "create rule r as on insert to smsgw.operator_action do instead nothing",
         "merge into smsgw.operator_action o using (values (1)) v (x) on o.id = v.x when matched then delete",
     ):  # fmt: skip

@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from support.leaks import MARK
+
 from gateway.domain.outcome import Answer, Phase
 
 ACCEPTED = Answer(Phase.ANSWERED, 0.01, status=200, readable=True, total_sent=1, provider_message_id="m")
@@ -18,7 +20,7 @@ def status(code: int, **changes: Any) -> Answer:
 
 async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
     """Enqueue a message to +1202555 and these four digits."""
-    values: dict[str, Any] = {"to_number": f"+1202555{number:04}", "body": "x"} | columns
+    values: dict[str, Any] = {"to_number": f"+1202555{number:04}", "body": MARK} | columns
     kinds = {"tags": "::text::jsonb", "variables": "::text::jsonb"}
     names = ", ".join(f"{name} => ${index}{kinds.get(name, '')}" for index, name in enumerate(values, 1))
     given = [json.dumps(value) if name in kinds else value for name, value in values.items()]

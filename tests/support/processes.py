@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from support.leaks import note
 
 START_TIMEOUT = 30.0
 SECRET = "test-secret-of-the-webhooks"
@@ -140,4 +141,6 @@ class Gateway:
         """Return its metrics."""
         address = f"http://127.0.0.1:{self.ops_port}/metrics"
         async with aiohttp.ClientSession() as session, session.get(address) as response:
-            return await response.text()
+            text = await response.text()
+        note("the metrics", text)
+        return text

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.leaks import LEAK
 
 import gateway
 
@@ -24,16 +25,18 @@ def is_assertion(error: BaseException) -> bool:
     return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[Any]") -> Any:
     """Keep the outcome; a failed set-up or tear-down outweighs a call that passed."""
     report = yield
     if call.when == "call" or report.outcome != "passed":
         outcome = report.outcome
+        why = "" if call.excinfo is None else f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
         error = call.excinfo.value if call.excinfo is not None else None
-        if outcome == "failed" and (call.when != "call" or error is None or not is_assertion(error)):
+        if outcome == "failed" and str(report.longrepr).startswith(LEAK):
+            why = str(report.longrepr)
+        elif outcome == "failed" and (call.when != "call" or error is None or not is_assertion(error)):
             outcome = "broken"
-        why = "" if error is None else f"{type(error).__name__}: {error}"
         if _tests.get(item.nodeid, {}).get("outcome") not in {"failed", "broken"}:
             _tests[item.nodeid] = {"outcome": outcome, "why": why[:2000]}
     return report
