@@ -89,9 +89,11 @@ async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) ->
     secret = secrets.token_hex(32)
     arguments = [
         "-m", "gateway.cli", "simulate", "--port", "0", "--ledger-file", str(folder / "ledger.jsonl"),
-        "--webhook-url", f"http://{_connectable(host)}:{port}/webhooks/mta", "--webhook-secret", secret,
+        "--webhook-url", f"http://{_connectable(host)}:{port}/webhooks/mta",
     ]  # fmt: skip
-    process = await stack.enter_async_context(_child(arguments, dict(os.environ), folder / "simulator.log", pipe=True))
+    # In the environment and not on the command line, which every user of the machine may read.
+    environment = dict(os.environ) | {"SMSGW_WEBHOOK_SECRET": secret}
+    process = await stack.enter_async_context(_child(arguments, environment, folder / "simulator.log", pipe=True))
     assert process.stdout is not None  # noqa: S101  piped just above
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT)).decode()

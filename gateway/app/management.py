@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
+
+import structlog
 
 from gateway.app.limits import management_limit
 from gateway.provider.mta import MobileTextAlerts
@@ -11,9 +14,21 @@ from gateway.store import buckets, limiter
 from gateway.store.buckets import MANAGEMENT
 from gateway.store.pool import Pool, lazy_pool
 
+log = structlog.get_logger(__name__)
+
+
+def is_unencrypted(address: str) -> bool:
+    """Whether the key and every number and text would cross a network as they are."""
+    parts = urlsplit(address)
+    return parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}
+
 
 async def paced_provider(settings: Settings, pool: Pool, *, connections: int) -> MobileTextAlerts:
     """Return a client whose management calls wait for a token of the database's bucket."""
+    if is_unencrypted(settings.mta_base_url):
+        log.warning(
+            "provider_unencrypted", advice="give SMSGW_MTA_BASE_URL an https address: the key crosses a network"
+        )
     async with pool.acquire() as connection:
         await buckets.configure(connection, [management_limit(settings)])
     return _client(settings, pool, connections)

@@ -19,8 +19,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
     shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for row in rows:
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        shown.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     Console(highlight=False, soft_wrap=False).print(shown)
+
+
+def visible(text: str) -> str:
+    """Return a text with its control characters spelled out.
+
+    What applications and phones wrote must not move a terminal's cursor, set its title or turn its text around.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def line(value: dict[str, Any]) -> None:

@@ -20,7 +20,14 @@ def simulate(
     ] = None,
     ledger_file: Annotated[Path | None, typer.Option(help="Keep the ledger here across restarts.")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="Register every event below this address.")] = None,
-    webhook_secret: Annotated[str, typer.Option(help="The secret of those registrations.")] = "",
+    webhook_secret: Annotated[
+        str,
+        typer.Option(
+            envvar="SMSGW_WEBHOOK_SECRET",
+            show_envvar=False,
+            help="The secret of those registrations; SMSGW_WEBHOOK_SECRET keeps it out of the list of processes.",
+        ),
+    ] = "",
     ledger: Annotated[bool, typer.Option("--ledger", help="Print the ledger of a running simulator instead.")] = False,
     url: Annotated[str, typer.Option(help="Where that one runs.")] = "http://127.0.0.1:8025",
     as_json: Annotated[bool, typer.Option("--json", help="The ledger as one object a line.")] = False,
@@ -52,7 +59,7 @@ def simulate(
         ledger_file=ledger_file,
         plan=plan,
         webhook_url=webhook_url,
-        webhook_secret=webhook_secret,
+        webhook_secret=webhook_secret.partition(",")[0],
     )
     try:
         import uvloop
@@ -73,13 +80,10 @@ def _print_ledger(url: str, *, as_json: bool) -> None:
         for entry in entries:
             typer.echo(json.dumps(entry))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from gateway.cli.printing import table
 
-    table = Table("external id", "number", "text", "sent", box=None)
-    for entry in entries:
-        table.add_row(entry["external_id"], entry["number"], entry["text"], str(entry["count"]))
-    Console().print(table)
+    names = ("external_id", "number", "text", "count")
+    table(("external id", "number", "text", "sent"), ([entry[name] for name in names] for entry in entries))
     doubled = sum(1 for entry in entries if entry["count"] > 1)
     typer.echo(f"{len(entries)} texts, {doubled} sent more than once")
 

@@ -1,6 +1,7 @@
 """Status, headers and body of an answer to `POST /send`, read tolerantly into the gateway's own words."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window:
         provider_message_id=_text(values.get("messageId")),
         outbound_ids=_ids(values.get("outboundIds")),
         provider_request_id=_text(error.get("requestId")) or _text(headers.get("X-Request-ID")),
-        error_name=_text(error.get("name")),
+        error_name=_name(error.get("name")),
         account_level=status == 403 and _account_level(error),
         retry_after=retry_after(headers, window=window),
         rate=rate_headers(headers, window=window),
@@ -70,6 +71,11 @@ def _ids(value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(one for one in value if isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 2**63)
+
+
+def _name(value: object) -> str | None:
+    """Return the name of an error: a word. It is stored and shown to all, so nothing else may pass for one."""
+    return value if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z_.-]{0,63}", value) else None
 
 
 def _text(value: object) -> str | None:
