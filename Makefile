@@ -3,12 +3,13 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lock clean
+.PHONY: help up test check audit lock clean
 
 help:
 	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
 	@echo "make test    the whole test suite on a real Postgres"
 	@echo "make check   ruff, mypy --strict, SQL and deploy lint"
+	@echo "make audit   known weaknesses of the pinned dependencies (needs the network)"
 	@echo "make lock    renew the pinned constraints (needs uv)"
 
 up: .venv/installed
@@ -23,6 +24,14 @@ check: .venv/installed-dev
 	.venv/bin/mypy
 	.venv/bin/sqlfluff lint --disable-progress-bar sql
 	.venv/bin/yamllint --strict deploy
+
+# In an environment of its own: the auditor's dependencies are not ours. A dependency that the advisory database does not
+# know is an error too (--strict), so that an audit which looked at nothing does not pass.
+audit: .venv/installed
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off 'pip-audit>=2.9'
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		-r deploy/constraints.txt -r deploy/constraints-dev.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

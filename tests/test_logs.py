@@ -148,3 +148,15 @@ def test_an_argument_that_the_driver_quotes_is_redacted() -> None:
     error = "invalid input for query argument $3: 'Your code is 42' (expected int, got str)"
     assert "code" not in redact_text(error)
     assert "argument $3" in redact_text(error)
+
+
+def test_a_line_end_in_a_value_does_not_begin_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json", "info")
+    try:
+        structlog.get_logger("fresh").info("x", reason='a\n{"event": "forged"}\r\n')
+        logging.getLogger("some.library").warning("a\n%s", "b")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["x", "a\nb"]
