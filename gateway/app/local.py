@@ -39,6 +39,7 @@ async def run_locally(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = Path.cwd() / ".smsgw"
     folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)  # the ledger and the address of the database are in it
     async with AsyncExitStack() as stack:
         dsn = await _database(stack, settings)
         _remember(folder, dsn)
