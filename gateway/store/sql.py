@@ -20,5 +20,10 @@ def sql_root() -> Path:
 
 @cache
 def query(name: str) -> str:
-    """Return the text of `sql/queries/<name>.sql`, read once a process."""
+    """Return the text of `sql/queries/<name>.sql`, read once a process.
+
+    Raises `ValueError` for what is no plain name: whatever is asked for, the answer is a file of that folder.
+    """
+    if not name.isidentifier():
+        raise ValueError("a query is named by letters, digits and underscores")
     return (sql_root() / "queries" / f"{name}.sql").read_text(encoding="utf-8")

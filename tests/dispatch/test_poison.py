@@ -102,15 +102,18 @@ async def test_a_count_of_nobody_is_halved_too(filled: Any, worker: Make) -> Non
     assert await told(filled) == {"accepted": 3, "failed": 1}
 
 
+UNGUARDED = "update smsgw.outbox set variables = $1::text::jsonb where id = $2"
+"""The intake refuses such values; these rows are as if they had come in before it did."""
+
+
 @pytest.mark.parametrize(
     "variables",
     ['{"a": 1e5000}', '{"a": ' + "[" * 900 + "]" * 900 + "}", '{"a": ' + "[" * 3000 + "]" * 3000 + "}"],
     ids=["a number of five thousand digits", "lists 900 deep", "lists 3000 deep"],
 )
 async def test_variables_that_only_postgres_can_read_stop_nobody(filled: Any, worker: Make, variables: str) -> None:
-    bad = await filled.fetchval(
-        "select smsgw.enqueue(to_number => '+12025550100', body => 'Hi {{a}}', variables => $1::text::jsonb)", variables
-    )
+    bad = await enqueue(filled, 0, body="Hi {{a}}")
+    await filled.execute(UNGUARDED, variables, bad)
     good = await enqueue(filled, 1)
     await worker().turn()
     assert await state(filled, good) == "accepted"
@@ -118,7 +121,8 @@ async def test_variables_that_only_postgres_can_read_stop_nobody(filled: Any, wo
 
 
 async def test_a_template_that_would_fill_megabytes_is_counted_and_stops_nobody(filled: Any, worker: Make) -> None:
-    bad = await enqueue(filled, 0, body="{{a}}" * 800, variables={"a": "x" * 16000})
+    bad = await enqueue(filled, 0, body="{{a}}" * 800)
+    await filled.execute(UNGUARDED, json.dumps({"a": "x" * 16000}), bad)
     good = await enqueue(filled, 1)
     await worker().turn()
     assert [await state(filled, bad), await state(filled, good)] == ["accepted", "accepted"]
