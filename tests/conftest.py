@@ -25,6 +25,8 @@ settings.load_profile("suite")
 
 _SERVER = pytest.StashKey[TestServer]()
 _DSN = "SMSGW_SUITE_DSN"
+GIVEN_TEMPLATE = "SMSGW_SUITE_TEMPLATE"
+"""Names a migrated database of the run that started this one (tests/mutations)."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,6 +97,9 @@ def template(server_dsn: str) -> Iterator[str]:
     """A migrated database of this worker, to be cloned; nobody stays connected to it."""
     import asyncio
 
+    if given := os.environ.get(GIVEN_TEMPLATE):
+        yield given
+        return
     name = f"template_{uuid.uuid4().hex[:12]}"
 
     async def make() -> None:

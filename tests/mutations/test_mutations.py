@@ -41,9 +41,11 @@ def test_a_mutation_that_no_longer_fits_is_an_error(tmp_path: Path) -> None:
         Mutation(1, "homeless", "y.py", "one", "two", ("tests/x.py",)).apply(tmp_path)
 
 
-def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(tmp_path: Path, server_dsn: str) -> None:
+def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(
+    tmp_path: Path, server_dsn: str, template: str
+) -> None:
     named = tuple(sorted({test for mutation in CHOSEN for test in mutation.tests}))
-    verdicts = run_tests(copy_tree(tmp_path / "tree"), named, server_dsn)
+    verdicts = run_tests(copy_tree(tmp_path / "tree"), named, server_dsn, template)
     assert verdicts["broken"] == []
     for name in named:
         found = of_test(name, verdicts)
@@ -52,10 +54,11 @@ def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(tmp_path: P
 
 
 @pytest.mark.parametrize("mutation", CHOSEN, ids=lambda one: f"promise_{one.promise}_{one.name}")
-def test_a_broken_promise_is_noticed(mutation: Mutation, tmp_path: Path, server_dsn: str) -> None:
+def test_a_broken_promise_is_noticed(mutation: Mutation, tmp_path: Path, server_dsn: str, template: str) -> None:
     tree = copy_tree(tmp_path / "tree")
     mutation.apply(tree)
-    verdicts = run_tests(tree, mutation.tests, server_dsn)
+    migrated = None if mutation.file.startswith("sql/migrations/") else template
+    verdicts = run_tests(tree, mutation.tests, server_dsn, migrated)
     assert verdicts["broken"] == [], "the mutation must leave code that can be imported"
     for name in mutation.tests:
         found = of_test(name, verdicts)

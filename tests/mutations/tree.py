@@ -83,8 +83,11 @@ def copy_tree(to: Path) -> Path:
     return to
 
 
-def run_tests(root: Path, tests: tuple[str, ...], dsn: str) -> dict[str, Any]:
-    """Run tests inside a copy, on the Postgres of this run; return what `support.verdicts` wrote."""
+def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None) -> dict[str, Any]:
+    """Run tests inside a copy, on the Postgres of this run; return what `support.verdicts` wrote.
+
+    `template` is a database with the schema as it is; without one the copy's own migrations make it.
+    """
     told = root / "verdicts.json"
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_", "PYTEST_"))
@@ -98,7 +101,8 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str) -> dict[str, Any]:
             "PYTHONDONTWRITEBYTECODE": "1",
             "SMSGW_TEST_DATABASE_URL": dsn,
             "SMSGW_VERDICTS": str(told),
-        },
+        }
+        | ({"SMSGW_SUITE_TEMPLATE": template} if template is not None else {}),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
