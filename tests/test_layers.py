@@ -13,6 +13,7 @@ LAYERS = (
     {"cli"},
     {"app"},
     {"console", "metrics"},
+    {"operations"},
     {"dispatch", "receipts"},
     {"provider", "simulator"},
     {"store", "embedded"},

@@ -1,10 +1,42 @@
 """What people, and replies, changed: the operator's log."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.store.pool import Connection
 from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One line of the log."""
+
+    id: int
+    happened_at: datetime
+    actor: str
+    action: str
+    reason: str | None
+    detail: dict[str, Any]
+    messages: int
+    """How many messages it touched."""
+    first_messages: list[int]
+    """The first ten of them."""
+
+
+async def listed(
+    connection: Connection,
+    *,
+    below: int | None = None,
+    limit: int = 50,
+    actor: str | None = None,
+    action: str | None = None,
+    message_id: int | None = None,
+) -> list[Action]:
+    """Return the log, the latest first, from below an id on."""
+    rows = await connection.fetch(query("action_list"), below, limit, actor, action, message_id)
+    return [Action(*row.values()) for row in rows]
 
 
 async def record(

@@ -30,6 +30,10 @@ class Step:
     status: int | None
     duration: float | None
     provider_request_id: str | None
+    """The provider's own name for the call: what its support asks for."""
+    kind: str
+    """`enqueued`, `scheduled`, `bound`, `attempt_begun`, `attempt`, `accepted`, `receipt`, `action`, `pause`, `resume`
+    or `ended`."""
 
 
 async def list_messages(

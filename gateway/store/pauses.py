@@ -24,9 +24,10 @@ async def pause(
     actor: str,
     reason: str,
     seconds: float | None = None,
-) -> None:
-    """Stop a scope, for `seconds` or until somebody lifts it."""
-    await connection.execute(query("pause_set"), scope.value, subject, actor, reason, seconds)
+) -> bool:
+    """Stop a scope, for `seconds` or until somebody lifts it; return False when it was stopped before."""
+    made = await connection.fetchval(query("pause_set"), scope.value, subject, actor, reason, seconds)
+    return made is not None
 
 
 async def resume(connection: Connection, scope: Scope, subject: str, *, made_by: str | None = None) -> str | None:

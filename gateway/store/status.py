@@ -69,13 +69,18 @@ async def backlog(connection: Connection) -> list[Backlog]:
     return [Backlog(*row.values()) for row in await connection.fetch(query("backlog"), MOST_COUNTED)]
 
 
+async def paused(connection: Connection) -> list[Pause]:
+    """Return the pauses in force."""
+    return [Pause(*row.values()) for row in await connection.fetch(query("status_pauses"))]
+
+
 async def status(connection: Connection) -> Status:
     """Return everything at once."""
     buckets = await connection.fetch(query("status_buckets"))
     return Status(
         backlog=await backlog(connection),
         buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
-        pauses=[Pause(*row.values()) for row in await connection.fetch(query("status_pauses"))],
+        pauses=await paused(connection),
         replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
         routes=[RouteStatus(*row.values()) for row in await connection.fetch(query("status_routes"))],
     )

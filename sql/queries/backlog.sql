@@ -33,7 +33,8 @@ open as (
     from smsgw.request as r
     where r.dispatch = 'in_flight'
     union all
-    select r.lane, 'uncertain' as state, cardinality(r.members) as messages
+    -- Not its members: some may have been sent again since, in a new generation.
+    select r.lane, 'uncertain' as state, r.unsettled as messages
     from smsgw.request as r
     where r.dispatch = 'uncertain'
     union all

@@ -1,0 +1,129 @@
+"""Find messages: by any filter, page by page, in bounded time however long the history is."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+from gateway.store import finding
+from gateway.store.finding import NEWEST, Filters, MessageRow
+from gateway.store.pool import Connection
+
+STATES = (
+    "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
+    "undelivered", "failed", "expired", "suppressed", "cancelled",
+)  # fmt: skip
+"""Every state, in the order of a life."""
+
+STUCK = ("uncertain", "failed", "undelivered", "unconfirmed")
+"""States in which a person may have something to do."""
+
+WITH_REASON = ("failed", "expired", "suppressed", "cancelled", "undelivered", "uncertain", "retrying", "held")
+"""The states whose messages carry a reason, or can have met a refusal."""
+
+FIRST_LOOK = 200
+LARGEST_LOOK = 10_000
+"""Candidates of one look; doubled while a page is not full."""
+
+PATIENCE = 2.0
+"""Seconds that one page may take where a filter matches rarely."""
+
+COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some messages, newest first."""
+
+    messages: tuple[MessageRow, ...]
+    next: int | None
+    """Go on below this id; None when there are no more."""
+    complete: bool = True
+    """False when the search ended for its time and not because the page is full or there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many, up to a bound."""
+
+    number: int
+    at_least: bool
+
+    def __str__(self) -> str:
+        """As a person reads it: `412`, or `10000+`."""
+        return f"{self.number}+" if self.at_least else str(self.number)
+
+
+async def find(
+    connection: Connection,
+    filters: Filters,
+    *,
+    below: int | None = None,
+    limit: int = 50,
+    patience: float = PATIENCE,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Page:
+    """Return a page of messages, newest first, from below an id on.
+
+    Where a filter matches rarely the page may come back short, and not `complete`, with the place to go on from.
+    """
+    found: list[MessageRow] = []
+    deadline = monotonic() + patience
+    place = NEWEST if below is None else below
+    async for ids, place in looks(connection, filters, below=below, first=max(limit + 1, FIRST_LOOK)):
+        found += await finding.matching(connection, ids, narrowed(filters))
+        if len(found) > limit:
+            return Page(tuple(found[:limit]), found[limit - 1].id)
+        if monotonic() > deadline:
+            return Page(tuple(found), place, complete=False)
+    return Page(tuple(found), None)
+
+
+async def looks(
+    connection: Connection, filters: Filters, *, below: int | None = None, first: int = FIRST_LOOK
+) -> AsyncIterator[tuple[list[int], int]]:
+    """Yield candidates, one look after another, each with the id below which the next one goes on."""
+    filters = narrowed(filters)
+    wanted = finding.sources(filters)
+    floor, ceiling = await finding.bounds(connection, filters)
+    place = min(ceiling, NEWEST if below is None else below)
+    size = first
+    while True:
+        ids = await finding.candidates(connection, wanted, below=place, floor=floor, most=size)
+        if ids:
+            place = ids[-1]
+            yield ids, place
+        if len(ids) < size:
+            return
+        size = min(LARGEST_LOOK, size * 2)
+
+
+async def count(connection: Connection, filters: Filters, *, most: int = COUNTED, patience: float = PATIENCE) -> Count:
+    """Return how many messages match, up to `most` or as far as `patience` seconds lead."""
+    number = 0
+    deadline = time.monotonic() + patience
+    async for ids, _ in looks(connection, filters, first=1000):
+        number += len(await finding.matching_ids(connection, ids, narrowed(filters)))
+        if number > most:
+            return Count(most, at_least=True)
+        if time.monotonic() > deadline:
+            return Count(number, at_least=True)
+    return Count(number, at_least=False)
+
+
+async def one(connection: Connection, message_id: int) -> MessageRow | None:
+    """Return a message by its id."""
+    rows = await finding.matching(connection, [message_id], Filters())
+    return rows[0] if rows else None
+
+
+def narrowed(filters: Filters) -> Filters:
+    """Return the filters with the states that a reason implies, so that an index can serve the search."""
+    if (filters.reason is not None or filters.status is not None) and filters.states is None:
+        # Those that went well in the end are left out, whatever an earlier attempt met.
+        return replace(filters, states=WITH_REASON)
+    return filters
+
+
+def reason_filter(text: str) -> dict[str, str | int]:
+    """Return the filter that a reason as typed means: a status of the provider, or a short code."""
+    return {"status": int(text)} if text.isdigit() and len(text) == 3 else {"reason": text}

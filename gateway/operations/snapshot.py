@@ -1,0 +1,177 @@
+"""What stands where, at one moment: for `smsgw status`, the console's overview and its API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.domain.bucket import Bucket
+from gateway.domain.drain import Queue, Rates, drain
+from gateway.domain.quota import Quota
+from gateway.store import lanes, overview, status
+from gateway.store.breakers import RouteStatus
+from gateway.store.buckets import REQUESTS
+from gateway.store.overview import Receiving, Trouble
+from gateway.store.pool import Connection
+from gateway.store.status import MOST_COUNTED, Backlog, Pause, Replica
+
+SILENT = 30.0
+"""Seconds without a heartbeat after which a replica is called silent: three beats."""
+
+DUTY_OF_SENDING = "dispatch"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLine:
+    """The backlog of one lane."""
+
+    lane: str
+    urgent: bool
+    weight: int
+    states: Mapping[str, int]
+    """Messages that are not final, by state."""
+    at_least: bool
+    """More wait than were counted."""
+    oldest: float | None
+    """Seconds since the oldest waiting one could have gone."""
+    held: bool
+    eta: float | None
+    """Seconds until what waits is gone, at the present rates; None when nobody can say: paused, or nobody sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """The use of one limit."""
+
+    name: str
+    tokens: float
+    most: float
+    """What it holds when nothing is used."""
+    rate: float
+    """A second, now."""
+    full_rate: float
+    """A second, when nothing has gone wrong."""
+    allowance: float
+    period: float
+    """Seconds."""
+    used: float
+    """Share of what it holds that is in use, 0 to 1."""
+    blocked_for: float
+    """Seconds until anything goes; zero normally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at once."""
+
+    at: datetime
+    lanes: tuple[LaneLine, ...]
+    limits: tuple[LimitLine, ...]
+    pauses: tuple[Pause, ...]
+    replicas: tuple[Replica, ...]
+    routes: tuple[RouteStatus, ...]
+    troubles: tuple[Trouble, ...]
+    """What went wrong in the last hour, the latest first."""
+    receiving: Receiving
+    versions: tuple[str, ...]
+    """Releases that run; more than one while an upgrade rolls."""
+
+    @property
+    def sending(self) -> bool:
+        """Whether any process that sends is alive."""
+        return any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in self.replicas)
+
+
+async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snapshot:
+    """Return what stands where; `max_recipients` as the settings have it, for the time until a backlog is gone.
+
+    Counts are bounded and the history is never read: milliseconds, whatever the table holds.
+    """
+    found = await status.status(connection)
+    every_lane = await lanes.list_lanes(connection)
+    now = await overview.now(connection)
+    sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
+    return Snapshot(
+        at=datetime.fromtimestamp(now, UTC),
+        lanes=_lanes(found, every_lane, _rates(found, now, max_recipients) if sending else None),
+        limits=tuple(_limit(bucket, tokens, now) for bucket, tokens in found.buckets),
+        pauses=tuple(found.pauses),
+        replicas=tuple(found.replicas),
+        routes=tuple(found.routes),
+        troubles=tuple(await overview.troubles(connection)),
+        receiving=await overview.receiving(connection),
+        versions=tuple(sorted({one.version for one in found.replicas if one.silent < SILENT})),
+    )
+
+
+def _lanes(found: status.Status, every: list[lanes.Lane], rates: Rates | None) -> tuple[LaneLine, ...]:
+    stopped = any(pause.scope in ("all", "route") for pause in found.pauses)
+    held = {pause.subject for pause in found.pauses if pause.scope == "lane"}
+    lines = {lane.name: [row for row in found.backlog if row.lane == lane.name] for lane in every}
+    waiting = {name: sum(row.messages for row in rows if row.state == "ready") for name, rows in lines.items()}
+    queues = [Queue(lane.name, waiting[lane.name], lane.urgent, lane.weight, lane.coalesce) for lane in every]
+    etas = drain(queues, rates) if rates is not None and not stopped else {}
+    return tuple(
+        LaneLine(
+            lane=lane.name,
+            urgent=lane.urgent,
+            weight=lane.weight,
+            states=_states(lines[lane.name]),
+            at_least=any(row.messages >= MOST_COUNTED for row in lines[lane.name] if row.oldest is not None),
+            oldest=_oldest(lines[lane.name]),
+            held=stopped or lane.name in held,
+            eta=None if stopped or lane.name in held else _finite(etas.get(lane.name)),
+        )
+        for lane in every
+    )
+
+
+def _states(rows: list[Backlog]) -> dict[str, int]:
+    states: dict[str, int] = {}
+    for row in rows:
+        states[row.state] = states.get(row.state, 0) + row.messages
+    return states
+
+
+def _oldest(rows: list[Backlog]) -> float | None:
+    ages = [row.oldest for row in rows if row.oldest is not None and row.messages]
+    return max(0.0, *ages) if ages else None
+
+
+def _finite(seconds: float | None) -> float | None:
+    return None if seconds is None or seconds == float("inf") else seconds
+
+
+def _rates(found: status.Status, now: float, max_recipients: int) -> Rates:
+    """Return what the limiter gives; of several sending numbers the slowest, as nobody asks which the backlog names."""
+    requests = [bucket for bucket, _ in found.buckets if bucket.name == REQUESTS]
+    parts = [bucket for bucket, _ in found.buckets if bucket.name.startswith("parts:")]
+    blocked = max((_blocked(bucket, now) for bucket in (*requests, *parts)), default=0.0)
+    return Rates(
+        requests=min((bucket.rate_at(now + blocked) for bucket in requests), default=float("inf")),
+        parts=min((bucket.rate_at(now + blocked) for bucket in parts), default=float("inf")),
+        recipients=max_recipients,
+        blocked=blocked,
+    )
+
+
+def _limit(bucket: Bucket | Quota, tokens: float, now: float) -> LimitLine:
+    if isinstance(bucket, Quota):
+        most, full_rate = bucket.allowance, bucket.rate_at(now)
+    else:
+        most, full_rate = bucket.burst, bucket.rate
+    return LimitLine(
+        name=bucket.name,
+        tokens=tokens,
+        most=most,
+        rate=bucket.rate_at(now),
+        full_rate=full_rate,
+        allowance=bucket.allowance,
+        period=bucket.period,
+        used=min(1.0, max(0.0, 1.0 - tokens / most)) if most else 0.0,
+        blocked_for=_blocked(bucket, now),
+    )
+
+
+def _blocked(bucket: Bucket | Quota, now: float) -> float:
+    until = None if isinstance(bucket, Quota) else bucket.blocked_until
+    return 0.0 if until is None else max(0.0, until - now)

@@ -1,0 +1,49 @@
+"""The story of one message, with what each turn of it means."""
+
+from dataclasses import dataclass
+
+from gateway.operations.answers import Meaning, explain, explain_status
+from gateway.operations.find import one
+from gateway.store import messages
+from gateway.store.finding import MessageRow
+from gateway.store.messages import Step
+from gateway.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One thing that happened, and what it means where that needs saying."""
+
+    step: Step
+    meaning: Meaning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A message, and everything that happened to it in order of time."""
+
+    message: MessageRow
+    chapters: tuple[Chapter, ...]
+    meaning: Meaning | None
+    """What its reason means, and what to do."""
+
+
+async def story(connection: Connection, message_id: int) -> Story | None:
+    """Return the story of a message; None when there is no such message."""
+    message = await one(connection, message_id)
+    if message is None:
+        return None
+    steps = await messages.timeline(connection, message_id)
+    return Story(message, tuple(Chapter(step, _meaning(step)) for step in steps), explain(message.reason))
+
+
+def _meaning(step: Step) -> Meaning | None:
+    if step.kind == "ended":
+        return explain(step.detail)
+    if step.kind != "attempt" or step.detail is None:
+        return None
+    if step.status is not None:
+        return explain_status(step.status)
+    # Without an answer the second word says how the call broke.
+    words = step.detail.split(", ")
+    return explain(words[1]) if len(words) > 1 else None

@@ -1,0 +1,179 @@
+"""Finding messages among many: by the index that serves a filter, a bounded number at a time.
+
+A search has two steps. *Candidates* are ids, newest first, from the one index that the filter is served by; *matching*
+reads those few by primary key and looks at every filter. So no search ever sorts or counts the history.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+NEWEST = 2**63 - 1
+"""Above every id."""
+
+ENDINGS = ("failed", "expired", "suppressed", "cancelled")
+WAITING = ("scheduled", "held", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which messages; None for any. Times are compared with `>=` and `<`."""
+
+    states: tuple[str, ...] | None = None
+    lane: str | None = None
+    tenant: str | None = None
+    tag: str | None = None
+    """A key, or `key=value`."""
+    reference: str | None = None
+    number: str | None = None
+    """E.164."""
+    request_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """When it was made."""
+    reason: str | None = None
+    """The short code at the beginning of a reason."""
+    status: int | None = None
+    """What the provider answered to an attempt of its request, for example 402."""
+    ended_since: datetime | None = None
+    ended_until: datetime | None = None
+    ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message, as `smsgw.message` shows it, and its tags. The number is in full: whoever shows it masks it."""
+
+    id: int
+    reference: str | None
+    dedupe_key: str | None
+    tenant: str
+    lane: str
+    to_number: str | None
+    state: str
+    reason: str | None
+    attempts: int
+    request_id: str | None
+    external_id: str | None
+    provider_message_id: str | None
+    parts: int | None
+    created_at: datetime
+    not_before: datetime
+    expires_at: datetime
+    first_attempt_at: datetime | None
+    accepted_at: datetime | None
+    delivered_at: datetime | None
+    final_at: datetime | None
+    group_recipients: int | None
+    group_delivered: int | None
+    group_undelivered: int | None
+    tags: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A query that gives candidates, and what it asks beside the range of ids."""
+
+    query: str
+    given: tuple[object, ...] = ()
+
+
+async def bounds(connection: Connection, filters: Filters) -> tuple[int, int]:
+    """Return the ids between which messages of the filters' time lie: from the first on, below the second."""
+    until = filters.until
+    if filters.ended_until is not None and (until is None or filters.ended_until < until):
+        # What ended before a moment was made before it.
+        until = filters.ended_until
+    row = await connection.fetchrow(query("find_bounds"), filters.since, until)
+    assert row is not None  # it is a select without a table  # noqa: S101
+    return row["floor"], row["ceiling"]
+
+
+def sources(filters: Filters) -> list[Source]:
+    """Return the queries that together give every message that can match, the narrowest there are."""
+    if filters.ids is not None:
+        return [Source("find_chosen", (list(filters.ids),))]
+    if filters.request_id is not None:
+        return [Source("find_request", (filters.request_id,))]
+    if filters.reference is not None:
+        return [Source("find_reference", (filters.reference,))]
+    if filters.number is not None:
+        return [Source("find_number", (filters.number,))]
+    return _by_state(filters.states) if filters.states is not None else [Source("find_recent")]
+
+
+def _by_state(states: tuple[str, ...]) -> list[Source]:
+    wanted = set(states)
+    if wanted & {"accepted", "delivered"}:
+        # Most of the table is in these: walking it backwards finds a page at once, and the others on the way.
+        return [Source("find_recent")]
+    found = []
+    if endings := [state for state in ENDINGS if state in wanted]:
+        found.append(Source("find_ended", (endings,)))
+    if wanted & set(WAITING):
+        found.append(Source("find_waiting"))
+    open_ = []
+    if wanted & {"sending", "retrying", "held", "ready"}:
+        open_.append("in_flight")
+    if "uncertain" in wanted:
+        open_.append("uncertain")
+    if open_:
+        found.append(Source("find_open", (open_,)))
+    if "unconfirmed" in wanted:
+        found.append(Source("find_unconfirmed"))
+    if "undelivered" in wanted:
+        found.append(Source("find_undelivered"))
+    return found
+
+
+async def candidates(
+    connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int
+) -> list[int]:
+    """Return up to `most` ids, newest first; fewer than that means that there are no more."""
+    ids: set[int] = set()
+    for source in wanted:
+        rows = await connection.fetch(query(source.query), below, floor, most, *source.given)
+        ids.update(row["id"] for row in rows)
+    # Each source gave its newest, so the newest of all are among them.
+    return sorted(ids, reverse=True)[:most]
+
+
+async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:
+    """Return those of these messages that pass every filter, newest first."""
+    rows = await connection.fetch(query("find_messages"), *_arguments(ids, filters))
+    return [MessageRow(*row.values()) for row in rows]
+
+
+async def matching_ids(connection: Connection, ids: Sequence[int], filters: Filters) -> list[int]:
+    """Return the ids of those that pass every filter, newest first: what counting and replaying need."""
+    rows = await connection.fetch(_ids_only(), *_arguments(ids, filters))
+    return [row["id"] for row in rows]
+
+
+@cache
+def _ids_only() -> str:
+    return f"select found.id from ({query('find_messages').rstrip().rstrip(';')}) as found"  # noqa: S608  our own file
+
+
+def _arguments(ids: Sequence[int], filters: Filters) -> tuple[object, ...]:
+    return (
+        list(ids),
+        None if filters.states is None else list(filters.states),
+        filters.lane,
+        filters.tenant,
+        filters.tag,
+        filters.reference,
+        filters.number,
+        filters.request_id,
+        filters.since,
+        filters.until,
+        filters.reason,
+        filters.status,
+        filters.ended_since,
+        filters.ended_until,
+    )

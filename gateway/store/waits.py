@@ -1,0 +1,60 @@
+"""What one message waits for, as facts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+MOST_AHEAD = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The columns of `why_facts.sql`; those of the request are None while nothing carries the message."""
+
+    id: int
+    lane: str
+    tenant: str
+    sender_id: int | None
+    not_before: datetime
+    expires_at: datetime
+    held_tag: str | None
+    order_key: str | None
+    tags: dict[str, Any] | None
+    now: datetime
+    suppressed: bool
+    behind: int | None
+    """The message before it under its order key, while it must wait for that one."""
+    route: str | None
+    due_at: datetime | None
+    leased: bool
+    worker: str | None
+    maybe_arrived_at: datetime | None
+    horizon_ends: datetime | None
+    looked_at: datetime | None
+    accepted_at: datetime | None
+    unconfirmed_at: datetime | None
+    members: int | None
+    attempt_began: datetime | None
+
+
+async def facts(connection: Connection, message_id: int) -> Facts | None:
+    """Return the facts of one message; None when there is no such message."""
+    row = await connection.fetchrow(query("why_facts"), message_id)
+    return None if row is None else Facts(*row.values())
+
+
+async def ahead(connection: Connection, found: Facts) -> int:
+    """Return how many messages are in front of a waiting one in its queue, up to `MOST_AHEAD`."""
+    messages: int = await connection.fetchval(
+        query("why_ahead"),
+        found.lane,
+        found.tenant,
+        found.sender_id or 0,
+        found.not_before,
+        found.id,
+        MOST_AHEAD,
+    )
+    return messages

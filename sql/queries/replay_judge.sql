@@ -1,0 +1,52 @@
+-- What a replay may do with each of these messages. $1 ids, $2 whether they get a new time to live. Primary keys; locks
+-- nothing itself: a plan asks without locks, a batch under those of replay_lock_*.sql.
+--   release  certainly not sent: back to its place in the outbox, and a new request
+--   repeat   may have arrived, and the provider still knows the request id: the same bytes under the same id
+--   resend   may have arrived, or did: only a second copy is possible
+--   over     its time to live is over, and no new one is given
+--   open     on its way: nothing to do
+--   done     delivered
+-- A request is repeated whole, so it needs every member still bound to it, and none past its time.
+with asked as (
+    select o.id, o.request_id, o.expires_at, o.ending, o.delivery, o.parts, o.body, o.media_url
+    from smsgw.outbox as o
+    where o.id = any($1::bigint[])
+),
+
+carrier as (
+    select
+        r.id,
+        r.dispatch,
+        r.accepted_at < now() - i.unconfirmed_after as unconfirmed,
+        r.dispatch = 'uncertain'
+        and r.body is not null
+        and r.unsettled = cardinality(r.members)
+        and r.maybe_arrived_at > clock_timestamp() - i.horizon as known,
+        cardinality(r.members) as members,
+        case
+            when r.dispatch = 'uncertain'
+                then (select min(o.expires_at) from smsgw.outbox as o where o.id = any(r.members) and o.request_id = r.id)
+        end as first_expiry
+    from smsgw.request as r
+    cross join smsgw.installation as i
+    where r.id in (select a.request_id from asked as a)
+)
+
+select
+    a.id,
+    a.request_id,
+    coalesce(a.parts, smsgw.estimated_parts(a.body, a.media_url)) as parts,
+    coalesce(c.members, 1) as members,
+    case
+        when a.delivery = 'delivered' then 'done'
+        when a.delivery >= 'undelivered' or (c.dispatch = 'accepted' and c.unconfirmed)
+            then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'over' end
+        when c.dispatch = 'accepted' then 'open'
+        when a.ending is not null then case when $2 or a.expires_at > clock_timestamp() then 'release' else 'over' end
+        when c.dispatch = 'uncertain' and c.known then case when $2 or c.first_expiry > clock_timestamp() then 'repeat' else 'over' end
+        when c.dispatch = 'uncertain' then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'over' end
+        else 'open'
+    end as step
+from asked as a
+left join carrier as c on a.request_id = c.id
+order by a.id desc;

@@ -1,0 +1,37 @@
+-- Send messages again on purpose although the first copy may have arrived: a new generation, which receipts of the old
+-- one never colour. $1 ids, $2 seconds of a new time to live or null. Requests and messages are locked by this
+-- transaction. The old request stays as history, and no longer waits for the receipts of what left it.
+with moved as (
+    update smsgw.outbox as o
+    set
+        generation = o.generation + 1,
+        delivery = 'none',
+        delivered_at = null,
+        ending = null,
+        reason = null,
+        final_at = null,
+        held_tag = null,
+        request_id = null,
+        earlier_requests = array_append(o.earlier_requests, o.request_id),
+        expires_at = coalesce(clock_timestamp() + make_interval(secs => $2::double precision), o.expires_at)
+    from smsgw.outbox as before
+    where o.id = any($1::bigint[]) and o.id = before.id and o.request_id is not null
+    returning o.id, before.request_id, before.delivery < 'undelivered' as waited
+),
+
+left_behind as (
+    update smsgw.request as r
+    set
+        unsettled = greatest(0, r.unsettled - m.waited),
+        reason = case
+            when r.dispatch = 'uncertain' and r.unsettled <= m.waited then 'resent: an operator sent it again' else r.reason
+        end
+    from (
+        select moved.request_id, (count(*) filter (where moved.waited))::integer as waited
+        from moved
+        group by moved.request_id
+    ) as m
+    where r.id = m.request_id
+)
+
+select moved.id from moved;

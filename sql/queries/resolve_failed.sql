@@ -1,0 +1,13 @@
+-- A person says that a request did not arrive: its messages have failed. $1 request, $2 why. It is locked by this
+-- transaction. A receipt that says otherwise later still wins (fold.sql).
+with over as (
+    update smsgw.request as r
+    set dispatch = 'rejected', claim_token = null, unsettled = 0, verify = null, reason = $2
+    where r.id = $1 and r.dispatch = 'uncertain'
+    returning r.id, r.members
+)
+
+update smsgw.outbox as o
+set ending = 'failed', reason = $2, final_at = clock_timestamp()
+from over
+where o.id = any(over.members) and o.request_id = over.id and o.ending is null;

@@ -1,0 +1,16 @@
+-- How many messages are in front of one in its own queue, up to $6. $1 lane, $2 tenant, $3 sending number (0 for the
+-- default), $4 not_before, $5 id. Served by outbox_waiting; locks nothing.
+select count(*) as messages
+from (
+    select
+    from smsgw.outbox as o
+    where
+        o.lane = $1
+        and o.tenant = $2
+        and coalesce(o.sender_id, 0) = $3
+        and o.request_id is null
+        and o.ending is null
+        and o.held_tag is null
+        and (o.not_before, o.id) < ($4, $5)
+    limit $6
+) as ahead;

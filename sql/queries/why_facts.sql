@@ -1,0 +1,38 @@
+-- What one message waits for, as facts: the row, its request, its predecessor under the order key. $1 id. Primary keys,
+-- outbox_order; locks nothing.
+select
+    o.id,
+    o.lane,
+    o.tenant,
+    o.sender_id,
+    o.not_before,
+    o.expires_at,
+    o.held_tag,
+    o.order_key,
+    o.tags,
+    clock_timestamp() as now,
+    exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
+    case when o.order_key is not null and not smsgw.is_next(o.tenant, o.order_key, o.id) then previous.id end as behind,
+    r.route,
+    r.due_at,
+    r.claim_token is not null as leased,
+    r.worker,
+    r.maybe_arrived_at,
+    r.maybe_arrived_at + i.horizon as horizon_ends,
+    r.looked_at,
+    r.accepted_at,
+    r.accepted_at + i.unconfirmed_after as unconfirmed_at,
+    cardinality(r.members) as members,
+    attempt.started_at as attempt_began
+from smsgw.outbox as o
+cross join smsgw.installation as i
+left join smsgw.request as r on o.request_id = r.id
+left join smsgw.attempt as attempt on r.id = attempt.request_id and r.attempts = attempt.number
+left join lateral (
+    select p.id
+    from smsgw.outbox as p
+    where p.tenant = o.tenant and p.order_key = o.order_key and p.id < o.id
+    order by p.id desc
+    limit 1
+) as previous on o.order_key is not null
+where o.id = $1;
