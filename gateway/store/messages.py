@@ -20,6 +20,13 @@ class Filters:
     since: datetime | None = None
 
 
+KINDS = (
+    "enqueued", "scheduled", "pause", "resume", "bound", "attempt_begun", "attempt", "accepted", "receipt", "action",
+    "ended",
+)  # fmt: skip
+"""What a step can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that happened to a message."""
@@ -32,8 +39,7 @@ class Step:
     provider_request_id: str | None
     """The provider's own name for the call: what its support asks for."""
     kind: str
-    """`enqueued`, `scheduled`, `bound`, `attempt_begun`, `attempt`, `accepted`, `receipt`, `action`, `pause`, `resume`
-    or `ended`."""
+    """One of `KINDS`."""
 
 
 async def list_messages(
@@ -61,8 +67,9 @@ async def one_message(connection: Connection, message_id: int) -> dict[str, Any]
 
 
 async def timeline(connection: Connection, message_id: int) -> list[Step]:
-    """Return everything that happened to a message, in order of time."""
-    return [Step(*row.values()) for row in await connection.fetch(query("message_timeline"), message_id)]
+    """Return everything that happened to a message, in order of time; what one transaction did in order of sense."""
+    steps = [Step(*row.values()) for row in await connection.fetch(query("message_timeline"), message_id)]
+    return sorted(steps, key=lambda step: (step.at, KINDS.index(step.kind)))
 
 
 async def enqueue(connection: Connection, **columns: Any) -> int:

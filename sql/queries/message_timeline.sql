@@ -55,7 +55,7 @@ select
     'bound'
 from carrier as c
 union all
-select a.started_at, 'attempt ' || a.number, 'begun by ' || a.worker, null, null, null, 'attempt_begun'
+select greatest(a.started_at, c.created_at), 'attempt ' || a.number, 'begun by ' || a.worker, null, null, null, 'attempt_begun'
 from carrier as c
 inner join smsgw.attempt as a on c.id = a.request_id
 union all

@@ -1,0 +1,211 @@
+"""Why a message is not going, one obstacle at a time; and its story."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from support.operating import accepted, deliver, expired, failed, forget, uncertain
+from support.outbox import UNREACHED, enqueue, status
+
+from gateway.operations import hold, replay, resolve
+from gateway.operations.hold import Scope
+from gateway.operations.story import story
+from gateway.operations.why import Kind, Obstacle, why
+from gateway.store.finding import Filters
+
+Make = Callable[..., Any]
+ALICE = "alice@host"
+
+
+@pytest.fixture
+async def running(operator: Any) -> Any:
+    """Somebody sends."""
+    await operator.execute(
+        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}')"
+    )
+    return operator
+
+
+async def obstacles(operator: Any, message_id: int, **options: Any) -> dict[Kind, Obstacle]:
+    answer = await why(operator, message_id, **options)
+    assert answer is not None
+    return {obstacle.kind: obstacle for obstacle in answer.obstacles}
+
+
+async def test_there_is_no_answer_for_what_is_not_there(running: Any) -> None:
+    assert await why(running, 4711) is None
+    assert await story(running, 4711) is None
+
+
+async def test_nothing_is_in_the_way(running: Any) -> None:
+    assert set(await obstacles(running, await enqueue(running))) == {Kind.NOTHING}
+
+
+async def test_nobody_sends(operator: Any) -> None:
+    assert set(await obstacles(operator, await enqueue(operator))) == {Kind.NOBODY_SENDS}
+
+
+async def test_it_is_scheduled(running: Any) -> None:
+    moment = datetime.now(UTC) + timedelta(hours=1)
+    found = await obstacles(running, await enqueue(running, not_before=moment))
+    assert found[Kind.SCHEDULE].until == moment
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"),
+    [
+        (Scope.ALL, ""),
+        (Scope.ROUTE, "mta"),
+        (Scope.LANE, "default"),
+        (Scope.TENANT, "shop"),
+        (Scope.TAG, "campaign"),
+        (Scope.TAG, "campaign=may"),
+    ],
+)
+async def test_a_pause_holds_it(running: Any, scope: Scope, subject: str) -> None:
+    message_id = await enqueue(running, tenant="shop", tags={"campaign": "may"})
+    await hold.pause(running, scope, subject, actor=ALICE, because="complaints", seconds=60.0)
+    found = (await obstacles(running, message_id))[Kind.PAUSE]
+    assert "complaints" in found.says
+    assert found.until is not None
+    assert found.mend == f"smsgw resume {scope} {subject}".strip()
+    await hold.resume(running, scope, subject, actor=ALICE)
+    assert Kind.PAUSE not in await obstacles(running, message_id)
+
+
+@pytest.mark.parametrize(("scope", "subject"), [(Scope.LANE, "otp"), (Scope.TENANT, "x"), (Scope.TAG, "campaign=june")])
+async def test_a_pause_of_something_else_does_not(running: Any, scope: Scope, subject: str) -> None:
+    message_id = await enqueue(running, tenant="shop", tags={"campaign": "may"})
+    await hold.pause(running, scope, subject, actor=ALICE, because="complaints")
+    assert Kind.PAUSE not in await obstacles(running, message_id)
+
+
+async def test_another_is_in_front_under_its_order_key(running: Any) -> None:
+    first = await enqueue(running, order_key="k")
+    second = await enqueue(running, order_key="k")
+    assert str(first) in (await obstacles(running, second))[Kind.ORDER_KEY].says
+    assert Kind.ORDER_KEY not in await obstacles(running, first)
+
+
+async def test_others_are_in_front_in_its_queue(running: Any) -> None:
+    made = [await enqueue(running, index) for index in range(3)]
+    assert "lane default: 2" in (await obstacles(running, made[2]))[Kind.QUEUE].says
+    assert Kind.QUEUE not in await obstacles(running, made[0])
+
+
+async def test_its_number_is_suppressed(running: Any) -> None:
+    await running.execute("insert into smsgw.suppression (number, source) values ('+12025550123', 'operator')")
+    assert Kind.SUPPRESSED in await obstacles(running, await enqueue(running, 123))
+
+
+async def test_the_limit_is_used_up(running: Any) -> None:
+    await running.execute("update smsgw.bucket set blocked_until = now() + interval '30 seconds'")
+    until = (await obstacles(running, await enqueue(running)))[Kind.BUCKET].until
+    assert until is not None
+    assert timedelta(seconds=20) < until - datetime.now(UTC) < timedelta(seconds=40)
+
+
+async def test_the_numbers_own_pace_is_used_up(running: Any) -> None:
+    await running.execute(
+        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced) "
+        "values ('parts:7', -100, now(), 60, 60, 0, true), ('parts:8', 1, now(), 60, 60, 0, true)"
+    )
+    message_id = await enqueue(running)
+    assert Kind.BUCKET in await obstacles(running, message_id, default_sender=7)
+    assert Kind.BUCKET not in await obstacles(running, message_id, default_sender=8)
+
+
+async def test_the_breaker_is_open(running: Any) -> None:
+    await running.execute(
+        "insert into smsgw.route (name, failures, opened_at, retry_at, last_error) "
+        "values ('mta', 5, now(), now() + interval '1 minute', 'connect')"
+    )
+    found = (await obstacles(running, await enqueue(running)))[Kind.BREAKER]
+    assert "connect" in found.says
+    assert found.until is not None
+
+
+async def test_it_is_being_sent(running: Any, worker: Make) -> None:
+    message_id = await enqueue(running)
+    await worker().claim()
+    found = await obstacles(running, message_id)
+    assert set(found) == {Kind.LEASE}
+    assert found[Kind.LEASE].until is not None
+
+
+async def test_it_is_tried_again_later(running: Any, worker: Make) -> None:
+    message_id, one = await enqueue(running), worker()
+    one.wire.answers.append(UNREACHED)
+    await one.finish(*await one.claim())
+    await running.execute("update smsgw.request set due_at = now() + interval '1 minute'")
+    found = await obstacles(running, message_id)
+    assert "after 1 attempts" in found[Kind.RETRY].says
+
+
+async def test_it_is_uncertain_with_and_without_a_risk(running: Any, worker: Make) -> None:
+    first, _ = await uncertain(running, worker(), 2)
+    found = (await obstacles(running, first))[Kind.UNCERTAIN]
+    assert "1 others" in found.says
+    assert found.until is not None
+    await forget(running)
+    found = (await obstacles(running, first))[Kind.UNCERTAIN]
+    assert found.until is None
+    assert "resolve" in (found.mend or "")
+
+
+async def test_it_waits_for_its_receipt(running: Any, worker: Make) -> None:
+    (message_id,) = await accepted(running, worker())
+    assert (await obstacles(running, message_id))[Kind.RECEIPT].until is not None
+    await running.execute("update smsgw.request set accepted_at = now() - interval '80 hours'")
+    assert (await obstacles(running, message_id))[Kind.RECEIPT].until is None
+
+
+async def test_it_has_ended_and_the_reason_is_explained(running: Any, worker: Make) -> None:
+    (one,) = await failed(running, worker())
+    (other,) = await expired(running)
+    assert "filtered" not in ((await obstacles(running, one))[Kind.FINAL].mend or "")
+    assert "--new-ttl" in ((await obstacles(running, other))[Kind.FINAL].mend or "")
+
+
+async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: Any, worker: Make) -> None:
+    one = worker()
+    message_id = await enqueue(operator)
+    one.wire.answers.append(status(402, provider_request_id="prov-1"))
+    await one.finish(*await one.claim())
+    told = await story(operator, message_id)
+    assert told is not None
+    (attempt,) = [chapter for chapter in told.chapters if chapter.step.kind == "attempt"]
+    assert (attempt.step.status, attempt.step.provider_request_id) == (402, "prov-1")
+    assert attempt.meaning is not None
+    assert attempt.meaning.code == "no_credit"
+    assert told.meaning is not None
+    assert told.meaning.code == "no_credit"
+
+
+async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, worker: Make) -> None:
+    made = await uncertain(operator, worker(), 2)
+    await forget(operator)
+    await hold.pause(operator, Scope.LANE, "default", actor=ALICE, because="a look")
+    await hold.resume(operator, Scope.LANE, "default", actor=ALICE)
+    await hold.pause(operator, Scope.LANE, "otp", actor=ALICE, because="another lane")
+    await resolve.resolve(operator, made[0], resolve.As.FAILED, actor=ALICE, because="not there")
+    planned = await replay.plan(operator, Filters(ids=(made[0],)))
+    await replay.run(operator, (await replay.begin(operator, planned, actor=ALICE, because="again")).id)
+    told = await story(operator, made[0])
+    assert told is not None
+    kinds = [chapter.step.kind for chapter in told.chapters]
+    assert kinds == ["enqueued", "bound", "attempt_begun", "attempt", "attempt_begun", "attempt", "pause", "resume",
+                     "action", "action"]  # fmt: skip
+    details = [chapter.step.detail or "" for chapter in told.chapters]
+    assert "resolve_failed, alice@host, not there, messages: 2" in details
+    assert any("again" in detail and "replay 1" in detail for detail in details)
+
+
+async def test_a_story_tells_a_receipt_and_a_delivery(operator: Any, worker: Make) -> None:
+    (message_id,) = await accepted(operator, worker())
+    await deliver(operator, message_id)
+    told = await story(operator, message_id)
+    assert told is not None
+    assert told.message.state == "delivered"
+    assert [chapter.step.kind for chapter in told.chapters][-1] == "receipt"
