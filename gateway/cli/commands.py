@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import database, lanes, messages, pause, receipts, run, send, simulate, status, suppress, up, webhook
+from gateway.cli import (
+    database,
+    doctor,
+    lanes,
+    messages,
+    pause,
+    receipts,
+    run,
+    send,
+    simulate,
+    status,
+    suppress,
+    up,
+    webhook,
+)
 
 app = typer.Typer(
     help="A transactional outbox for text messages.",
@@ -31,6 +45,6 @@ def root(
     """Send text messages from a Postgres outbox: at most once, never lost, and their fate known."""
 
 
-for module in (up, run, database, simulate, send, status, messages, pause, lanes, suppress, receipts):
+for module in (up, run, database, simulate, send, status, messages, pause, lanes, suppress, receipts, doctor):
     module.register(app)
 webhook.register_group(app)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer
+from gateway.domain.outcome import Answer, RateHeaders
 
 
 class Event(StrEnum):
@@ -21,9 +21,13 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose key it is."""
+    """Whose key it is, and what the answer to that question says of the provider."""
 
     name: str
+    rate: RateHeaders | None = None
+    """Of management calls."""
+    clock: datetime | None = None
+    """The provider's own, to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,9 @@ class Provider(Protocol):
 
     async def default_sender(self) -> int | None:
         """Return the id of the account's first sending number, None when it has none."""
+
+    async def sender_numbers(self) -> list[int]:
+        """Return the ids of all of the account's sending numbers."""
 
     def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
         """Return the exact body of a request; raises `ValueError` for messages that can't share one."""

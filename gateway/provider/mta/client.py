@@ -1,6 +1,6 @@
 """The HTTP client: one session, kept alive, with every wait bounded."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,7 @@ from gateway.provider.mta import management
 from gateway.provider.mta.answer import read_answer
 from gateway.provider.mta.body import encode
 from gateway.provider.mta.connecting import SEND_BY, HeldBack, LostBeforehand, PunctualConnector
+from gateway.provider.mta.headers import http_date, rate_headers
 from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookWish
 
 MOST_OF_AN_ANSWER = 1024 * 1024
@@ -23,6 +24,9 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for a free connection, its name, its TCP and its TLS together; never more than half of the whole call."""
 
 DNS_CACHE = 60.0
+
+MANAGEMENT_WINDOW = 60.0
+"""Seconds of the provider's window for calls that are not sends."""
 
 
 class MobileTextAlerts:
@@ -99,12 +103,21 @@ class MobileTextAlerts:
 
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
-        data = (await self._manage("GET", "/auth/verify-api-key")).get("data")
-        return Account(name=str(data.get("name", "")) if isinstance(data, dict) else "")
+        answer, headers = await self._exchange("GET", "/auth/verify-api-key")
+        data = answer.get("data")
+        return Account(
+            name=str(data.get("name", "")) if isinstance(data, dict) else "",
+            rate=rate_headers(headers, window=MANAGEMENT_WINDOW),
+            clock=http_date(headers),
+        )
 
     async def default_sender(self) -> int | None:
         """Return the id of the account's first sending number, None when it has none."""
         return management.first_sender(await self._manage("GET", "/dedicated-numbers"))
+
+    async def sender_numbers(self) -> list[int]:
+        """Return the ids of all of the account's sending numbers."""
+        return management.senders(await self._manage("GET", "/dedicated-numbers"))
 
     async def deliveries(self, *, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
         """Return one page of the delivery listing, newest first; the filters are whole days."""
@@ -163,6 +176,16 @@ class MobileTextAlerts:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
+        return (await self._exchange(method, path, query=query, body=body))[0]
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
         if self._before_managing is not None:
             await self._before_managing()
         try:
@@ -177,7 +200,7 @@ class MobileTextAlerts:
             ) from None
         answer = read_answer(status, headers, content, window=self._window, duration=0.0)
         if 200 <= status < 300:
-            return management.read_object(content)
+            return management.read_object(content), headers
         if status == 401:
             raise KeyRefused(
                 "the provider does not accept the API key; check SMSGW_MTA_API_KEY",

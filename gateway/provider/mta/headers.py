@@ -48,6 +48,15 @@ def rate_headers(headers: Mapping[str, str], *, window: float) -> RateHeaders | 
     return RateHeaders(_whole(limit), _whole(remaining), reset)
 
 
+def http_date(headers: Mapping[str, str]) -> datetime | None:
+    """Return the provider's clock, None where its answer does not carry it."""
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _number(text: str) -> float | None:
     try:
         number = float(text)

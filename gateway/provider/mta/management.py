@@ -34,8 +34,13 @@ def _text(value: object) -> str | None:
 
 def first_sender(answer: dict[str, Any]) -> int | None:
     """Return the id of the first sending number."""
+    return next(iter(senders(answer)), None)
+
+
+def senders(answer: dict[str, Any]) -> list[int]:
+    """Return the ids of all sending numbers."""
     ids = [row.get("id") for row in _rows(answer)]
-    return next((one for one in ids if isinstance(one, int) and not isinstance(one, bool)), None)
+    return [one for one in ids if isinstance(one, int) and not isinstance(one, bool)]
 
 
 def delivery_rows(answer: dict[str, Any]) -> list[DeliveryRow]:

@@ -1,0 +1,79 @@
+"""`smsgw doctor`."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.connection import database_url, run_async, settings
+from gateway.cli.printing import line
+
+
+def doctor(
+    webhook_url: Annotated[
+        str | None,
+        typer.Option(help="Where the provider reaches the webhook listener; default the registered address."),
+    ] = None,
+    only_database: Annotated[bool, typer.Option("--only-database", help="Ask nobody but the database.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Look at everything the gateway stands on, and say what to mend. Exits with 1 if something fails."""
+    levels = run_async(_examine(webhook_url, only_database=only_database, as_json=as_json))
+    if "fail" in levels:
+        raise typer.Exit(1)
+
+
+async def _examine(webhook_url: str | None, *, only_database: bool, as_json: bool) -> set[str]:
+    levels = set()
+    async for check in _checks(webhook_url, only_database=only_database):
+        levels.add(check.level.value)
+        if as_json:
+            line(asdict(check))
+            continue
+        typer.echo(f"{check.level.value:5}{check.name}: {check.says}")
+        if check.mend:
+            typer.echo(f"     → {check.mend}")
+    return levels
+
+
+async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
+    from gateway.app.management import managing
+    from gateway.operations.doctor.account import Expected
+    from gateway.operations.doctor.checks import fail
+    from gateway.operations.doctor.examination import Webhooks, of_database, of_provider
+    from gateway.store.pool import UNAVAILABLE, connect
+
+    found = settings()
+    try:
+        connection = await connect(database_url(found), purpose="command")
+    except UNAVAILABLE as error:
+        yield fail("database", f"does not answer ({type(error).__name__})", "check SMSGW_DATABASE_URL")
+    else:
+        try:
+            async for check in of_database(connection):
+                yield check
+        finally:
+            await connection.close()
+    if only_database:
+        return
+    host, port = found.webhook_listen
+    listener = Webhooks(
+        secrets=tuple(secret.get_secret_value() for secret in found.webhook_secret),
+        local=f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/webhooks/mta",  # noqa: S104
+        public=webhook_url,
+    )
+    expected = Expected(found.sender_id, found.management_limit)
+    if found.mta_api_key is None:
+        async for check in of_provider(None, expected, listener):
+            yield check
+        return
+    # Unpaced, for a database that is away must not hide what is wrong with the account; it is four calls.
+    async with managing(found.model_copy(update={"database_url": None})) as provider:
+        async for check in of_provider(provider, expected, listener):
+            yield check
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)

@@ -1,0 +1,122 @@
+"""How the database itself is, as far as the gateway depends on it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one is connected to."""
+
+    now: float
+    """Seconds of the epoch."""
+    version: int
+    standby: bool
+    sees_sessions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """What the session's role may do."""
+
+    role: str
+    superuser: bool
+    owner: bool
+    operator: bool
+    missing: list[str]
+    """What the gateway needs and the role lacks."""
+    may_rewrite_the_log: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index; `entries` as its last vacuum knew, -1 where none has run."""
+
+    table: str
+    name: str
+    valid: bool
+    bytes: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of one table, as the statistics have them."""
+
+    name: str
+    live: int
+    dead: int
+    vacuumed_ago: float | None
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds an old snapshot."""
+
+    holder: str
+    age: int
+    """Transactions."""
+    seconds: float | None
+    """None where only the age is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One step of a plan."""
+
+    kind: str
+    relation: str | None
+    index: str | None
+
+
+async def session(connection: Connection) -> Session:
+    """Return what one is connected to."""
+    row = await connection.fetchrow(query("doctor_session"))
+    assert row is not None  # it is a select without a table  # noqa: S101
+    return Session(*row.values())
+
+
+async def privileges(connection: Connection) -> Privileges:
+    """Return what the session's role may do."""
+    row = await connection.fetchrow(query("doctor_privileges"))
+    assert row is not None  # it is a select without a table  # noqa: S101
+    return Privileges(*row.values())
+
+
+async def indexes(connection: Connection) -> list[Index]:
+    """Return the indexes of our tables."""
+    return [Index(*row.values()) for row in await connection.fetch(query("doctor_indexes"))]
+
+
+async def tables(connection: Connection) -> list[Table]:
+    """Return the tables that are written most."""
+    return [Table(*row.values()) for row in await connection.fetch(query("doctor_tables"))]
+
+
+async def holders(connection: Connection) -> list[Holder]:
+    """Return who holds the oldest snapshots, the oldest first."""
+    return [Holder(*row.values()) for row in await connection.fetch(query("doctor_snapshots"))]
+
+
+async def claim_plan(connection: Connection, lane: str) -> list[PlanNode]:
+    """Return the steps by which the claim finds the messages of a lane, under the plan that serves every claim.
+
+    Plans, and runs nothing. The session's plan setting is put back with the transaction.
+    """
+    async with connection.transaction():
+        await connection.execute("set local plan_cache_mode = force_generic_plan")
+        text: Any = await connection.fetchval(
+            f"explain (format json) {query('claim_messages')}", [lane], [""], [0], [100], [False]
+        )
+    plan = json.loads(text) if isinstance(text, str) else text
+    return _nodes(plan[0]["Plan"])
+
+
+def _nodes(plan: dict[str, Any]) -> list[PlanNode]:
+    own = PlanNode(plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name"))
+    return [own, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
