@@ -9,9 +9,11 @@ from gateway.cli import (
     database,
     doctor,
     lanes,
+    log,
     messages,
     pause,
     receipts,
+    replay,
     run,
     send,
     simulate,
@@ -45,6 +47,8 @@ def root(
     """Send text messages from a Postgres outbox: at most once, never lost, and their fate known."""
 
 
-for module in (up, run, database, simulate, send, status, messages, pause, lanes, suppress, receipts, doctor):
+for module in (
+    up, run, database, simulate, send, status, messages, replay, pause, lanes, suppress, receipts, log, doctor
+):  # fmt: skip
     module.register(app)
 webhook.register_group(app)

@@ -59,8 +59,12 @@ def with_database(work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitabl
         finally:
             await connection.close()
 
+    from gateway.operations.errors import NotPossible
+
     try:
         return run_async(session())
+    except NotPossible as error:
+        fail(str(error))
     except asyncpg.UndefinedTableError:
         fail("the database has no schema yet; run: smsgw migrate")
     except asyncpg.InsufficientPrivilegeError:
@@ -111,6 +115,9 @@ def seconds(option: str, text: str) -> float:
         fail(f"{option}: {error}", 2)
 
 
-def is_terminal() -> bool:
-    """Whether a person looks at the output."""
-    return sys.stdout.isatty()
+def confirm(question: str) -> None:
+    """Go on only when a person says yes; where nobody can be asked, end the command."""
+    if not sys.stdin.isatty():
+        fail("nobody is there to be asked; give --yes", 2)
+    if not typer.confirm(question, err=True):
+        fail("nothing was changed")

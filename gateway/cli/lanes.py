@@ -1,7 +1,7 @@
 """`smsgw lanes list` and `set`."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,9 @@ group = typer.Typer(help="See and tune lanes; a change holds from the next claim
 @group.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """List lanes, urgent ones first."""
-    from gateway.store.lanes import list_lanes
+    from gateway.operations.lanes import listed
 
-    found = with_database(list_lanes)
+    found = with_database(listed)
     if as_json:
         for lane in found:
             line(asdict(lane))
@@ -54,9 +54,7 @@ def set_(
     because: Annotated[str | None, typer.Option(help="Why, for the operator log.")] = None,
 ) -> None:
     """Change a lane, or make it. What is not named stays as it is."""
-    import asyncpg
-
-    from gateway.store import actions, lanes
+    from gateway.operations import lanes
 
     if on_uncertain not in (None, "hold", "resend"):
         fail("--on-uncertain is hold or resend", 2)
@@ -66,18 +64,8 @@ def set_(
     }  # fmt: skip
     changed = {column: value for column, value in named.items() if value is not None}
 
-    async def work(connection: Any) -> bool:
-        try:
-            async with connection.transaction():
-                made = await lanes.change(connection, name, changed)
-                await actions.record(
-                    connection, actor=actor(), action="lane_set", reason=because, detail={"lane": name, **changed}
-                )
-        except asyncpg.CheckViolationError:
-            fail(f"a lane cannot be like that; a name is lower-case letters, digits, - and _: {name!r}", 2)
-        return made
-
-    typer.echo(f"lane {name} {'made' if with_database(work) else 'changed'}")
+    made = with_database(lambda connection: lanes.change(connection, name, changed, actor=actor(), because=because))
+    typer.echo(f"lane {name} {'made' if made else 'changed'}")
 
 
 def register(app: typer.Typer) -> None:

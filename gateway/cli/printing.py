@@ -1,10 +1,11 @@
 """Output: tables for a person, one JSON object a line for a program."""
 
+import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import typer
 
@@ -47,6 +48,67 @@ def progress(what: str, batches: Sequence[T]) -> Iterator[T]:
     from rich.progress import track
 
     yield from track(batches, description=what, console=Console(stderr=True))
+
+
+class Bar:
+    """Progress of work whose steps are not known before: a bar where a person looks, nothing elsewhere."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        self._what = what
+        self._total = total
+        self._progress: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._progress = Progress(console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task(self._what, total=self._total)
+        return self
+
+    def reach(self, done: int, total: int | None = None) -> None:
+        """Say how much is done, and how much there is."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=total, description=f"{self._what} {done}")
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def csv_lines(rows: Iterable[dict[str, Any]], *, columns: Sequence[str]) -> None:
+    """Print comma-separated values with a heading (RFC 4180); times in ISO 8601, tags as JSON.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(columns)
+    for row in rows:
+        out.writerow([_cell(row[column]) for column in columns])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        value = json.dumps(value)
+    text = _plain(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in "=@\t\r" else text
+
+
+def span(seconds: float | None) -> str:
+    """Return a length of time as a person says it: 340 ms, 12 s, 5 min, 2.5 h, 3 d."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.95 * size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s"
 
 
 def clock(moment: datetime | None) -> str:
