@@ -156,9 +156,11 @@ class Settings(BaseSettings):
                 f"SMSGW_REQUEST_SPARE: {self.request_spare} of SMSGW_REQUEST_LIMIT = {self.request_limit} leaves "
                 "nothing to send with; make it smaller"
             )
-        if self.retention:
-            # A deletion that is silently not made would be found out at the worst moment.
-            raise ValueError("SMSGW_RETENTION: this release does not keep it yet; leave it unset")
+        if self.retention and self.retention < self.unconfirmed_after:
+            raise ValueError(
+                f"SMSGW_RETENTION: {self.retention:g} s is shorter than SMSGW_UNCONFIRMED_AFTER = "
+                f"{self.unconfirmed_after:g} s: receipts that are still expected would find nothing"
+            )
         if self.ops_listen[0] not in _LOOPBACK and self.ops_token is None:
             raise ValueError("SMSGW_OPS_TOKEN: set one, or have SMSGW_OPS_LISTEN listen on 127.0.0.1")
         return self

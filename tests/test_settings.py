@@ -41,7 +41,7 @@ def test_a_duration_is_seconds_or_carries_a_unit(monkeypatch: pytest.MonkeyPatch
         ("SMSGW_REQUEST_SPARE", "25", "leaves nothing to send with"),
         ("SMSGW_LOG_FORMAT", "xml", "'json' or 'console'"),
         ("SMSGW_IDEMPOTENCY_HORIZON", "10s", "must be longer than"),
-        ("SMSGW_RETENTION", "90d", "does not keep it yet"),
+        ("SMSGW_RETENTION", "1h", "is shorter than SMSGW_UNCONFIRMED_AFTER"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_line_that_names_it(

@@ -21,6 +21,7 @@ from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges
 from gateway.metrics.observers import ReceiptObserver, SendingObserver
 from gateway.metrics.registry import Metrics
+from gateway.operations.retention import Retention
 from gateway.provider.errors import KeyRefused, ProviderError
 from gateway.provider.mta import MobileTextAlerts
 from gateway.provider.protocol import Provider
@@ -118,6 +119,9 @@ class Daemon:
             await stack.enter_async_context(background("heartbeat", heartbeat.run, self.stop))
             gauges = BacklogGauges(pool, metrics, max_recipients=self.settings.max_recipients)
             await stack.enter_async_context(background("gauges", gauges.run, self.stop))
+            if self.settings.retention:
+                forgetting = Retention(pool, self.settings.retention)
+                await stack.enter_async_context(background("retention", forgetting.run, self.stop))
             if Duty.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
             provider = await self._provider(stack, pool) if self.duties & {Duty.DISPATCH, Duty.RECONCILE} else None
@@ -137,7 +141,11 @@ class Daemon:
                     missing = await pending(connection)
                     if missing:
                         raise StartError(f"the schema lacks {', '.join(missing)}; run: smsgw migrate")
-                    await installation.configure(connection, unconfirmed_after=self.settings.unconfirmed_after)
+                    await installation.configure(
+                        connection,
+                        unconfirmed_after=self.settings.unconfirmed_after,
+                        horizon=self.settings.idempotency_horizon,
+                    )
             except MigrationError as error:
                 raise StartError(str(error)) from None
             except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:

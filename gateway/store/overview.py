@@ -40,7 +40,7 @@ class Receiving:
 
 async def now(connection: Connection) -> float:
     """Return the database's time, in seconds of the epoch."""
-    moment: float = await connection.fetchval("select extract(epoch from clock_timestamp())::double precision")
+    moment: float = await connection.fetchval(query("status_now"))
     return moment
 
 

@@ -1,0 +1,66 @@
+"""Forgetting what ended long ago, a bounded number at a time, one process at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.store.leadership import NAMESPACE
+from gateway.store.pool import Pool
+from gateway.store.sql import query
+
+LOCK = 5
+"""The second half of the lock's key; see `gateway.store.leadership` for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What one batch did."""
+
+    reached: int | None
+    """Go on above this id; None at the end."""
+    messages: int = 0
+    requests: int = 0
+    receipts: int = 0
+
+
+BUSY = Forgotten(None)
+"""Another process is at it."""
+
+
+async def span(pool: Pool, seconds: float) -> tuple[datetime, int]:
+    """Return the moment so many seconds ago, by the database's clock, and the id below which messages were made before."""
+    async with pool.acquire() as connection:
+        row = await connection.fetchrow(query("retention_span"), seconds)
+    assert row is not None  # it is a select without a table  # noqa: S101
+    return row["moment"], row["ceiling"]
+
+
+async def forget(pool: Pool, *, above: int, below: int, before: datetime, most: int) -> Forgotten:
+    """Delete up to `most` messages that ended before a moment, with everything that belongs to them alone.
+
+    One transaction under an advisory lock: killed in here, nothing is half deleted, and the next one does it.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
+            return BUSY
+        looked = await connection.fetch(query("retention_look"), above, below, most, before)
+        if not looked:
+            return Forgotten(None)
+        reached: int = looked[-1]["id"]
+        over = [row["id"] for row in looked if row["over"]]
+        if not over:
+            return Forgotten(reached)
+        requests = [row["id"] for row in await connection.fetch(query("retention_lock_requests"), over)]
+        locked = [row["id"] for row in await connection.fetch(query("retention_lock_messages"), over, before)]
+        gone = await connection.fetch(query("retention_delete"), locked)
+        without = await connection.fetch(query("retention_delete_requests"), requests)
+        return Forgotten(reached, len(gone), len(without))
+
+
+async def forget_receipts(pool: Pool, *, above: int, before: datetime, most: int) -> Forgotten:
+    """Delete receipts that came before a moment and belong to no message; looks at up to `most`."""
+    async with pool.acquire() as connection, connection.transaction():
+        if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
+            return BUSY
+        row = await connection.fetchrow(query("retention_receipts"), above, most, before)
+        assert row is not None  # it aggregates, so there always is one  # noqa: S101
+        return Forgotten(row["reached"], receipts=row["deleted"])

@@ -1,0 +1,15 @@
+-- Forget messages, their receipts, and what is known of their groups. $1 ids, locked by this transaction.
+-- Primary keys and receipt_message.
+with receipts as (
+    delete from smsgw.receipt as r
+    where r.message_id = any($1::bigint[])
+),
+
+groups as (
+    delete from smsgw.group_delivery as g
+    where g.message_id = any($1::bigint[])
+)
+
+delete from smsgw.outbox as o
+where o.id = any($1::bigint[])
+returning o.id;
