@@ -27,7 +27,7 @@ BUSY = Forgotten(None)
 
 
 async def span(pool: Pool, seconds: float) -> tuple[datetime, int]:
-    """Return the moment so many seconds ago, by the database's clock, and the id below which messages were made before."""
+    """Return the moment so many seconds ago, by the database's clock, and the id below which its messages are."""
     async with pool.acquire() as connection:
         row = await connection.fetchrow(query("retention_span"), seconds)
     assert row is not None  # it is a select without a table  # noqa: S101
