@@ -1,13 +1,15 @@
 """Asks the database at a slow beat what only it can know, and sets the gauges."""
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
-from gateway.metrics.registry import OPEN_STATES, SCOPES, Metrics
-from gateway.store import receipts
-from gateway.store.pool import UNAVAILABLE, Pool
-from gateway.store.status import Status, drain_eta, status
+from gateway.metrics.registry import INDEXES, OPEN_STATES, SCOPES, TABLES, Metrics
+from gateway.operations.snapshot import etas
+from gateway.store import health, lanes, overview, receipts
+from gateway.store.pool import UNAVAILABLE, Connection, Pool
+from gateway.store.status import Status, status
 
 BEAT = 10.0
 """Seconds; Prometheus scrapes every fifteen or so."""
@@ -37,11 +39,25 @@ class BacklogGauges:
         """Ask once."""
         async with self._pool.acquire() as connection:
             found = await status(connection)
+            ends = etas(found, await lanes.list_lanes(connection), await overview.now(connection), self._max_recipients)
             unmatched = await receipts.unmatched(connection)
+            await self._health(connection)
         self._metrics.receipts_unmatched.set(unmatched)
-        self._set(found)
+        self._set(found, ends)
 
-    def _set(self, found: Status) -> None:
+    async def _health(self, connection: Connection) -> None:
+        """Set what the doctor looks at: whether Postgres can tidy up behind us."""
+        metrics = self._metrics
+        held = [one.seconds for one in await health.holders(connection) if one.seconds is not None]
+        metrics.oldest_snapshot.set(max(held, default=0.0))
+        for table in await health.tables(connection):
+            if table.name in TABLES:
+                metrics.dead_rows.labels(table.name).set(table.dead)
+        for index in await health.indexes(connection):
+            if index.name in INDEXES:
+                metrics.index_bytes.labels(index.name).set(index.bytes)
+
+    def _set(self, found: Status, ends: Mapping[str, float | None]) -> None:
         metrics = self._metrics
         self._lanes |= {row.lane for row in found.backlog}
         for lane in self._lanes:
@@ -51,8 +67,8 @@ class BacklogGauges:
             metrics.oldest_ready.labels(lane).set(
                 max((max(0.0, r.oldest) for r in rows if r.oldest is not None and r.messages), default=0.0)
             )
-            waiting = sum(r.messages for r in rows if r.state in ("ready", "held"))
-            metrics.drain_eta.labels(lane).set(drain_eta(waiting, found.buckets, max_recipients=self._max_recipients))
+            end = ends.get(lane)
+            metrics.drain_eta.labels(lane).set(float("inf") if end is None else end)
         tokens: dict[str, float] = {}
         for bucket, available in found.buckets:
             kind = bucket.name.partition(":")[0]

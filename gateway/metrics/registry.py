@@ -24,6 +24,10 @@ STATUSES = ("none", "sent", "unknown", "undelivered", "undeliverable", "rejected
 SOURCES = ("webhook", "poll")
 SCOPES = ("all", "route", "lane", "tenant", "tag")
 
+TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
+INDEXES = ("outbox_waiting", "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
+"""Those whose growth beyond their rows tells that vacuum does not keep up; the doctor looks at the same figures."""
+
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds: for calls and for the wait of a message that should not wait."""
 
@@ -154,6 +158,13 @@ class Metrics:
             "smsgw_breaker_open", "Whether the route's breaker is open.", ("route", self._routes)
         )
         self.paused = self._gauge("smsgw_paused", "Pauses in force.", ("scope", SCOPES))
+        self.oldest_snapshot = self._gauge(
+            "smsgw_database_oldest_snapshot_seconds", "Age of the oldest transaction that keeps dead rows from removal."
+        )
+        self.dead_rows = self._gauge(
+            "smsgw_table_dead_rows", "Dead rows of the tables that are written most.", ("table", TABLES)
+        )
+        self.index_bytes = self._gauge("smsgw_index_bytes", "Size of the hot indexes.", ("index", INDEXES))
         info = Gauge("smsgw_build_info", "The release that runs.", ["version"], registry=self.registry)
         info.labels(gateway.__version__).set(1)
 

@@ -1,6 +1,6 @@
 """What stands where, at one moment: for `smsgw status`, the console's overview and its API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -89,10 +89,9 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
     found = await status.status(connection)
     every_lane = await lanes.list_lanes(connection)
     now = await overview.now(connection)
-    sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
     return Snapshot(
         at=datetime.fromtimestamp(now, UTC),
-        lanes=_lanes(found, every_lane, _rates(found, now, max_recipients) if sending else None),
+        lanes=_lanes(found, every_lane, etas(found, every_lane, now, max_recipients)),
         limits=tuple(_limit(bucket, tokens, now) for bucket, tokens in found.buckets),
         pauses=tuple(found.pauses),
         replicas=tuple(found.replicas),
@@ -103,13 +102,32 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
     )
 
 
-def _lanes(found: status.Status, every: list[lanes.Lane], rates: Rates | None) -> tuple[LaneLine, ...]:
+def etas(
+    found: status.Status, every: Sequence[lanes.Lane], now: float, max_recipients: int
+) -> Mapping[str, float | None]:
+    """Return the seconds until each lane is empty; None where nobody can say: it is paused, or nobody sends."""
+    stopped, held = _held(found)
+    sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
+    if stopped or not sending:
+        return {lane.name: None for lane in every}
+    ready: dict[str, int] = {}
+    for row in found.backlog:
+        if row.state == "ready":
+            ready[row.lane] = ready.get(row.lane, 0) + row.messages
+    queues = [Queue(lane.name, ready.get(lane.name, 0), lane.urgent, lane.weight, lane.coalesce) for lane in every]
+    ends = drain(queues, _rates(found, now, max_recipients))
+    return {name: None if name in held else _finite(end) for name, end in ends.items()}
+
+
+def _held(found: status.Status) -> tuple[bool, set[str]]:
+    """Return whether everything stands, and which lanes do."""
     stopped = any(pause.scope in ("all", "route") for pause in found.pauses)
-    held = {pause.subject for pause in found.pauses if pause.scope == "lane"}
+    return stopped, {pause.subject for pause in found.pauses if pause.scope == "lane"}
+
+
+def _lanes(found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]) -> tuple[LaneLine, ...]:
+    stopped, held = _held(found)
     lines = {lane.name: [row for row in found.backlog if row.lane == lane.name] for lane in every}
-    waiting = {name: sum(row.messages for row in rows if row.state == "ready") for name, rows in lines.items()}
-    queues = [Queue(lane.name, waiting[lane.name], lane.urgent, lane.weight, lane.coalesce) for lane in every]
-    etas = drain(queues, rates) if rates is not None and not stopped else {}
     return tuple(
         LaneLine(
             lane=lane.name,
@@ -119,7 +137,7 @@ def _lanes(found: status.Status, every: list[lanes.Lane], rates: Rates | None) -
             at_least=any(row.messages >= MOST_COUNTED for row in lines[lane.name] if row.oldest is not None),
             oldest=_oldest(lines[lane.name]),
             held=stopped or lane.name in held,
-            eta=None if stopped or lane.name in held else _finite(etas.get(lane.name)),
+            eta=ends.get(lane.name),
         )
         for lane in every
     )

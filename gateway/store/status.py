@@ -84,21 +84,3 @@ async def status(connection: Connection) -> Status:
         replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
         routes=[RouteStatus(*row.values()) for row in await connection.fetch(query("status_routes"))],
     )
-
-
-def drain_eta(waiting: int, buckets: list[tuple[Bucket | Quota, float]], *, max_recipients: int) -> float:
-    """Return the seconds until so many messages are gone at the limiter's present rates, one part each.
-
-    An estimate from below: other lanes share the same rates. Infinite while nothing may go.
-    """
-    rates = []
-    for bucket, _ in buckets:
-        rate = bucket.rate_at(bucket.counted_at + 1.0)
-        if bucket.name == "requests":
-            rates.append(rate * max_recipients)
-        elif bucket.name.startswith("parts:"):
-            rates.append(rate)
-    if not waiting:
-        return 0.0
-    slowest = min(rates, default=float("inf"))
-    return waiting / slowest if slowest > 0 else float("inf")
