@@ -68,11 +68,12 @@ async def find(
     """
     found: list[MessageRow] = []
     deadline = monotonic() + patience
-    place = NEWEST if below is None else below
     async for ids, place in looks(connection, filters, below=below, first=max(limit + 1, FIRST_LOOK)):
-        found += await finding.matching(connection, ids, narrowed(filters))
+        found += await finding.matching(connection, ids, narrowed(filters)) if ids else []
         if len(found) > limit:
             return Page(tuple(found[:limit]), found[limit - 1].id)
+        if place is None:
+            break
         if monotonic() > deadline:
             return Page(tuple(found), place, complete=False)
     return Page(tuple(found), None)
@@ -80,20 +81,19 @@ async def find(
 
 async def looks(
     connection: Connection, filters: Filters, *, below: int | None = None, first: int = FIRST_LOOK
-) -> AsyncIterator[tuple[list[int], int]]:
-    """Yield candidates, one look after another, each with the id below which the next one goes on."""
+) -> AsyncIterator[tuple[list[int], int | None]]:
+    """Yield candidates, look after look, each with the id below which the next one goes on; None with the last."""
     filters = narrowed(filters)
     wanted = finding.sources(filters)
     floor, ceiling = await finding.bounds(connection, filters)
     place = min(ceiling, NEWEST if below is None else below)
     size = first
     while True:
-        ids = await finding.candidates(connection, wanted, below=place, floor=floor, most=size)
-        if ids:
-            place = ids[-1]
-            yield ids, place
-        if len(ids) < size:
+        look = await finding.candidates(connection, wanted, below=place, floor=floor, most=size)
+        yield look.ids, look.place
+        if look.place is None:
             return
+        place = look.place
         size = min(LARGEST_LOOK, size * 2)
 
 
@@ -101,11 +101,11 @@ async def count(connection: Connection, filters: Filters, *, most: int = COUNTED
     """Return how many messages match, up to `most` or as far as `patience` seconds lead."""
     number = 0
     deadline = time.monotonic() + patience
-    async for ids, _ in looks(connection, filters, first=1000):
-        number += len(await finding.matching_ids(connection, ids, narrowed(filters)))
+    async for ids, place in looks(connection, filters, first=1000):
+        number += len(await finding.matching_ids(connection, ids, narrowed(filters))) if ids else 0
         if number > most:
             return Count(most, at_least=True)
-        if time.monotonic() > deadline:
+        if place is not None and time.monotonic() > deadline:
             return Count(number, at_least=True)
     return Count(number, at_least=False)
 

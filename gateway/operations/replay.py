@@ -253,12 +253,12 @@ async def latest(connection: Connection, most: int = 20) -> list[Replay]:
 async def _next(connection: Connection, filters: Filters, below: int, most: int) -> tuple[list[int], int, bool]:
     """Return the next messages, below which id to go on, and whether there are no more."""
     async for ids, place in find.looks(connection, filters, below=below, first=most):
-        matching = await finding.matching_ids(connection, ids, filters)
+        matching = await finding.matching_ids(connection, ids, filters) if ids else []
         if len(matching) > most:
             return matching[:most], matching[most - 1], False
         # One look and no more: where few match, the transaction stays short all the same.
-        return matching, place, len(ids) < most
-    return [], below, True
+        return matching, 0 if place is None else place, place is None
+    return [], 0, True
 
 
 async def _act(connection: Connection, judged: list[Judged], at: Replay) -> tuple[list[int], list[int], list[int]]:

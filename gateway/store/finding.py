@@ -75,6 +75,27 @@ class MessageRow:
     tags: dict[str, str] | None
 
 
+RECENT = "find_recent"
+STRETCH = 100_000
+"""Messages that one look backwards along the primary key passes over, at the most."""
+
+_KINDS = {
+    **dict.fromkeys(WAITING, "waiting"),
+    **dict.fromkeys(("sending", "retrying", "uncertain", "accepted", "unconfirmed"), "bound"),
+}
+"""What a state looks like in the message's own row; a held or ready one may be bound to a request as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Candidates of one look."""
+
+    ids: list[int]
+    """Newest first."""
+    place: int | None
+    """Everything from this id on was looked at; None when there is nothing below."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A query that gives candidates, and what it asks beside the range of ids."""
@@ -104,22 +125,28 @@ def sources(filters: Filters) -> list[Source]:
         return [Source("find_reference", (filters.reference,))]
     if filters.number is not None:
         return [Source("find_number", (filters.number,))]
-    return _by_state(filters.states) if filters.states is not None else [Source("find_recent")]
+    if filters.states is None or set(filters.states) & {"accepted", "delivered"}:
+        # Most of the table is in these: walking it backwards finds a page soon, and the others on the way.
+        return [_recent(filters)]
+    return _by_state(filters, set(filters.states))
 
 
-def _by_state(states: tuple[str, ...]) -> list[Source]:
-    wanted = set(states)
-    if wanted & {"accepted", "delivered"}:
-        # Most of the table is in these: walking it backwards finds a page at once, and the others on the way.
-        return [Source("find_recent")]
+def _recent(filters: Filters) -> Source:
+    kinds = None
+    if filters.states is not None:
+        kinds = sorted({_KINDS.get(state, state) for state in filters.states} | {"bound"})
+    return Source(RECENT, (STRETCH, filters.lane, filters.tenant, filters.tag, kinds))
+
+
+def _by_state(filters: Filters, wanted: set[str]) -> list[Source]:
     found = []
-    if endings := [state for state in ENDINGS if state in wanted]:
+    if endings := sorted(wanted & set(ENDINGS)):
         found.append(Source("find_ended", (endings,)))
-    if wanted & set(WAITING):
-        found.append(Source("find_waiting"))
-    open_ = []
-    if wanted & {"sending", "retrying", "held", "ready"}:
-        open_.append("in_flight")
+    waiting = sorted(wanted & set(WAITING))
+    # What was never bound has met no answer and has no reason.
+    if waiting and filters.reason is None and filters.status is None:
+        found.append(Source("find_waiting", (filters.lane, waiting)))
+    open_ = ["in_flight"] if wanted & {"sending", "retrying", "held", "ready"} else []
     if "uncertain" in wanted:
         open_.append("uncertain")
     if open_:
@@ -131,16 +158,27 @@ def _by_state(states: tuple[str, ...]) -> list[Source]:
     return found
 
 
-async def candidates(
-    connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int
-) -> list[int]:
-    """Return up to `most` ids, newest first; fewer than that means that there are no more."""
+async def candidates(connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int) -> Look:
+    """Return some ids, newest first: all that the sources have from the place on that they all have reached."""
     ids: set[int] = set()
+    places = []
     for source in wanted:
-        rows = await connection.fetch(query(source.query), below, floor, most, *source.given)
-        ids.update(row["id"] for row in rows)
-    # Each source gave its newest, so the newest of all are among them.
-    return sorted(ids, reverse=True)[:most]
+        look = await _ask(connection, source, below=below, floor=floor, most=most)
+        ids.update(look.ids)
+        if look.place is not None:
+            places.append(look.place)
+    place = max(places, default=None)
+    return Look(sorted((one for one in ids if place is None or one >= place), reverse=True), place)
+
+
+async def _ask(connection: Connection, source: Source, *, below: int, floor: int, most: int) -> Look:
+    rows = await connection.fetch(query(source.query), below, floor, most, *source.given)
+    ids = [row["id"] for row in rows if row["id"] is not None]
+    if len(ids) == most:
+        return Look(ids, ids[-1])
+    if source.query == RECENT and rows[0]["messages"] == STRETCH:
+        return Look(ids, rows[0]["low"])
+    return Look(ids, None)
 
 
 async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:

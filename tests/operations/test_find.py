@@ -11,6 +11,7 @@ from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue
 
 from gateway.operations.find import STATES, Page, count, find, narrowed
+from gateway.store import finding
 from gateway.store.finding import Filters
 
 Make = Callable[..., Any]
@@ -115,8 +116,11 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repetition(operator: A
     assert seen == made[::-1]
 
 
-async def test_a_search_that_finds_little_ends_for_its_time_and_says_where_to_go_on(operator: Any) -> None:
-    made = [await enqueue(operator, index, tenant="rare" if index == 0 else "") for index in range(450)]
+async def test_a_search_that_finds_little_ends_for_its_time_and_says_where_to_go_on(
+    operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "STRETCH", 30)
+    made = [await enqueue(operator, index, tenant="rare" if index == 0 else "") for index in range(100)]
     short = await find(operator, Filters(tenant="rare"), limit=1, patience=-1.0)
     assert not short.complete
     assert ids(short) == []
