@@ -5,10 +5,11 @@ secret may instead be the content of the file named by `<NAME>_FILE`. Durations 
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -26,7 +27,7 @@ LEASE_MARGIN = 5.0
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
-_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "database_url")
+_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "ops_reader_token", "database_url")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -55,16 +56,28 @@ def _address(value: object) -> object:
     return (host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port))  # noqa: S104  the user asked for it
 
 
-def _secrets(value: object) -> object:
+def _words(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks, for example 10.0.0.7,10.1.0.0/16") from None
+
+
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 Span = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secrets), Field(max_length=2)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words), Field(max_length=2)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -94,6 +107,16 @@ class Settings(BaseSettings):
     webhook_listen: Address = Field(("127.0.0.1", 8080), description="Where webhooks arrive.")
     ops_listen: Address = Field(("127.0.0.1", 9464), description="Metrics, health and the console.")
     ops_token: SecretStr | None = Field(None, description="Opens the console; needed unless it listens on loopback.")
+    ops_reader_token: SecretStr | None = Field(None, description="Opens the console for reading only.")
+    ops_proxy_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="Header in which a proxy that logs people in says who they are, for example X-Forwarded-User.",
+    )
+    ops_proxy_addresses: Networks = Field((), description="Addresses or networks of that proxy, comma-separated.")
+    ops_proxy_operators: Names = Field(
+        (), description="Of those people, who may change things; * for all. The others read."
+    )
     external_id_prefix: str = Field(
         "",
         pattern=r"^[A-Za-z0-9_-]{0,16}$",
@@ -161,6 +184,13 @@ class Settings(BaseSettings):
                 f"SMSGW_RETENTION: {self.retention:g} s is shorter than SMSGW_UNCONFIRMED_AFTER = "
                 f"{self.unconfirmed_after:g} s: receipts that are still expected would find nothing"
             )
+        if (self.ops_proxy_header is None) != (not self.ops_proxy_addresses):
+            raise ValueError(
+                "SMSGW_OPS_PROXY_HEADER: goes together with SMSGW_OPS_PROXY_ADDRESSES; anybody can send a header, so "
+                "it counts only from those addresses"
+            )
+        if self.ops_reader_token is not None and self.ops_token is None:
+            raise ValueError("SMSGW_OPS_READER_TOKEN: needs SMSGW_OPS_TOKEN, or everybody would be an operator")
         if self.ops_listen[0] not in _LOOPBACK and self.ops_token is None:
             raise ValueError("SMSGW_OPS_TOKEN: set one, or have SMSGW_OPS_LISTEN listen on 127.0.0.1")
         return self

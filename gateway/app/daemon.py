@@ -16,6 +16,7 @@ from gateway.app.limits import sending_limits
 from gateway.app.management import paced_provider
 from gateway.app.sending import build_engine
 from gateway.app.services import Handler, background, listening, on_hangup, stop_on_signals
+from gateway.console.access import AccessSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges
@@ -179,8 +180,6 @@ class Daemon:
                 raise _Stopped
 
     async def _console(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
-        token = self.settings.ops_token
-
         async def readiness() -> Mapping[str, bool]:
             try:
                 async with asyncio.timeout(2.0), pool.acquire() as connection:
@@ -190,7 +189,9 @@ class Daemon:
             claiming = Duty.DISPATCH not in self.duties or (self.engine is not None and self.engine.health.claiming)
             return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
 
-        app = build_ops_app(pool, metrics, readiness, None if token is None else token.get_secret_value())
+        app = build_ops_app(
+            pool, metrics, readiness, AccessSettings.of(self.settings), max_recipients=self.settings.max_recipients
+        )
         await _listen(stack, "console", app, self.settings.ops_listen, "SMSGW_OPS_LISTEN")
 
     async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:

@@ -1,93 +1,166 @@
-"""Who may see the console: a token, as a header or by a login page that turns it into a session cookie."""
+"""Who somebody is, and what they may do: by a token, a session, a proxy's word, or by being on this machine."""
 
 import hmac
-import secrets
+import ipaddress
 import time
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+
+from gateway.console.sessions import LONGEST_NAME, Role, Session, Sessions
+from gateway.settings import Network, Settings
 
 COOKIE = "smsgw_session"
-SESSION_SECONDS = 12 * 3600.0
-MOST_SESSIONS = 100
-LOGIN_TRIES = 10
 LOGIN_WINDOW = 60.0
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login", "/static/console.css", "/static/console.js"})
+LOGIN_TRIES = 6
+"""In a window, from one address."""
+ALL_LOGIN_TRIES = 60
+"""In a window, from everywhere."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """Who may come in."""
+
+    token: str | None = None
+    reader_token: str | None = None
+    proxy_header: str | None = None
+    proxy_addresses: Sequence[Network] = ()
+    proxy_operators: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AccessSettings":
+        """Return what the settings say."""
+        token, reader = settings.ops_token, settings.ops_reader_token
+        return cls(
+            None if token is None else token.get_secret_value(),
+            None if reader is None else reader.get_secret_value(),
+            settings.ops_proxy_header,
+            settings.ops_proxy_addresses,
+            settings.ops_proxy_operators,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who was let in."""
+
+    name: str
+    role: Role
+    ambient: bool
+    """Whether the browser sends the proof by itself (a cookie, a proxy), so that a change needs the CSRF token too."""
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for the operator log."""
+        return f"{self.name} (console)"
+
+    @property
+    def may_change(self) -> bool:
+        """Whether they may do more than read."""
+        return self.role is Role.OPERATOR
 
 
 class Access:
-    """Sessions of one process, in its memory: a restart logs everybody out."""
+    """Decides. Its memory is this process's: the count of login tries, and who logged out."""
 
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-        self._sessions: dict[str, float] = {}
-        self._tries: deque[float] = deque()
+    def __init__(self, settings: AccessSettings) -> None:
+        self._settings = settings
+        self.sessions = Sessions(settings.token, settings.reader_token)
+        self._tries: dict[str, deque[float]] = {}
 
     @property
-    def required(self) -> bool:
-        """Whether a token is set at all."""
-        return self._token is not None
+    def has_login(self) -> bool:
+        """Whether there is a token to log in with."""
+        return self._settings.token is not None
 
-    def fits(self, given: str) -> bool:
-        """Whether this is the token, compared in constant time."""
-        return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
+    def role_of(self, given: str) -> Role | None:
+        """Return what a token opens. Both are compared, each in constant time."""
+        operator = _same(given, self._settings.token)
+        reader = _same(given, self._settings.reader_token)
+        return Role.OPERATOR if operator else Role.READER if reader else None
 
-    def may_try(self) -> bool:
-        """Count a try to log in; False when there were too many, whoever made them."""
+    def may_try(self, request: web.Request) -> bool:
+        """Count a try to log in; False when there were too many, from there or altogether."""
         now = time.monotonic()
-        while self._tries and self._tries[0] < now - LOGIN_WINDOW:
-            self._tries.popleft()
-        self._tries.append(now)
-        return len(self._tries) <= LOGIN_TRIES
+        self._tries = {key: tries for key, tries in self._tries.items() if tries[-1] > now - LOGIN_WINDOW}
+        total = 0
+        for tries in self._tries.values():
+            while tries and tries[0] <= now - LOGIN_WINDOW:
+                tries.popleft()
+            total += len(tries)
+        if total >= ALL_LOGIN_TRIES:
+            return False
+        mine = self._tries.setdefault(self._client(request), deque(maxlen=LOGIN_TRIES + 1))
+        mine.append(now)
+        return len(mine) <= LOGIN_TRIES
 
-    def open_session(self) -> str:
-        """Return the name of a new session."""
-        now = time.monotonic()
-        live = {name: end for name, end in self._sessions.items() if end > now}
-        self._sessions = dict(list(live.items())[-(MOST_SESSIONS - 1) :])
-        name = secrets.token_urlsafe(32)
-        self._sessions[name] = now + SESSION_SECONDS
-        return name
+    def session(self, request: web.Request) -> Session | None:
+        """Return the session that the request's cookie names."""
+        return self.sessions.read(request.cookies.get(COOKIE, ""))
 
-    def admits(self, request: web.Request) -> bool:
-        """Whether the request carries the token or a session."""
-        if self._token is None:
-            # On loopback without a token: a page of the open web, whose name was pointed at 127.0.0.1, must not read.
-            host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-            return host in LOOPBACK
+    def identify(self, request: web.Request) -> Identity | None:
+        """Return who asks; None for a stranger."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.fits(given.strip()):
-            return True
-        return self._sessions.get(request.cookies.get(COOKIE, ""), 0.0) > time.monotonic()
+        if scheme.lower() == "bearer":
+            role = self.role_of(given.strip())
+            return None if role is None else Identity("api", role, ambient=False)
+        if (person := self._named_by_proxy(request)) is not None:
+            role = Role.OPERATOR if {person, "*"} & set(self._settings.proxy_operators) else Role.READER
+            return Identity(person, role, ambient=True)
+        if self.has_login:
+            session = self.session(request)
+            if session is None or session.role is None:
+                return None
+            return Identity(session.name, session.role, ambient=True)
+        if self._settings.proxy_header is not None:
+            return None
+        # On loopback without a token: a page of the open web, whose name was pointed at 127.0.0.1, must not read.
+        return Identity("local", Role.OPERATOR, ambient=True) if _host(request) in LOOPBACK else None
+
+    def is_secure(self, request: web.Request) -> bool:
+        """Whether the browser came by TLS, as far as we or a proxy of ours can tell."""
+        forwarded = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        return request.secure or (forwarded and self._from_proxy(request))
+
+    def _named_by_proxy(self, request: web.Request) -> str | None:
+        header = self._settings.proxy_header
+        if header is None or not self._from_proxy(request):
+            return None
+        named = request.headers.getall(header, [])
+        # Two of them: one may be the visitor's own. A proxy that adds instead of replacing is not to be believed.
+        if len(named) != 1:
+            return None
+        name = named[0].strip()
+        return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() else None
+
+    def _from_proxy(self, request: web.Request) -> bool:
+        peer = _peer(request)
+        try:
+            address = ipaddress.ip_address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._settings.proxy_addresses)
+
+    def _client(self, request: web.Request) -> str:
+        """Return the address that tries are counted by: behind our proxy, the last one that it wrote down."""
+        if self._from_proxy(request):
+            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or _peer(request)
+        return _peer(request)
 
 
-def guard(access: Access) -> Middleware:
-    """Return the middleware that lets in whom it should, and adds the security headers to every answer."""
+def _same(given: str, token: str | None) -> bool:
+    return hmac.compare_digest(given.encode(), (token or "").encode()) and token is not None
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN_PATHS and not access.admits(request):
-            if request.path.startswith("/api/") or not access.required:
-                response: web.StreamResponse = web.json_response(
-                    {"error": "give the token: Authorization: Bearer …"}, status=401
-                )
-            else:
-                response = web.Response(status=303, headers={"Location": "/login"})
-        else:
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                response = web.json_response({"error": error.reason}, status=error.status)
-        response.headers.update(HEADERS)
-        return response
 
-    return middleware
+def _peer(request: web.Request) -> str:
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(peer[0]) if isinstance(peer, tuple | list) and peer else ""
+
+
+def _host(request: web.Request) -> str:
+    return request.host if request.host.endswith("]") else request.host.rsplit(":", 1)[0]

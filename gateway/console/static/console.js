@@ -1,18 +1,27 @@
-// Refreshes the marked part of the page in place; without JavaScript the page is the same, only still.
+// What htmx does not do by itself: keep what a person opened or holds over a live change, ask before what cannot be
+// taken back, and say to a screen reader what happened. Without JavaScript every page works, only still.
 "use strict";
-const part = document.querySelector("[data-refresh]");
-if (part) {
-  const again = async () => {
-    if (document.visibilityState === "visible" && !part.contains(document.activeElement)) {
-      try {
-        const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-        if (response.ok && !response.redirected) {
-          const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-refresh]");
-          if (fresh) part.innerHTML = fresh.innerHTML;
-        }
-      } catch { /* the gateway restarts; the next round finds it */ }
-    }
-    setTimeout(again, Number(part.dataset.refresh) * 1000);
-  };
-  setTimeout(again, Number(part.dataset.refresh) * 1000);
-}
+let open = new Set();
+const name = (details) => details.closest("[id]")?.id + "/" + [...details.closest("[id]").querySelectorAll("details")].indexOf(details);
+
+document.addEventListener("htmx:sseBeforeMessage", (event) => {
+  const part = event.target;
+  const selection = document.getSelection();
+  // Nobody reads from under a moving page: while something in it has the focus or is being selected, it stands still.
+  if (part.contains(document.activeElement) || (selection && !selection.isCollapsed && part.contains(selection.anchorNode))) {
+    event.preventDefault();
+    return;
+  }
+  open = new Set([...part.querySelectorAll("details[open]")].map(name));
+});
+document.addEventListener("htmx:sseMessage", (event) => {
+  for (const details of event.target.querySelectorAll("details")) if (open.has(name(details))) details.open = true;
+});
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+}, true);
+document.addEventListener("htmx:afterSwap", (event) => {
+  const told = event.target.querySelector?.("[data-tell]");
+  if (told) document.getElementById("announcer").textContent = told.dataset.tell;
+});

@@ -1,0 +1,192 @@
+"""Plots as plain geometry: the templates write them as SVG, with a sentence and a table that say the same.
+
+Drawn here and not in the browser: no script is needed to see them, and a screen reader gets the figures themselves.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.console.rendering import count
+
+WIDTH, HEIGHT = 480.0, 190.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 10.0, 10.0, 24.0
+MOST_SERIES = 6
+"""Lines in one plot; the further ones are added up as "others"."""
+TABLE_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis."""
+
+    place: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series: its name, its path in SVG, and its last value as text."""
+
+    name: str
+    path: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over time."""
+
+    key: str
+    title: str
+    summary: str
+    lines: list[Line]
+    across: list[Tick]
+    up: list[Tick]
+    rows: list[tuple[str, list[str]]]
+    """A time and the value of each line: what the table beside the picture says."""
+
+
+Points = Sequence[tuple[datetime, Mapping[str, float]]]
+
+
+def plot(
+    key: str, title: str, points: Points, *, unit: Callable[[float], str], step: float, top: float | None = None
+) -> Plot:
+    """Return a plot of named values over time.
+
+    `step` is the usual distance of two points in seconds: where they are more than four of it apart the line breaks,
+    since nothing was known in between. `top` fixes the upper end of the axis.
+    """
+    names = _names(points)
+    rows = [(at, _values(values, names)) for at, values in points]
+    highest = max((value for _, values in rows for value in values), default=0.0)
+    ticks = _scale(top if top is not None else highest)
+    begin, end = _span(rows, step)
+
+    def x(at: datetime) -> float:
+        return LEFT + (at.timestamp() - begin) / (end - begin) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - min(value, ticks[-1]) / ticks[-1] * (HEIGHT - TOP - BOTTOM)
+
+    lines = []
+    for index, name in enumerate(names):
+        placed = [(at.timestamp(), x(at), y(values[index])) for at, values in rows]
+        lines.append(Line(name, _path(placed, 4 * step), unit(rows[-1][1][index]) if rows else ""))
+    return Plot(
+        key,
+        title,
+        _summary(title, lines),
+        lines,
+        [Tick(x(at), at.strftime("%H:%M")) for at in _moments(rows)],
+        [Tick(y(value), unit(value)) for value in ticks],
+        [(at.strftime("%H:%M:%S"), [unit(value) for value in values]) for at, values in _thinned(rows)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar."""
+
+    kind: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A whole that is cut in parts: how one cohort fared."""
+
+    label: str
+    total: str
+    parts: list[Part]
+    shares: list[str]
+    """The same in words, one for each kind."""
+
+
+def bars(rows: Sequence[tuple[str, str, Mapping[str, int]]], kinds: Sequence[str]) -> list[Bar]:
+    """Return one bar for each (label, total, counts by kind). Widths are percent."""
+    result = []
+    for label, total, counts in rows:
+        whole = sum(counts.values())
+        parts, shares, x = [], [], 0.0
+        for kind in kinds:
+            share = counts[kind] / whole * 100 if whole else 0.0
+            parts.append(Part(kind, round(x, 2), round(share, 2)))
+            shares.append(f"{share:.0f} %" if whole else "–")
+            x += share
+        result.append(Bar(label, total, parts, shares))
+    return result
+
+
+def _names(points: Points) -> list[str]:
+    """Return the series: those with the highest peaks, and "others" for the rest of them."""
+    peaks: dict[str, float] = {}
+    for _, values in points:
+        for name, value in values.items():
+            peaks[name] = max(value, peaks.get(name, 0.0))
+    if len(peaks) <= MOST_SERIES:
+        return sorted(peaks)
+    highest = sorted(sorted(peaks), key=lambda name: -peaks[name])[: MOST_SERIES - 1]
+    return [*sorted(highest), "others"]
+
+
+def _values(values: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    rest = sum(value for name, value in values.items() if name not in names)
+    return [rest if name == "others" and name not in values else float(values.get(name, 0.0)) for name in names]
+
+
+def _scale(highest: float) -> list[float]:
+    """Return round values from zero to above the highest."""
+    if highest <= 0:
+        return [0.0, 1.0]
+    power = 10.0 ** math.floor(math.log10(highest / 3))
+    size = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power * 3 >= highest - 1e-9)
+    return [size * number for number in range(math.ceil(highest / size - 1e-9) + 1)]
+
+
+def _span(rows: Sequence[tuple[datetime, list[float]]], step: float) -> tuple[float, float]:
+    if not rows:
+        return 0.0, 1.0
+    end = rows[-1][0].timestamp()
+    return min(rows[0][0].timestamp(), end - step), end
+
+
+def _moments(rows: Sequence[tuple[datetime, list[float]]], most: int = 5) -> list[datetime]:
+    """Return the moments that the axis names, spread evenly."""
+    if len(rows) < 2:
+        return [at for at, _ in rows]
+    return list(dict.fromkeys(rows[round(index * (len(rows) - 1) / (most - 1))][0] for index in range(most)))
+
+
+def _thinned(rows: Sequence[tuple[datetime, list[float]]]) -> list[tuple[datetime, list[float]]]:
+    """Return a few rows, the newest first."""
+    every = max(1, len(rows) // TABLE_ROWS)
+    return [*rows][::-1][::every][:TABLE_ROWS]
+
+
+def _path(points: Sequence[tuple[float, float, float]], gap: float) -> str:
+    words = []
+    before = -math.inf
+    for at, x, y in points:
+        words.append(f"{'L' if at - before <= gap else 'M'}{x:.1f} {y:.1f}")
+        before = at
+    return "".join(words)
+
+
+def _summary(title: str, lines: Sequence[Line]) -> str:
+    if not lines:
+        return f"{title}: nothing yet."
+    return f"{title}, latest: " + ", ".join(f"{line.name} {line.last}" for line in lines) + "."
+
+
+def per_minute(value: float) -> str:
+    """Return a rate for an axis."""
+    return f"{count(value)}/min" if value >= 10 or value == int(value) else f"{value:.1f}/min"
+
+
+def percent(value: float) -> str:
+    """Return a share of one for an axis."""
+    return f"{value * 100:.0f} %"

@@ -1,0 +1,19 @@
+-- Write down how things stand, once for each five seconds: whoever comes second changes nothing. $1 waiting by lane,
+-- $2 oldest by lane, $3 limiter by bucket. What was sent in the five seconds before is counted here, over that range of
+-- the primary key of request: as many rows as the provider's limit lets through in the time. Locks its own row only.
+with bin as (
+    select date_bin('5 seconds', clock_timestamp(), timestamptz 'epoch') as at
+),
+
+sent as (
+    select r.lane, sum(cardinality(r.members)) as messages
+    from bin as b
+    inner join smsgw.request as r
+        on r.id >= smsgw.request_floor(b.at - interval '5 seconds') and r.id < smsgw.request_floor(b.at)
+    group by r.lane
+)
+
+insert into smsgw.sample (at, waiting, oldest, sent, limiter)
+select b.at, $1::jsonb, $2::jsonb, coalesce((select jsonb_object_agg(s.lane, s.messages) from sent as s), '{}'), $3::jsonb
+from bin as b
+on conflict (at) do nothing;

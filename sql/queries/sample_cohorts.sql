@@ -1,0 +1,56 @@
+-- How messages of each past half hour fared, newest last. $1 how many half hours, $2 how many requests of each to look
+-- at, $3 how many messages of each of those. An estimate where there are more: requests are drawn with a chance that
+-- grows with their size, so that each message has about the same. Reads at most 4,000 requests of each half hour by
+-- primary key and $2 × $3 messages by theirs; the whole table is never counted. Locks nothing.
+with cohort as (
+    select
+        c.begun,
+        smsgw.request_floor(c.begun) as low,
+        smsgw.request_floor(c.begun + interval '30 minutes') as high
+    from
+        generate_series(
+            date_bin('30 minutes', clock_timestamp(), timestamptz 'epoch') - ($1 - 1) * interval '30 minutes',
+            date_bin('30 minutes', clock_timestamp(), timestamptz 'epoch'),
+            interval '30 minutes'
+        ) as c (begun)
+),
+
+drawn as (
+    select
+        c.begun,
+        looked.*
+    from cohort as c
+    cross join lateral (
+        select near.dispatch, near.members, sum(cardinality(near.members)) over () as messages, count(*) over () as requests
+        from (
+            select r.id, r.dispatch, r.members
+            from smsgw.request as r
+            where r.id >= c.low and r.id < c.high
+            limit 4000
+        ) as near
+        order by
+            ln((hashtextextended(near.id::text, 0) & 1048575) / 1048577.0 + 1.0 / 1048577) / cardinality(near.members) desc
+        limit $2
+    ) as looked
+),
+
+member as (
+    select d.begun, d.messages, d.requests, d.dispatch, o.delivery
+    from drawn as d
+    cross join lateral (select m.id from unnest(d.members) as m (id) limit $3) as m
+    inner join smsgw.outbox as o on m.id = o.id
+)
+
+select
+    c.begun,
+    coalesce(max(m.messages), 0)::bigint as messages,
+    coalesce(max(m.requests), 0)::bigint as requests,
+    count(m.delivery)::bigint as looked_at,
+    count(*) filter (where m.delivery = 'delivered')::bigint as delivered,
+    count(*) filter (where m.delivery between 'undelivered' and 'failed')::bigint as undelivered,
+    count(*) filter (where m.delivery < 'undelivered' and m.dispatch = 'accepted')::bigint as awaiting,
+    count(*) filter (where m.delivery < 'undelivered' and m.dispatch <> 'accepted')::bigint as not_accepted
+from cohort as c
+left join member as m on c.begun = m.begun
+group by c.begun
+order by c.begun;
