@@ -11,6 +11,7 @@ from gateway.console.access import COOKIE, Access, Identity
 from gateway.console.context import CSRF, IDENTITY
 from gateway.console.rendering import Renderer, is_api, json_answer
 from gateway.console.sessions import SESSION_SECONDS, Session
+from gateway.operations.errors import NotPossible
 from gateway.store.pool import UNAVAILABLE
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -19,7 +20,7 @@ CSRF_FIELD = "csrf"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 STATIC = "/static/"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-READING_POSTS = frozenset({"/messages", "/api/messages/search", "/replay/plan", "/api/replay/plan", "/logout"})
+READING_POSTS = frozenset({"/messages", "/api/messages/search", "/replay/plan", "/api/replay/plan", "/suppression/check", "/logout"})
 """Posts that change nothing: a number is searched for in a body, because it may stand in no address."""
 
 HEADERS = {
@@ -57,6 +58,8 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
             if error.status < 400:
                 raise
             response = renderer.failure(request, error.status, error.text or error.reason)
+        except NotPossible as error:
+            response = renderer.failure(request, 409, str(error))
         except (*UNAVAILABLE, asyncpg.PostgresError) as error:
             response = renderer.failure(request, *_trouble(error))
         if not response.prepared:

@@ -24,7 +24,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     def piece(look: Look) -> str:
         nonlocal rendered
         if rendered[0] != look.at:
-            rendered = look.at, parts.renderer.text("overview_live.html", **overview.values(look, parts.max_recipients))
+            rendered = look.at, parts.renderer.text("overview_live.html", **overview.values(look))
         return rendered[1]
 
     async def live(request: web.Request) -> web.StreamResponse:

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gateway.console.access import Access
 from gateway.console.rendering import Renderer
+from gateway.console.replays import Replays
 from gateway.console.watch import Watch
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
@@ -23,9 +23,6 @@ class Parts:
     access: Access
     renderer: Renderer
     watch: Watch
-    max_recipients: int
-
-    async def fetch(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Return what `work` does with a connection of the pool."""
-        async with self.pool.acquire() as connection:
-            return await work(connection)
+    replays: Replays
+    doctor: Doctor | None
+    """What looks the installation over; None where the process cannot."""

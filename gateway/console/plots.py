@@ -155,10 +155,13 @@ def _span(rows: Sequence[tuple[datetime, list[float]]], step: float) -> tuple[fl
 
 
 def _moments(rows: Sequence[tuple[datetime, list[float]]], most: int = 5) -> list[datetime]:
-    """Return the moments that the axis names, spread evenly."""
+    """Return the moments that the axis names: evenly spread, no minute twice, the ends of a short plot only."""
     if len(rows) < 2:
         return [at for at, _ in rows]
-    return list(dict.fromkeys(rows[round(index * (len(rows) - 1) / (most - 1))][0] for index in range(most)))
+    first, last = rows[0][0], rows[-1][0]
+    spread = [first + (last - first) * index / (most - 1) for index in range(most)]
+    minutes = {at.replace(second=0, microsecond=0) for at in spread}
+    return spread if len(minutes) == most else [first, last]
 
 
 def _thinned(rows: Sequence[tuple[datetime, list[float]]]) -> list[tuple[datetime, list[float]]]:
@@ -180,11 +183,6 @@ def _summary(title: str, lines: Sequence[Line]) -> str:
     if not lines:
         return f"{title}: nothing yet."
     return f"{title}, latest: " + ", ".join(f"{line.name} {line.last}" for line in lines) + "."
-
-
-def per_minute(value: float) -> str:
-    """Return a rate for an axis."""
-    return f"{count(value)}/min" if value >= 10 or value == int(value) else f"{value:.1f}/min"
 
 
 def percent(value: float) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import jinja2
@@ -47,6 +48,7 @@ class Renderer:
             identity=request.get(IDENTITY),
             csrf=request.get(CSRF, ""),
             path=request.path,
+            told=TOLD.get(request.query.get("told", ""), ""),
             **values,
         )
         return web.Response(text=text, status=status, content_type="text/html")
@@ -57,6 +59,30 @@ class Renderer:
             return json_answer({"error": sentence}, status=status)
         name = "failure_piece.html" if request.headers.get("HX-Request") else "failure.html"
         return self.page(request, name, status=status, title=REASONS.get(status, "It went wrong"), sentence=sentence)
+
+
+TOLD = {
+    "cancelled": "Called back: it will not be sent.",
+    "resolved": "Settled.",
+    "paused": "Paused. What is in the air lands; nothing new is sent.",
+    "resumed": "Resumed.",
+    "lane": "The lane is changed; the next claim follows it.",
+    "suppressed": "Suppressed: nothing is sent to that number any more.",
+    "suppressed-before": "That number was suppressed already.",
+    "unsuppressed": "No longer suppressed.",
+    "saved": "Saved.",
+    "forgotten": "Forgotten.",
+    "stopped": "The replay is stopped; what was replayed stays so.",
+}
+"""What a page says after a change; the address names only which of these."""
+
+
+def see(path: str, told: str | None = None, **values: object) -> web.Response:
+    """Send the browser on to a page that shows what was changed."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if told is not None:
+        given["told"] = told
+    return web.Response(status=303, headers={"Location": path + (f"?{urlencode(given)}" if given else "")})
 
 
 def is_api(request: web.Request) -> bool:
@@ -100,11 +126,11 @@ def seconds(value: float | None) -> str:
     """Return a length of time in the unit that fits."""
     if value is None:
         return ""
-    if value == float("inf"):
-        return "never, as it stands"
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if value >= size:
             return f"{value / size:.1f} {unit}"
+    if value == int(value):
+        return f"{value:.0f} s"
     return f"{value:.1f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"
 
 

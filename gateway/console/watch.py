@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
+from gateway.operations.snapshot import LaneLine, Snapshot, snapshot
 from gateway.store import samples
 from gateway.store.pool import UNAVAILABLE, Pool
 from gateway.store.samples import Cohort, Sample
-from gateway.store.status import Status, status
 
 LIVE_BEAT = 2.0
 IDLE_BEAT = 10.0
@@ -38,7 +38,7 @@ class Look:
 
     at: float
     """Monotonic."""
-    status: Status
+    now: Snapshot
     samples: list[Sample]
     cohorts: list[Cohort]
 
@@ -46,8 +46,9 @@ class Look:
 class Watch:
     """The loop, its last look, and who waits for the next."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Pool, *, max_recipients: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
+        self._max_recipients = max_recipients
         self._clock = clock
         self._last: Look | None = None
         self._fresh = asyncio.Event()
@@ -112,9 +113,9 @@ class Watch:
     async def _ask(self) -> Look:
         now = self._clock()
         async with self._pool.acquire() as connection:
-            found = await status(connection)
-            waiting, oldest, limiter = figures(found)
-            await samples.add(connection, waiting=waiting, oldest=oldest, limiter=limiter)
+            found = await snapshot(connection, max_recipients=self._max_recipients)
+            waits, oldest, limiter = figures(found)
+            await samples.add(connection, waiting=waits, oldest=oldest, limiter=limiter)
             if now - self._pruned > PRUNE_EVERY:
                 self._pruned = now
                 await samples.prune(connection)
@@ -127,16 +128,15 @@ class TooManyWatchers(Exception):
     """Nobody more can watch live; the pages themselves still work."""
 
 
-def figures(found: Status) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Return what waits and how old the oldest is, by lane, and how much of each bucket is used, by bucket."""
-    waiting: dict[str, float] = {}
-    oldest: dict[str, float] = {}
-    for row in found.backlog:
-        if row.state in ("ready", "held"):
-            waiting[row.lane] = waiting.get(row.lane, 0) + row.messages
-            oldest[row.lane] = max(0.0, row.oldest or 0.0, oldest.get(row.lane, 0.0)) if row.messages else 0.0
-    limiter = {}
-    for bucket, available in found.buckets:
-        room = getattr(bucket, "burst", bucket.allowance)
-        limiter[bucket.name] = round(min(1.0, max(0.0, 1.0 - available / room)), 3)
-    return waiting, oldest, limiter
+def figures(found: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Return what waits and how old the oldest is, by lane, and how much of each limit is used, by limit."""
+    return (
+        {line.lane: waiting(line) for line in found.lanes},
+        {line.lane: round(line.oldest or 0.0, 1) for line in found.lanes},
+        {line.name: round(line.used, 3) for line in found.limits},
+    )
+
+
+def waiting(line: LaneLine) -> int:
+    """Return the messages of a lane that could go or would, were they not held."""
+    return line.states.get("ready", 0) + line.states.get("held", 0)

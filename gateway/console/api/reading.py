@@ -1,0 +1,159 @@
+"""Calls that read."""
+
+from dataclasses import replace
+from typing import Any
+
+from gateway.console.api.calls import Asked, Call
+from gateway.console.api.models import (
+    ActionQuery,
+    BeforeQuery,
+    Found,
+    ListQuery,
+    NumberBody,
+    PageQuery,
+    SearchBody,
+    SpanQuery,
+    SuppressedAnswer,
+    Wanted,
+)
+from gateway.domain.phone import mask
+from gateway.operations import find, hold, lanes, log, story, why
+from gateway.operations.find import reason_filter
+from gateway.operations.snapshot import Snapshot
+from gateway.operations.story import Story
+from gateway.operations.why import Why
+from gateway.store import revealing, samples, suppressed
+from gateway.store.actions import Action
+from gateway.store.finding import Filters, MessageRow
+from gateway.store.lanes import Lane
+from gateway.store.revealing import Reply
+from gateway.store.samples import Cohort, Sample
+from gateway.store.status import Pause
+from gateway.store.suppressed import Suppressed
+
+
+def filters_of(wanted: Wanted | ListQuery) -> Filters:
+    """Return the filters that a call names."""
+    values: dict[str, Any] = {
+        name: getattr(wanted, name) for name in ("lane", "tenant", "tag", "reference", "since", "until")
+    }
+    if wanted.reason is not None:
+        values |= reason_filter(wanted.reason)
+    if isinstance(wanted, ListQuery):
+        values["states"] = None if wanted.state is None else (wanted.state,)
+    else:
+        values |= {"states": wanted.states, "ids": wanted.ids, "number": getattr(wanted, "number", None)}
+    return Filters(**values)
+
+
+def masked(row: MessageRow) -> MessageRow:
+    """Return a message with its number masked."""
+    return replace(row, to_number=None if row.to_number is None else mask(row.to_number))
+
+
+async def _status(asked: Asked) -> Snapshot:
+    return (await asked.parts.watch.latest()).now
+
+
+async def _samples(asked: Asked) -> list[Sample]:
+    async with asked.parts.pool.acquire() as connection:
+        return await samples.since(connection, asked.given.seconds)
+
+
+async def _cohorts(asked: Asked) -> list[Cohort]:
+    return (await asked.parts.watch.latest()).cohorts
+
+
+async def _messages(asked: Asked) -> Found:
+    async with asked.parts.pool.acquire() as connection:
+        page = await find.find(
+            connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit
+        )
+    return Found(tuple(masked(row) for row in page.messages), page.next, page.complete)
+
+
+async def _message(asked: Asked) -> Story:
+    async with asked.parts.pool.acquire() as connection:
+        found = await story.story(connection, asked.id)
+    if found is None:
+        raise missing(f"there is no message {asked.id}")
+    return replace(found, message=masked(found.message))
+
+
+async def _why(asked: Asked) -> Why:
+    async with asked.parts.pool.acquire() as connection:
+        found = await why.why(connection, asked.id)
+    if found is None:
+        raise missing(f"there is no message {asked.id}")
+    return replace(found, message=masked(found.message))
+
+
+async def _lanes(asked: Asked) -> list[Lane]:
+    async with asked.parts.pool.acquire() as connection:
+        return await lanes.listed(connection)
+
+
+async def _pauses(asked: Asked) -> list[Pause]:
+    async with asked.parts.pool.acquire() as connection:
+        return await hold.listed(connection)
+
+
+async def _suppressions(asked: Asked) -> list[Suppressed]:
+    async with asked.parts.pool.acquire() as connection:
+        rows = await suppressed.newest(connection, before=asked.given.before, limit=asked.given.limit)
+    return [replace(row, number=mask(row.number)) for row in rows]
+
+
+async def _is_suppressed(asked: Asked) -> SuppressedAnswer:
+    async with asked.parts.pool.acquire() as connection:
+        hit = await suppressed.one(connection, asked.given.number)
+    if hit is None:
+        return SuppressedAnswer(suppressed=False)
+    return SuppressedAnswer(suppressed=True, since=hit.created_at, source=hit.source, reason=hit.reason)
+
+
+async def _replies(asked: Asked) -> list[Reply]:
+    async with asked.parts.pool.acquire() as connection:
+        rows = await revealing.replies(connection, below=asked.given.below, limit=asked.given.limit)
+    return [
+        replace(row, from_number=mask(row.from_number), to_number=mask(row.to_number) or None, body=None)
+        for row in rows
+    ]
+
+
+async def _actions(asked: Asked) -> list[Action]:
+    given: ActionQuery = asked.given
+    async with asked.parts.pool.acquire() as connection:
+        return await log.listed(
+            connection,
+            below=given.below,
+            limit=given.limit,
+            actor=given.actor,
+            action=given.action,
+            message_id=given.message_id,
+        )
+
+
+def missing(sentence: str) -> Exception:
+    """Return the 404 that says so."""
+    from aiohttp import web
+
+    return web.HTTPNotFound(text=sentence)
+
+
+CALLS = (
+    Call("GET", "/api/status", "status", "What stands where", Snapshot, _status),
+    Call("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
+    Call("GET", "/api/cohorts", "cohorts", "Delivery by half hour", list[Cohort], _cohorts),
+    Call("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
+    Call("POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody),
+    Call("GET", "/api/messages/{id}", "showMessage", "The story of a message", Story, _message, fails=(404,)),
+    Call("GET", "/api/messages/{id}/why", "whyMessage", "Why a message does not go", Why, _why, fails=(404,)),
+    Call("GET", "/api/lanes", "listLanes", "Lanes", list[Lane], _lanes),
+    Call("GET", "/api/pauses", "listPauses", "Pauses in force", list[Pause], _pauses),
+    Call("GET", "/api/suppressions", "listSuppressions", "Suppressed numbers, masked", list[Suppressed], _suppressions, BeforeQuery),
+    Call("POST", "/api/suppressions/check", "checkSuppression", "Whether a number is suppressed", SuppressedAnswer, _is_suppressed, NumberBody),
+    Call("GET", "/api/replies", "listReplies", "What phones wrote back, masked", list[Reply], _replies, PageQuery),
+    Call("GET", "/api/actions", "listActions", "The operator log", list[Action], _actions, ActionQuery),
+)  # fmt: skip
+

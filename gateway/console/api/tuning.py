@@ -1,0 +1,68 @@
+"""Calls that tune the gateway: pauses, lanes, suppression; and the one that looks it over."""
+
+from gateway.console.api.calls import Asked, Call
+from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
+from gateway.operations import hold, lanes, suppression
+from gateway.operations.hold import Resumed
+from gateway.store.lanes import COLUMNS
+from gateway.store.status import Pause
+
+
+async def _pause(asked: Asked) -> Pause:
+    given: PauseBody = asked.given
+    async with asked.parts.pool.acquire() as connection:
+        done = await hold.pause(
+            connection,
+            given.scope,
+            given.subject,
+            actor=asked.who.actor,
+            because=given.because,
+            seconds=given.seconds,
+        )
+    await asked.parts.watch.look()
+    return done
+
+
+async def _resume(asked: Asked) -> Resumed:
+    given: ResumeBody = asked.given
+    async with asked.parts.pool.acquire() as connection:
+        done = await hold.resume(
+            connection, given.scope, given.subject, actor=asked.who.actor, because=given.because
+        )
+    await asked.parts.watch.look()
+    return done
+
+
+async def _lane(asked: Asked) -> Changed:
+    given: LaneBody = asked.given
+    values = {name: value for name in COLUMNS if (value := getattr(given, name)) is not None}
+    async with asked.parts.pool.acquire() as connection:
+        new = await lanes.change(
+            connection, asked.path["name"], values, actor=asked.who.actor, because=given.because
+        )
+    return Changed(new)
+
+
+async def _suppress(asked: Asked) -> Changed:
+    given: NumberChange = asked.given
+    async with asked.parts.pool.acquire() as connection:
+        new = await suppression.add(connection, given.number, actor=asked.who.actor, because=given.because)
+    return Changed(new)
+
+
+async def _unsuppress(asked: Asked) -> Changed:
+    given: NumberChange = asked.given
+    async with asked.parts.pool.acquire() as connection:
+        await suppression.remove(connection, given.number, actor=asked.who.actor, because=given.because)
+    return Changed(new=True)
+
+
+NOT_NOW = (409,)
+
+CALLS = (
+    Call("POST", "/api/pauses", "pause", "Hold back what has not been sent", Pause, _pause, PauseBody, changes=True, fails=NOT_NOW),
+    Call("POST", "/api/pauses/resume", "resume", "Let go on what is paused", Resumed, _resume, ResumeBody, changes=True, fails=NOT_NOW),
+    Call("PATCH", "/api/lanes/{name}", "changeLane", "Change a lane, or make it", Changed, _lane, LaneBody, changes=True, fails=(404, 409)),
+    Call("POST", "/api/suppressions", "suppress", "Send nothing to a number", Changed, _suppress, NumberChange, changes=True, fails=NOT_NOW),
+    Call("POST", "/api/suppressions/remove", "unsuppress", "Send to a number again", Changed, _unsuppress, NumberChange, changes=True, fails=NOT_NOW),
+)  # fmt: skip

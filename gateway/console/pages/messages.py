@@ -1,0 +1,91 @@
+"""The list of messages: search, named views, and the next page of either."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway.console import inputs
+from gateway.console.context import identity
+from gateway.console.inputs import Search
+from gateway.console.parts import Parts
+from gateway.console.rendering import see
+from gateway.operations import find
+from gateway.operations.find import STATES
+from gateway.store import lanes, views
+
+PAGE = 50
+VIEWS = (
+    ("Uncertain", {"state": "uncertain"}),
+    ("Failed, last day", {"state": "failed", "within": "24h"}),
+    ("Undelivered, last day", {"state": "undelivered", "within": "24h"}),
+    ("Login codes that wait", {"state": "ready,held,retrying", "lane": "otp"}),
+    ("Retrying", {"state": "retrying"}),
+    ("Scheduled", {"state": "scheduled"}),
+)
+"""Searches that everybody needs."""
+
+WITHIN = (("", "any time"), ("15m", "last 15 minutes"), ("1h", "last hour"), ("24h", "last day"), ("7d", "last week"))
+
+
+def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+    """Return the routes."""
+
+    async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
+        async with parts.pool.acquire() as connection:
+            found = await find.find(connection, search.filters, below=below, limit=PAGE)
+            saved = await views.listed(connection)
+            lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
+        template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
+        return parts.renderer.page(
+            request,
+            template,
+            page=found,
+            typed=search.typed,
+            older=None if found.next is None else urlencode(search.linkable | {"below": found.next}),
+            here=urlencode(search.linkable),
+            first=below is None,
+            states=STATES,
+            lane_names=lane_names,
+            within=WITHIN,
+            views=[(name, urlencode(filters)) for name, filters in VIEWS],
+            saved=[(view.name, urlencode(view.filters), view.made_by) for view in saved],
+        )
+
+    async def list_(request: web.Request) -> web.Response:
+        return await page(request, inputs.search(request.query), inputs.place(request.query))
+
+    async def search(request: web.Request) -> web.Response:
+        """A search with a number is answered here: it may stand in no address. Every other one gets an address."""
+        form: Mapping[str, Any] = await request.post()
+        wanted = inputs.search(form)
+        if "number" not in wanted.typed and not request.headers.get("HX-Request"):
+            return see("/messages", **wanted.linkable)
+        response = await page(request, wanted, inputs.place(form))
+        if "number" not in wanted.typed and "below" not in form:
+            response.headers["HX-Push-Url"] = "/messages?" + urlencode(wanted.linkable)
+        return response
+
+    async def save(request: web.Request) -> web.Response:
+        form: Mapping[str, Any] = await request.post()
+        name = inputs.needed(form, "name", "Give the view a name.")
+        if len(name) > 60:
+            raise inputs.BadInput("A name has at most 60 characters.")
+        filters = inputs.search(form).linkable
+        async with parts.pool.acquire() as connection:
+            await views.save(connection, name, filters, made_by=identity(request).name)
+        return see("/messages", "saved", **filters)
+
+    async def forget(request: web.Request) -> web.Response:
+        form: Mapping[str, Any] = await request.post()
+        async with parts.pool.acquire() as connection:
+            await views.forget(connection, inputs.word(form, "name"))
+        return see("/messages", "forgotten")
+
+    return [
+        web.get("/messages", list_),
+        web.post("/messages", search),
+        web.post("/views", save),
+        web.post("/views/forget", forget),
+    ]

@@ -1,0 +1,50 @@
+"""What stands masked until somebody has a reason to see it: numbers and texts, of messages and of replies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.store.pool import Connection
+from gateway.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says, and to whom."""
+
+    to_number: str | None
+    body: str | None
+    variables: dict[str, Any] | None
+    media_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a phone wrote back, in full: whoever shows it masks it."""
+
+    id: int
+    received_at: datetime
+    from_number: str
+    to_number: str | None
+    body: str | None
+    keyword: str | None
+    external_id: str | None
+
+
+async def content(connection: Connection, message_id: int) -> Content | None:
+    """Return what a message says."""
+    row = await connection.fetchrow(query("message_content"), message_id)
+    return None if row is None else Content(*row.values())
+
+
+async def replies(
+    connection: Connection, *, below: int | None = None, limit: int = 50, keyword: str | None = None
+) -> list[Reply]:
+    """Return replies, the newest first, from below an id on."""
+    return [Reply(*row.values()) for row in await connection.fetch(query("inbound_list"), below, limit, keyword)]
+
+
+async def reply(connection: Connection, reply_id: int) -> Reply | None:
+    """Return one reply."""
+    row = await connection.fetchrow(query("inbound_one"), reply_id)
+    return None if row is None else Reply(*row.values())
