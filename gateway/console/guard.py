@@ -20,7 +20,17 @@ CSRF_FIELD = "csrf"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 STATIC = "/static/"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-READING_POSTS = frozenset({"/messages", "/api/messages/search", "/replay/plan", "/api/replay/plan", "/suppression/check", "/logout"})
+READING_POSTS = frozenset(
+    {
+        "/messages",
+        "/api/messages/search",
+        "/replay/plan",
+        "/api/replay/plan",
+        "/suppression/check",
+        "/api/suppressions/check",
+        "/logout",
+    }
+)
 """Posts that change nothing: a number is searched for in a body, because it may stand in no address."""
 
 HEADERS = {

@@ -1,7 +1,8 @@
 """What every page and every call of the API needs, put together once."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.console.access import Access
 from gateway.console.rendering import Renderer
@@ -10,6 +11,7 @@ from gateway.console.watch import Watch
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
 
+Doctor = Callable[[], Awaitable[Sequence[Any]]]
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 
 

@@ -8,13 +8,32 @@ from aiohttp import web
 
 from gateway.console import live, probes
 from gateway.console.access import Access, AccessSettings
+from gateway.console.api import openapi
 from gateway.console.guard import guard
-from gateway.console.pages import overview, session
-from gateway.console.parts import Parts, Readiness
+from gateway.console.pages import (
+    health,
+    lanes,
+    log,
+    message,
+    messages,
+    overview,
+    replay,
+    replies,
+    session,
+    stuck,
+    suppression,
+)
+from gateway.console.parts import Doctor, Parts, Readiness
 from gateway.console.rendering import HERE, Renderer
+from gateway.console.replays import Replays
 from gateway.console.watch import Watch
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
+
+MODULES = (
+    probes, live, session, overview, messages, message, stuck, replay, lanes, suppression, replies, log, health, openapi
+)  # fmt: skip
+"""Who has routes."""
 
 MOST_BODY = 64 * 1024
 """Bytes of a form or of a call's JSON."""
@@ -27,16 +46,19 @@ def build_ops_app(
     access: AccessSettings,
     *,
     max_recipients: int = 500,
+    doctor: Doctor | None = None,
 ) -> web.Application:
     """Return the application of the ops listener; access without a token is for loopback only."""
     renderer = Renderer()
-    parts = Parts(pool, metrics, readiness, Access(access), renderer, Watch(pool), max_recipients)
+    watch, replays = Watch(pool, max_recipients=max_recipients), Replays(pool)
+    parts = Parts(pool, metrics, readiness, Access(access), renderer, watch, replays, doctor)
     app = web.Application(middlewares=[guard(parts.access, renderer)], client_max_size=MOST_BODY)
-    for module in (probes, live, session, overview):
+    for module in MODULES:
         app.router.add_routes(module.routes(parts))
     app.router.add_static("/static", HERE / "static")
     app.cleanup_ctx.append(_watching(parts.watch))
     app.on_shutdown.append(_close(parts.watch))
+    app.on_cleanup.append(_stop(replays))
     return app
 
 
@@ -58,3 +80,10 @@ def _close(watch: Watch) -> Callable[[web.Application], Awaitable[None]]:
         watch.close()
 
     return close
+
+
+def _stop(replays: Replays) -> Callable[[web.Application], Awaitable[None]]:
+    async def stop(_: web.Application) -> None:
+        await replays.close()
+
+    return stop

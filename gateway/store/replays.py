@@ -132,6 +132,12 @@ async def stop(connection: Connection, replay_id: int, *, stopped: bool) -> Repl
     return None if row is None else _replay(row)
 
 
+async def one(connection: Connection, replay_id: int) -> Replay | None:
+    """Return a replay by its id."""
+    row = await connection.fetchrow(query("replay_one"), replay_id)
+    return None if row is None else _replay(row)
+
+
 async def latest(connection: Connection, most: int) -> list[Replay]:
     """Return replays, the latest first."""
     return [_replay(row) for row in await connection.fetch(query("replay_list"), most)]

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.console.context import identity
 from gateway.console.access import Identity
+from gateway.console.context import identity
 from gateway.console.inputs import BadInput, identifier
 from gateway.console.parts import Parts
 

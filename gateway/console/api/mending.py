@@ -45,9 +45,7 @@ async def _reveal_reply(asked: Asked) -> Reply:
 async def _cancel(asked: Asked) -> CancelAnswer:
     async with asked.parts.pool.acquire() as connection:
         await _present(connection, asked.id)
-        done = await cancel.cancel(
-            connection, [asked.id], actor=asked.who.actor, because=asked.given.because
-        )
+        done = await cancel.cancel(connection, [asked.id], actor=asked.who.actor, because=asked.given.because)
     return CancelAnswer.of(done)
 
 
@@ -133,14 +131,90 @@ async def _stop(asked: Asked) -> Replay:
 GONE, NOT_NOW = (404,), (404, 409)
 
 CALLS = (
-    Call("POST", "/api/messages/{id}/reveal", "revealMessage", "Number and text of a message; recorded", Content, _reveal, changes=True, fails=GONE),
-    Call("POST", "/api/messages/{id}/cancel", "cancelMessage", "Call a message back", CancelAnswer, _cancel, Because, changes=True, fails=NOT_NOW),
-    Call("POST", "/api/messages/{id}/resolve", "resolveMessage", "Settle an uncertain message", Resolved, _resolve, ResolveBody, changes=True, fails=NOT_NOW),
-    Call("POST", "/api/replies/{id}/reveal", "revealReply", "Number and text of a reply; recorded", Reply, _reveal_reply, changes=True, fails=GONE),
-    Call("POST", "/api/replay/plan", "planReplay", "What a replay would do; changes nothing", PlanAnswer, _plan, PlanBody, fails=(409,)),
-    Call("POST", "/api/replay", "beginReplay", "Send again what did not arrive", Replay, _begin, ReplayBody, changes=True, fails=(409,)),
+    Call(
+        "POST",
+        "/api/messages/{id}/reveal",
+        "revealMessage",
+        "Number and text of a message; recorded",
+        Content,
+        _reveal,
+        changes=True,
+        fails=GONE,
+    ),
+    Call(
+        "POST",
+        "/api/messages/{id}/cancel",
+        "cancelMessage",
+        "Call a message back",
+        CancelAnswer,
+        _cancel,
+        Because,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "POST",
+        "/api/messages/{id}/resolve",
+        "resolveMessage",
+        "Settle an uncertain message",
+        Resolved,
+        _resolve,
+        ResolveBody,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "POST",
+        "/api/replies/{id}/reveal",
+        "revealReply",
+        "Number and text of a reply; recorded",
+        Reply,
+        _reveal_reply,
+        changes=True,
+        fails=GONE,
+    ),
+    Call(
+        "POST",
+        "/api/replay/plan",
+        "planReplay",
+        "What a replay would do; changes nothing",
+        PlanAnswer,
+        _plan,
+        PlanBody,
+        fails=(409,),
+    ),
+    Call(
+        "POST",
+        "/api/replay",
+        "beginReplay",
+        "Send again what did not arrive",
+        Replay,
+        _begin,
+        ReplayBody,
+        changes=True,
+        fails=(409,),
+    ),
     Call("GET", "/api/replay", "listReplays", "Latest replays", list[Replay], _list),
     Call("GET", "/api/replay/{id}", "showReplay", "How far a replay is", Replay, _show, fails=GONE),
-    Call("POST", "/api/replay/{id}/continue", "continueReplay", "Go on with an unfinished replay", Replay, _go_on, changes=True, fails=NOT_NOW),
-    Call("POST", "/api/replay/{id}/stop", "stopReplay", "Stop a replay for good", Replay, _stop, PerhapsBecause, changes=True, fails=NOT_NOW),
-)  # fmt: skip
+    Call(
+        "POST",
+        "/api/replay/{id}/continue",
+        "continueReplay",
+        "Go on with an unfinished replay",
+        Replay,
+        _go_on,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "POST",
+        "/api/replay/{id}/stop",
+        "stopReplay",
+        "Stop a replay for good",
+        Replay,
+        _stop,
+        PerhapsBecause,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+)

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 import gateway
 from gateway.console.api import mending, reading, tuning
-from gateway.console.api.calls import JSON, Call, routes as routes_of
+from gateway.console.api.calls import JSON, Call
+from gateway.console.api.calls import routes as routes_of
 from gateway.console.parts import Parts
 from gateway.console.rendering import json_answer
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from aiohttp import web
+
 from gateway.console.api.calls import Asked, Call
 from gateway.console.api.models import (
     ActionQuery,
@@ -66,9 +68,7 @@ async def _cohorts(asked: Asked) -> list[Cohort]:
 
 async def _messages(asked: Asked) -> Found:
     async with asked.parts.pool.acquire() as connection:
-        page = await find.find(
-            connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit
-        )
+        page = await find.find(connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit)
     return Found(tuple(masked(row) for row in page.messages), page.next, page.complete)
 
 
@@ -136,8 +136,6 @@ async def _actions(asked: Asked) -> list[Action]:
 
 def missing(sentence: str) -> Exception:
     """Return the 404 that says so."""
-    from aiohttp import web
-
     return web.HTTPNotFound(text=sentence)
 
 
@@ -146,14 +144,31 @@ CALLS = (
     Call("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
     Call("GET", "/api/cohorts", "cohorts", "Delivery by half hour", list[Cohort], _cohorts),
     Call("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
-    Call("POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody),
+    Call(
+        "POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody
+    ),
     Call("GET", "/api/messages/{id}", "showMessage", "The story of a message", Story, _message, fails=(404,)),
     Call("GET", "/api/messages/{id}/why", "whyMessage", "Why a message does not go", Why, _why, fails=(404,)),
     Call("GET", "/api/lanes", "listLanes", "Lanes", list[Lane], _lanes),
     Call("GET", "/api/pauses", "listPauses", "Pauses in force", list[Pause], _pauses),
-    Call("GET", "/api/suppressions", "listSuppressions", "Suppressed numbers, masked", list[Suppressed], _suppressions, BeforeQuery),
-    Call("POST", "/api/suppressions/check", "checkSuppression", "Whether a number is suppressed", SuppressedAnswer, _is_suppressed, NumberBody),
+    Call(
+        "GET",
+        "/api/suppressions",
+        "listSuppressions",
+        "Suppressed numbers, masked",
+        list[Suppressed],
+        _suppressions,
+        BeforeQuery,
+    ),
+    Call(
+        "POST",
+        "/api/suppressions/check",
+        "checkSuppression",
+        "Whether a number is suppressed",
+        SuppressedAnswer,
+        _is_suppressed,
+        NumberBody,
+    ),
     Call("GET", "/api/replies", "listReplies", "What phones wrote back, masked", list[Reply], _replies, PageQuery),
     Call("GET", "/api/actions", "listActions", "The operator log", list[Action], _actions, ActionQuery),
-)  # fmt: skip
-
+)

@@ -26,9 +26,7 @@ async def _pause(asked: Asked) -> Pause:
 async def _resume(asked: Asked) -> Resumed:
     given: ResumeBody = asked.given
     async with asked.parts.pool.acquire() as connection:
-        done = await hold.resume(
-            connection, given.scope, given.subject, actor=asked.who.actor, because=given.because
-        )
+        done = await hold.resume(connection, given.scope, given.subject, actor=asked.who.actor, because=given.because)
     await asked.parts.watch.look()
     return done
 
@@ -37,9 +35,7 @@ async def _lane(asked: Asked) -> Changed:
     given: LaneBody = asked.given
     values = {name: value for name in COLUMNS if (value := getattr(given, name)) is not None}
     async with asked.parts.pool.acquire() as connection:
-        new = await lanes.change(
-            connection, asked.path["name"], values, actor=asked.who.actor, because=given.because
-        )
+        new = await lanes.change(connection, asked.path["name"], values, actor=asked.who.actor, because=given.because)
     return Changed(new)
 
 
@@ -60,9 +56,59 @@ async def _unsuppress(asked: Asked) -> Changed:
 NOT_NOW = (409,)
 
 CALLS = (
-    Call("POST", "/api/pauses", "pause", "Hold back what has not been sent", Pause, _pause, PauseBody, changes=True, fails=NOT_NOW),
-    Call("POST", "/api/pauses/resume", "resume", "Let go on what is paused", Resumed, _resume, ResumeBody, changes=True, fails=NOT_NOW),
-    Call("PATCH", "/api/lanes/{name}", "changeLane", "Change a lane, or make it", Changed, _lane, LaneBody, changes=True, fails=(404, 409)),
-    Call("POST", "/api/suppressions", "suppress", "Send nothing to a number", Changed, _suppress, NumberChange, changes=True, fails=NOT_NOW),
-    Call("POST", "/api/suppressions/remove", "unsuppress", "Send to a number again", Changed, _unsuppress, NumberChange, changes=True, fails=NOT_NOW),
-)  # fmt: skip
+    Call(
+        "POST",
+        "/api/pauses",
+        "pause",
+        "Hold back what has not been sent",
+        Pause,
+        _pause,
+        PauseBody,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "POST",
+        "/api/pauses/resume",
+        "resume",
+        "Let go on what is paused",
+        Resumed,
+        _resume,
+        ResumeBody,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "PATCH",
+        "/api/lanes/{name}",
+        "changeLane",
+        "Change a lane, or make it",
+        Changed,
+        _lane,
+        LaneBody,
+        changes=True,
+        fails=(404, 409),
+    ),
+    Call(
+        "POST",
+        "/api/suppressions",
+        "suppress",
+        "Send nothing to a number",
+        Changed,
+        _suppress,
+        NumberChange,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+    Call(
+        "POST",
+        "/api/suppressions/remove",
+        "unsuppress",
+        "Send to a number again",
+        Changed,
+        _unsuppress,
+        NumberChange,
+        changes=True,
+        fails=NOT_NOW,
+    ),
+)

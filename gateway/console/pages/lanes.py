@@ -93,7 +93,7 @@ def scope(form: Mapping[str, Any]) -> Scope:
 
 
 def lane_values(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the form of a lane says. Its check boxes say no by being absent, so the form says that it has them."""
+    """Return what the form of a lane says. Check boxes say no by being absent, so the form says that it has them."""
     values: dict[str, Any] = {}
     for name, label in (("weight", "The weight"), ("max_attempts", "Attempts"), ("cap_percent", "The cap")):
         text = inputs.word(form, name)
@@ -104,7 +104,7 @@ def lane_values(form: Mapping[str, Any]) -> dict[str, Any]:
     ttl = inputs.optional_span(form, "ttl", "The time to live")
     if ttl is not None:
         values["ttl"] = ttl
-    if (on_uncertain := inputs.word(form, "on_uncertain")):
+    if on_uncertain := inputs.word(form, "on_uncertain"):
         values["on_uncertain"] = on_uncertain
     if "boxes" in form:
         values |= {name: inputs.word(form, name) == "yes" for name in ("urgent", "coalesce")}

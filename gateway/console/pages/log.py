@@ -18,9 +18,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         below = inputs.place(request.query)
         actor, action = inputs.word(request.query, "actor"), inputs.word(request.query, "action")
         async with parts.pool.acquire() as connection:
-            rows = await log.listed(
-                connection, below=below, limit=PAGE, actor=actor or None, action=action or None
-            )
+            rows = await log.listed(connection, below=below, limit=PAGE, actor=actor or None, action=action or None)
         return parts.renderer.page(
             request,
             "log.html",

@@ -69,9 +69,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         actor = identity(request).actor
         async with parts.pool.acquire() as connection:
             planned = await _plan(connection, form, moment)
-            begun = await replay.begin(
-                connection, planned, actor=actor, because=because, allow_duplicates=duplicates
-            )
+            begun = await replay.begin(connection, planned, actor=actor, because=because, allow_duplicates=duplicates)
         parts.replays.carry_out(begun.id, actor=actor)
         return see(f"/replay/{begun.id}")
 

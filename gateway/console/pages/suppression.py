@@ -18,7 +18,9 @@ PAGE = 50
 def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
-    async def page(request: web.Request, *, asked: bool = False, hit: suppressed.Suppressed | None = None) -> web.Response:
+    async def page(
+        request: web.Request, *, asked: bool = False, hit: suppressed.Suppressed | None = None
+    ) -> web.Response:
         below = inputs.word(request.query, "below")
         before = inputs.moment(below) if below else None
         async with parts.pool.acquire() as connection:
