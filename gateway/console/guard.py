@@ -64,14 +64,13 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
         request[CSRF] = "" if session is None else access.sessions.csrf(session)
         try:
             response = await _refusal(request, access, identity, session) or await handler(request)
-        except web.HTTPException as error:
-            if error.status < 400:
+        except Exception as error:  # noqa: BLE001  told below, and logged where it is ours
+            if isinstance(error, web.HTTPException) and error.status < 400:
                 raise
-            response = renderer.failure(request, error.status, error.text or error.reason)
-        except NotPossible as error:
-            response = renderer.failure(request, 409, str(error))
-        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-            response = renderer.failure(request, *_trouble(error))
+            status, words = _trouble(error)
+            response = renderer.failure(request, status, words)
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
             dress(request, response)
             if cookie is not None:
@@ -81,18 +80,23 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
     return middleware
 
 
-def _trouble(error: BaseException) -> tuple[int, str]:
-    """Return the status and the sentence for what the database raised; raises what is a mistake of ours again."""
+def _trouble(error: Exception) -> tuple[int, str]:
+    """Return the status and the sentence for what a handler raised; what is a mistake of ours is logged."""
     match error:
+        case web.HTTPException():
+            return error.status, error.text or error.reason
+        case NotPossible():
+            return 409, str(error)
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.UndefinedFunctionError():
             return 503, "The database lacks this release's schema. Run: smsgw migrate"
         case asyncpg.InsufficientPrivilegeError():
             return 403, "The gateway's database role may not do that."
-        case asyncpg.PostgresError() if not isinstance(error, UNAVAILABLE):
-            raise error
-        case _:
+        case _ if isinstance(error, UNAVAILABLE):
             log.warning("console_without_database", error=type(error).__name__)
             return 503, "The database does not answer. This page works again when it does."
+        case _:
+            log.error("page_broke", exc_info=error)
+            return 500, "The console made a mistake; its log says which."
 
 
 def dress(request: web.Request, response: web.StreamResponse) -> None:

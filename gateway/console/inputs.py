@@ -40,6 +40,11 @@ class Search:
     filters: Filters
 
     @property
+    def fields(self) -> dict[str, str]:
+        """Every field of the form, empty where nothing was typed."""
+        return {name: self.typed.get(name, "") for name in (*FIELDS, "number")}
+
+    @property
     def linkable(self) -> dict[str, str]:
         """What may stand in an address."""
         return {name: text for name, text in self.typed.items() if name in FIELDS}

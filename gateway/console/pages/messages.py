@@ -43,6 +43,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             template,
             page=found,
             typed=search.typed,
+            fields=search.fields,
             older=None if found.next is None else urlencode(search.linkable | {"below": found.next}),
             here=urlencode(search.linkable),
             first=below is None,

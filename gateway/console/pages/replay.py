@@ -39,7 +39,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         return parts.renderer.page(
             request,
             "replay.html",
-            typed=inputs.search(request.query).typed,
+            fields=inputs.search(request.query).fields,
             latest=latest,
             states=REPLAYABLE,
             lane_names=lane_names,
