@@ -64,7 +64,7 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
         request[CSRF] = "" if session is None else access.sessions.csrf(session)
         try:
             response = await _refusal(request, access, identity, session) or await handler(request)
-        except Exception as error:  # noqa: BLE001  told below, and logged where it is ours
+        except Exception as error:
             if isinstance(error, web.HTTPException) and error.status < 400:
                 raise
             status, words = _trouble(error)

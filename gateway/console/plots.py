@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52.0, 10.0, 10.0, 24.0
 MOST_SERIES = 6
 """Lines in one plot; the further ones are added up as "others"."""
 TABLE_ROWS = 8
+TIMES = (1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 86400.0)
+"""Seconds that look round on an axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,25 @@ Points = Sequence[tuple[datetime, Mapping[str, float]]]
 
 
 def plot(
-    key: str, title: str, points: Points, *, unit: Callable[[float], str], step: float, top: float | None = None
+    key: str,
+    title: str,
+    points: Points,
+    *,
+    unit: Callable[[float], str],
+    step: float,
+    top: float | None = None,
+    sizes: Sequence[float] = (),
 ) -> Plot:
     """Return a plot of named values over time.
 
     `step` is the usual distance of two points in seconds: where they are more than four of it apart the line breaks,
-    since nothing was known in between. `top` fixes the upper end of the axis.
+    since nothing was known in between. `top` fixes the upper end of the axis, `sizes` the distances
+    that its marks may have.
     """
     names = _names(points)
     rows = [(at, _values(values, names)) for at, values in points]
     highest = max((value for _, values in rows for value in values), default=0.0)
-    ticks = _scale(top if top is not None else highest)
+    ticks = _scale(top if top is not None else highest, sizes)
     begin, end = _span(rows, step)
 
     def x(at: datetime) -> float:
@@ -136,10 +146,12 @@ def _values(values: Mapping[str, float], names: Sequence[str]) -> list[float]:
     return [rest if name == "others" and name not in values else float(values.get(name, 0.0)) for name in names]
 
 
-def _scale(highest: float) -> list[float]:
-    """Return round values from zero to above the highest."""
+def _scale(highest: float, sizes: Sequence[float]) -> list[float]:
+    """Return round values from zero to above the highest: up to three of the smallest size that is enough."""
     if highest <= 0:
         return [0.0, 1.0]
+    if (fitting := next((size for size in sizes if size * 3 >= highest), None)) is not None:
+        return [fitting * number for number in range(math.ceil(highest / fitting) + 1)]
     power = 10.0 ** math.floor(math.log10(highest / 3))
     size = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power * 3 >= highest - 1e-9)
     return [size * number for number in range(math.ceil(highest / size - 1e-9) + 1)]

@@ -128,7 +128,7 @@ def seconds(value: float | None) -> str:
         return ""
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if value >= size:
-            return f"{value / size:.1f} {unit}"
+            return f"{value / size:.1f} {unit}".replace(".0 ", " ")
     if value == int(value):
         return f"{value:.0f} s"
     return f"{value:.1f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.console.parts import Parts
-from gateway.console.plots import Plot, bars, percent, plot
+from gateway.console.plots import TIMES, Plot, bars, percent, plot
 from gateway.console.rendering import count, seconds
 from gateway.console.watch import Look, waiting
 from gateway.store.samples import MOST_REQUESTS, STEP, Sample
@@ -63,7 +63,14 @@ def plots(rows: list[Sample]) -> list[Plot]:
     return [
         plot("sent", "Messages sent in a minute", _rates(rows), unit=count, step=STEP),
         plot("waiting", "Messages waiting", [(row.at, row.waiting) for row in rows], unit=count, step=STEP),
-        plot("oldest", "Age of the oldest waiting", [(row.at, row.oldest) for row in rows], unit=seconds, step=STEP),
+        plot(
+            "oldest",
+            "Age of the oldest waiting",
+            [(row.at, row.oldest) for row in rows],
+            unit=seconds,
+            step=STEP,
+            sizes=TIMES,
+        ),
         plot("limiter", "Limiter in use", [(row.at, row.limiter) for row in rows], unit=percent, step=STEP, top=1.0),
     ]
 
