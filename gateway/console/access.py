@@ -15,9 +15,9 @@ from gateway.settings import Network, Settings
 COOKIE = "smsgw_session"
 LOGIN_WINDOW = 60.0
 LOGIN_TRIES = 6
-"""In a window, from one address."""
+"""Failures in a window, from one address."""
 ALL_LOGIN_TRIES = 60
-"""In a window, from everywhere."""
+"""Failures in a window, from everywhere."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
 
@@ -65,12 +65,12 @@ class Identity:
 
 
 class Access:
-    """Decides. Its memory is this process's: the count of login tries, and who logged out."""
+    """Decides. Its memory is this process's: the failed tries to log in, and who logged out."""
 
     def __init__(self, settings: AccessSettings) -> None:
         self._settings = settings
         self.sessions = Sessions(settings.token, settings.reader_token)
-        self._tries: dict[str, deque[float]] = {}
+        self._failures: dict[str, deque[float]] = {}
 
     @property
     def has_login(self) -> bool:
@@ -84,19 +84,16 @@ class Access:
         return Role.OPERATOR if operator else Role.READER if reader else None
 
     def may_try(self, request: web.Request) -> bool:
-        """Count a try to log in; False when there were too many, from there or altogether."""
-        now = time.monotonic()
-        self._tries = {key: tries for key, tries in self._tries.items() if tries[-1] > now - LOGIN_WINDOW}
-        total = 0
-        for tries in self._tries.values():
-            while tries and tries[0] <= now - LOGIN_WINDOW:
-                tries.popleft()
-            total += len(tries)
-        if total >= ALL_LOGIN_TRIES:
-            return False
-        mine = self._tries.setdefault(self._client(request), deque(maxlen=LOGIN_TRIES + 1))
-        mine.append(now)
-        return len(mine) <= LOGIN_TRIES
+        """Whether somebody may try to log in: not after too many failures, from there or altogether."""
+        oldest = time.monotonic() - LOGIN_WINDOW
+        recent = {client: deque(at for at in failures if at > oldest) for client, failures in self._failures.items()}
+        self._failures = {client: failures for client, failures in recent.items() if failures}
+        here = len(self._failures.get(self._client(request), ()))
+        return here < LOGIN_TRIES and sum(map(len, self._failures.values())) < ALL_LOGIN_TRIES
+
+    def note_failure(self, request: web.Request) -> None:
+        """Count a try that failed; nothing is awaited between `may_try` and this, so none slips through."""
+        self._failures.setdefault(self._client(request), deque()).append(time.monotonic())
 
     def session(self, request: web.Request) -> Session | None:
         """Return the session that the request's cookie names."""

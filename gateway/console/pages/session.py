@@ -23,6 +23,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             return parts.renderer.page(request, "login.html", status=429, wrong=sentence, name=name)
         role = parts.access.role_of(str(form.get("token", "")))
         if role is None:
+            parts.access.note_failure(request)
             return parts.renderer.page(request, "login.html", status=401, wrong="That is not the token.", name=name)
         if not name or not name.isprintable():
             return parts.renderer.page(request, "login.html", status=400, wrong="Say who you are.", name="")
