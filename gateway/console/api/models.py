@@ -1,9 +1,9 @@
 """What goes into the API and comes out of it, where the layers below have no type of their own for it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from gateway.operations.cancel import Cancelled
@@ -15,10 +15,17 @@ STRICT = ConfigDict(extra="forbid")
 LARGEST = 2**63 - 1
 
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
 def _usual(moment: datetime) -> datetime:
-    if not 2000 <= moment.year < 2200:
-        raise ValueError("a year from 2000 to 2199 is meant")
-    return moment
+    """Return a moment that every database can hold. Nothing here is older or newer, so a filter means the same."""
+    return min(max(moment, EARLIEST), LATEST)
+
+
+def _whole(value: object) -> object:
+    """Return 3 for 3.0: JSON does not tell them apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
@@ -26,14 +33,15 @@ Reason = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]*[
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
 LaneName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 Number = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
-Id = Annotated[int, Field(ge=1, le=LARGEST)]
+WHOLE = BeforeValidator(_whole)
+Id = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
 Moment = Annotated[AwareDatetime, AfterValidator(_usual)]
-Seconds = Annotated[float, Field(gt=0, le=366 * 86400.0)]
+Seconds = Annotated[float, Field(ge=1, le=366 * 86400.0)]
 State = Literal[
     "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
     "undelivered", "failed", "expired", "suppressed", "cancelled",
 ]  # fmt: skip
-Limit = Annotated[int, Field(ge=1, le=500)]
+Limit = Annotated[int, Field(ge=1, le=500), WHOLE]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -172,13 +180,13 @@ class ResumeBody:
 class LaneBody:
     """What to change of a lane; what is left out stays."""
 
-    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
+    weight: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
     ttl: Seconds | None = None
     urgent: bool | None = None
     coalesce: bool | None = None
     on_uncertain: Literal["hold", "resend"] | None = None
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] | None = None
-    cap_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
+    cap_percent: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
     because: Reason | None = None
 
 

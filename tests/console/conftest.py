@@ -1,0 +1,35 @@
+"""The ops listener on a test's own database."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.console.access import AccessSettings
+from gateway.console.server import build_ops_app
+from gateway.metrics.registry import Metrics
+from gateway.store.pool import Pool
+
+TOKEN, READER = "the-token-of-the-console", "the-token-of-readers"
+Open = Callable[..., Awaitable[TestClient[Any, Any]]]
+
+
+@pytest.fixture
+async def open_console(pool: Pool) -> AsyncIterator[Open]:
+    """Start the listener, with or without tokens or a proxy."""
+    clients: list[TestClient[Any, Any]] = []
+
+    async def start(*, ready: bool = True, doctor: Any = None, **access: Any) -> TestClient[Any, Any]:
+        async def readiness() -> Mapping[str, bool]:
+            return {"database": True, "claiming": ready}
+
+        app = build_ops_app(pool, Metrics(), readiness, AccessSettings(**access), doctor=doctor)
+        client: TestClient[Any, Any] = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await client.close()

@@ -1,0 +1,53 @@
+"""The API keeps its own description: whatever is sent, the answer is one that the description names."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode
+
+from gateway.console.api.openapi import CALLS, describe
+
+TOKEN = "the-token-of-the-console"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+EXAMPLES = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 4}
+"""Of each call. More find little more: the types are few."""
+
+
+def fuzz(base: str, operation: Any, mode: GenerationMode) -> None:
+    """Send generated calls of one operation and hold every answer to the description."""
+
+    @seed(7)
+    @settings(
+        max_examples=EXAMPLES[mode],
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        case.call_and_validate(base_url=base, headers=BEARER)
+
+    check()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+async def test_every_call_answers_as_described(open_console: Any, call: Any) -> None:
+    client = await open_console(token=TOKEN)
+    schema = schemathesis.openapi.from_dict(describe(CALLS))
+    operation = schema[call.path][call.method]
+    for mode in EXAMPLES:
+        if mode is GenerationMode.NEGATIVE and call.takes is None:
+            continue
+        await asyncio.to_thread(fuzz, str(client.make_url("")).rstrip("/"), operation, mode)
+
+
+async def test_the_description_is_served(open_console: Any) -> None:
+    client = await open_console(token=TOKEN)
+    answer = await client.get("/api/openapi.json", headers=BEARER)
+    found = await answer.json()
+    assert found["openapi"].startswith("3.1")
+    assert set(found["paths"]) == {call.path for call in CALLS}
