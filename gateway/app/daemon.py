@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 import asyncpg
 import structlog
 from aiohttp import web
 
+from gateway.app.examining import examine
 from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.limits import sending_limits
 from gateway.app.management import paced_provider
@@ -190,7 +192,12 @@ class Daemon:
             return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
 
         app = build_ops_app(
-            pool, metrics, readiness, AccessSettings.of(self.settings), max_recipients=self.settings.max_recipients
+            pool,
+            metrics,
+            readiness,
+            AccessSettings.of(self.settings),
+            max_recipients=self.settings.max_recipients,
+            doctor=partial(examine, self.settings, pool),
         )
         await _listen(stack, "console", app, self.settings.ops_listen, "SMSGW_OPS_LISTEN")
 

@@ -3,6 +3,7 @@
 from gateway.console.api.calls import Asked, Call
 from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
 from gateway.operations import hold, lanes, suppression
+from gateway.operations.doctor import Check
 from gateway.operations.hold import Resumed
 from gateway.store.lanes import COLUMNS
 from gateway.store.status import Pause
@@ -53,9 +54,14 @@ async def _unsuppress(asked: Asked) -> Changed:
     return Changed(new=True)
 
 
+async def _doctor(asked: Asked) -> list[Check]:
+    return list(await asked.parts.examine())
+
+
 NOT_NOW = (409,)
 
 CALLS = (
+    Call("GET", "/api/doctor", "doctor", "What the doctor says", list[Check], _doctor, fails=(404,)),
     Call(
         "POST",
         "/api/pauses",
