@@ -111,3 +111,25 @@ def test_a_misspelt_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(meaning for _, _, meaning in describe())
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"ops_proxy_header": "X-Forwarded-User"}, "SMSGW_OPS_PROXY_HEADER"),
+        ({"ops_proxy_addresses": "10.0.0.1"}, "SMSGW_OPS_PROXY_HEADER"),
+        ({"ops_proxy_header": "X-Forwarded-User", "ops_proxy_addresses": "the proxy"}, "SMSGW_OPS_PROXY_ADDRESSES"),
+        ({"ops_reader_token": "r"}, "SMSGW_OPS_READER_TOKEN"),
+    ],
+)
+def test_access_that_would_let_anybody_in_is_refused(given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load(**given)
+
+
+def test_a_proxy_is_named_by_addresses_or_networks() -> None:
+    settings = load(
+        ops_proxy_header="X-User", ops_proxy_addresses="10.0.0.7, fd00::/8", ops_proxy_operators="ada, grace"
+    )
+    assert [str(network) for network in settings.ops_proxy_addresses] == ["10.0.0.7/32", "fd00::/8"]
+    assert settings.ops_proxy_operators == ("ada", "grace")

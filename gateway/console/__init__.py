@@ -1,5 +1,7 @@
-"""The ops listener: health, metrics, the operators' page and its JSON API.
+"""The ops listener: health, metrics, the operators' pages and their JSON API.
 
-Reads through `store` and renders; it decides nothing about a message and sends nothing. Numbers are masked, and nothing
-of a message stands in an address (promise 9). Everything but health and metrics needs the token, where one is set.
+Finds, explains and mends through `operations` and renders what comes back; it decides nothing about a message and sends
+nothing. `guard` stands before everything: who is it, may they, is it they who ask. `watch` looks at the installation
+once for all who look at the pages. Numbers and texts are masked until they are revealed, and none stands in an address
+(promise 9).
 """
