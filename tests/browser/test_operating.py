@@ -161,3 +161,11 @@ async def test_a_search_is_kept_as_a_view(visit: Any) -> None:
     await page.get_by_role("link", name="Codes of the hour").click()
     await expect(page.get_by_label("Lane")).to_have_value("otp")
     await expect(page.get_by_label("Made")).to_have_value("1h")
+
+
+async def test_the_examination_comes_by_itself_with_its_mends(visit: Any) -> None:
+    page = await visit()
+    await page.goto("/health")
+    examination = page.get_by_role("region", name="Examination")
+    await expect(examination.get_by_role("listitem").filter(has_text="claim plan")).to_contain_text("outbox_waiting")
+    await expect(examination.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepts it")
