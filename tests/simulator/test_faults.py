@@ -130,7 +130,7 @@ async def test_a_fault_ahead_of_ids_strikes_a_repetition_too(client: Any) -> Non
 async def test_the_same_id_conflicts_while_the_first_is_in_flight_which_may_yet_fail(
     client: Any, slow: str, then: str, statuses: list[int], texts: int
 ) -> None:
-    await follow(client, {"kind": slow, "delay": 0.5, "tries": 1}, {"kind": then, "tries": 1})
+    await follow(client, {"kind": slow, "delay": 1.0, "tries": 1}, {"kind": then, "tries": 1})
     answers = await asyncio.gather(send(client), send(client))
     assert sorted(status for status, _, _ in answers) == statuses
     assert len((await ledger(client))["entries"]) == texts
