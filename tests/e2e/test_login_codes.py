@@ -13,8 +13,6 @@ from support.fleet import FILL, Fleet
 from support.outbox import enqueue
 from support.processes import poll
 
-pytestmark = pytest.mark.xdist_group("login codes")
-
 CODES = 50
 
 OVERTOOK = """
