@@ -122,19 +122,18 @@ class Folder:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             taken = await receipts.take(connection, BATCH)
-            if not taken:
+            if not taken.ids:
                 return 0
             folded = await receipts.fold(connection, taken)
             settled = await receipts.settle_groups(connection) if any(row.of_group for row in folded) else []
-            for one in taken:
-                if one.raw is not None:
-                    await self._reply(connection, one.id, one.raw)
+            for receipt_id, raw in taken.replies:
+                await self._reply(connection, receipt_id, raw)
         self._observer.folded(folded)
         self._observer.settled(settled)
         conflicts = sum(row.receipts for row in folded if row.result == "conflict")
         if conflicts:
             log.warning("receipts_contradict", count=conflicts)
-        return len(taken)
+        return len(taken.ids)
 
     async def _rematch(self) -> None:
         if self._monotonic() >= self._next_rematch:

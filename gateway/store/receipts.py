@@ -29,13 +29,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A receipt that this transaction folds."""
+    """Receipts that this transaction folds: in columns, because there are many and of each only little is needed."""
 
-    id: int
-    request_id: UUID | None
-    event: str
-    raw: bytes | None
-    """Of a reply; None of everything else, which the journal has taken apart already."""
+    ids: Sequence[int]
+    requests: Sequence[UUID]
+    """Every request that one of them names, once."""
+    replies: Sequence[tuple[int, bytes]]
+    """Id and body of those that hold a reply; the journal has taken apart all others already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,24 @@ async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes
     return {row[0] for row in rows}
 
 
-async def take(connection: Connection, most: int) -> list[Taken]:
-    """Lock the next receipts to fold. The columns of `fold_take.sql` are the fields."""
-    return [Taken(*row.values()) for row in await connection.fetch(query("fold_take"), most)]
+async def take(connection: Connection, most: int) -> Taken:
+    """Lock the next receipts to fold."""
+    rows = await connection.fetch(query("fold_take"), most)
+    return Taken(
+        ids=[row[0] for row in rows],
+        requests=list({row[1] for row in rows if row[1] is not None}),
+        replies=[(row[0], row[2]) for row in rows if row[2] is not None],
+    )
 
 
-async def fold(connection: Connection, taken: Sequence[Taken]) -> list[Folded]:
+async def fold(connection: Connection, taken: Taken) -> list[Folded]:
     """Apply locked receipts: requests are locked before messages, as everywhere."""
-    ids = [one.id for one in taken]
-    requests = list({one.request_id for one in taken if one.request_id is not None})
     matched = []
-    if requests:
-        await connection.execute(query("fold_lock_requests"), requests)
-        matched = await connection.fetch(query("fold_match"), ids)
+    if taken.requests:
+        await connection.execute(query("fold_lock_requests"), taken.requests)
+        matched = await connection.fetch(query("fold_match"), taken.ids)
     receipt_ids = [row["receipt_id"] for row in matched]
-    alone = list(set(ids).difference(receipt_ids))
+    alone = list(set(taken.ids).difference(receipt_ids))
     rows = await connection.fetch(query("fold"), alone, receipt_ids, [row["message_id"] for row in matched])
     return [
         Folded(

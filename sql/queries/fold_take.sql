@@ -3,7 +3,6 @@
 select
     r.id,
     r.request_id,
-    r.event,
     case when r.event = 'message-reply' then r.raw end as raw
 from smsgw.receipt as r
 where r.folded_at is null
