@@ -134,7 +134,8 @@ def sources(filters: Filters) -> list[Source]:
 def _recent(filters: Filters) -> Source:
     kinds = None
     if filters.states is not None:
-        kinds = sorted({_KINDS.get(state, state) for state in filters.states} | {"bound"})
+        bound = {"bound"} if {"ready", "held"} & set(filters.states) else set()
+        kinds = sorted({_KINDS.get(state, state) for state in filters.states} | bound)
     return Source(RECENT, (STRETCH, filters.lane, filters.tenant, filters.tag, kinds))
 
 

@@ -1,24 +1,27 @@
 -- Ids of messages that no request carries yet, newest first. $1 below which, $2 from which on, $3 how many, $4 lane or
 -- null, $5 kinds: scheduled (for later), ready (may go), held (a pause is in force). Served by outbox_waiting and
 -- outbox_held, which hold the backlog only: read whole, or one lane of it, and its top kept. Locks nothing.
-select waiting.id
-from (
+-- Materialized, and the ids looked at afterwards: else a generic plan walks the history by primary key.
+with waiting as materialized (
     select o.id, o.not_before
     from smsgw.outbox as o
     where
         o.request_id is null and o.ending is null and o.held_tag is null
-        and o.id < $1 and o.id >= $2
         and ($4::text is null or o.lane = $4)
     union all
     select o.id, o.not_before
     from smsgw.outbox as o
     where
         o.request_id is null and o.ending is null and o.held_tag is not null
-        and o.id < $1 and o.id >= $2
         and ($4::text is null or o.lane = $4)
-) as waiting
+)
+
+select waiting.id
+from waiting
 where
-    case
+    waiting.id < $1
+    and waiting.id >= $2
+    and case
         when waiting.not_before > now() then 'scheduled' = any($5::text[])
         else
             'ready' = any($5::text[])
