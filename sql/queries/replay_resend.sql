@@ -15,7 +15,7 @@ with moved as (
         earlier_requests = array_append(o.earlier_requests, o.request_id),
         expires_at = coalesce(clock_timestamp() + make_interval(secs => $2::double precision), o.expires_at)
     from smsgw.outbox as before
-    where o.id = any($1::bigint[]) and o.id = before.id and o.request_id is not null
+    where o.id = any($1::bigint[]) and before.id = any($1::bigint[]) and o.id = before.id and o.request_id is not null
     returning o.id, before.request_id, before.delivery < 'undelivered' as waited
 ),
 

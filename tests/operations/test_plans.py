@@ -1,0 +1,52 @@
+"""Searches and replays stay on their indexes on a big table, under the plan that a pooled session ends up with."""
+
+from typing import Any
+from uuid import uuid4
+
+from gateway.store.sql import query
+
+FILL = """
+    insert into smsgw.outbox (to_number, body, lane, reference, ending, final_at)
+    select
+        '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'x', 'bulk', 'r' || n,
+        case when n % 50 = 0 then 'failed' end::smsgw.ending, now()
+    from generate_series(1, 30000) as n
+"""
+BOUND = "update smsgw.outbox set request_id = gen_random_uuid() where id % 40 <> 0 and ending is null"
+IDS = list(range(1000, 1400))
+ANY = [None] * 13
+SEARCHES: dict[str, tuple[Any, ...]] = {
+    "find_recent": (30000, 1, 200, 1000, None, None, None, None),
+    "find_chosen": (30000, 1, 200, IDS),
+    "find_number": (30000, 1, 200, "+12025550007"),
+    "find_reference": (30000, 1, 200, "r7"),
+    "find_request": (30000, 1, 200, uuid4()),
+    "find_ended": (30000, 1, 200, ["failed"]),
+    "find_undelivered": (30000, 1, 200),
+    "find_waiting": (30000, 1, 200, None, ["ready"]),
+    "find_open": (30000, 1, 200, ["in_flight", "uncertain"]),
+    "find_unconfirmed": (30000, 1, 200),
+    "find_messages": (IDS, *ANY),
+    "replay_judge": (IDS, False),
+    "replay_lock_requests": (IDS,),
+    "replay_lock_messages": (IDS, []),
+    "replay_release": (IDS, None),
+    "replay_resend": (IDS, None),
+    "replay_repeat": ([uuid4()], None),
+    "cancel_judge": (IDS,),
+    "message_timeline": (7,),
+    "why_facts": (7,),
+    "why_ahead": ("bulk", "", 0, None, 7, 1000),
+}
+
+
+async def test_no_statement_of_an_operator_scans_the_outbox(operator: Any) -> None:
+    await operator.execute(FILL)
+    await operator.execute(BOUND)
+    await operator.execute("analyze smsgw.outbox")
+    await operator.execute("set plan_cache_mode = force_generic_plan")
+    scanning = []
+    for name, arguments in SEARCHES.items():
+        rows = await operator.fetch(f"explain {query(name)}", *arguments)
+        scanning += [name for row in rows if "Seq Scan on outbox" in row[0]]
+    assert scanning == []
