@@ -1,6 +1,6 @@
 -- Draw the conclusion for messages to groups: delivered when every number that the provider sent to is, undelivered when
 -- each has ended and some did not get it. How many there are, the provider's answer says; where that was lost, an hour
--- without a new number has to do. Served by outbox_group, which holds the group messages under way; repeatable, and
+-- without a new number has to do. Served by outbox_group, which holds the few group messages; repeatable, and
 -- locks only what it settles.
 with told as (
     select
