@@ -13,26 +13,29 @@ from gateway.operations import cancel, resolve, reveal, story, why
 from gateway.operations.replay import REPLAYABLE
 from gateway.operations.resolve import As
 from gateway.operations.reveal import Content
+from gateway.operations.why import FINAL
 
 PATH = "/messages/{id:[0-9]{1,19}}"
 
 
 def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
+    return [*_looking(parts), *_mending(parts)]
 
+
+def _looking(parts: Parts) -> list[web.RouteDef]:
     async def page(request: web.Request, content: Content | None = None) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
         async with parts.pool.acquire() as connection:
             found = await story.story(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
-            reasons = await why.why(connection, message_id)
         return parts.renderer.page(
             request,
             "message.html",
             story=found,
             message=found.message,
-            why=reasons,
+            waits=found.message.state not in FINAL,
             content=content,
             cancellable=found.message.state in cancel.CANCELLABLE,
             replayable=found.message.state in REPLAYABLE,
@@ -40,6 +43,16 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 
     async def show(request: web.Request) -> web.Response:
         return await page(request)
+
+    async def waits_for(request: web.Request) -> web.Response:
+        """What a message waits for, apart from its page: it looks at the backlog, which may take a moment."""
+        message_id = inputs.identifier(request.match_info["id"])
+        async with parts.pool.acquire() as connection:
+            found = await why.why(connection, message_id)
+        if found is None:
+            raise web.HTTPNotFound(text=f"There is no message {message_id}.")
+        template = "why.html" if request.headers.get("HX-Request") else "why_page.html"
+        return parts.renderer.page(request, template, why=found)
 
     async def show_content(request: web.Request) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
@@ -49,6 +62,14 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             return parts.renderer.page(request, "message_content.html", content=content, message_id=message_id)
         return await page(request, content)
 
+    return [
+        web.get(PATH, show),
+        web.get(PATH + "/why", waits_for),
+        web.post(PATH + "/reveal", show_content),
+    ]
+
+
+def _mending(parts: Parts) -> list[web.RouteDef]:
     async def call_back(request: web.Request) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
         form: Mapping[str, Any] = await request.post()
@@ -75,12 +96,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             )
         return see("/stuck" if inputs.word(form, "back") == "stuck" else f"/messages/{message_id}", "resolved")
 
-    return [
-        web.get(PATH, show),
-        web.post(PATH + "/reveal", show_content),
-        web.post(PATH + "/cancel", call_back),
-        web.post(PATH + "/resolve", settle),
-    ]
+    return [web.post(PATH + "/cancel", call_back), web.post(PATH + "/resolve", settle)]
 
 
 def one_of(kind: type[As], text: str, sentence: str) -> As:

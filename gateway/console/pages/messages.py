@@ -16,6 +16,8 @@ from gateway.operations.find import STATES
 from gateway.store import lanes, views
 
 PAGE = 50
+PATIENCE = 0.1
+"""Seconds of one look for what matches rarely; the page comes with what it has, and the browser asks on from there."""
 VIEWS = (
     ("Uncertain", {"state": "uncertain"}),
     ("Failed, last day", {"state": "failed", "within": "24h"}),
@@ -34,7 +36,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 
     async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
         async with parts.pool.acquire() as connection:
-            found = await find.find(connection, search.filters, below=below, limit=PAGE)
+            found = await find.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
             saved = await views.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
