@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from support.processes import poll
 
 playwright = pytest.importorskip("playwright.async_api", reason="Playwright is not installed: the extra `test` has it")
 expect = playwright.expect
@@ -143,6 +144,7 @@ async def test_a_reply_is_shown_masked(world: Any, visit: Any) -> None:
     address = f"{world.simulator.base}/admin/reply"
     page = await visit()
     await page.request.post(address, data={"number": "+12025550101", "text": "When will it come?"})
+    await poll(lambda: world.connection.fetchval("select exists(select from smsgw.inbound)"))
     await page.goto("/replies")
     await expect(page.get_by_role("button", name="Reveal").first).to_be_visible()
     assert "When will it come?" not in await page.content()
@@ -169,3 +171,33 @@ async def test_the_examination_comes_by_itself_with_its_mends(visit: Any) -> Non
     examination = page.get_by_role("region", name="Examination")
     await expect(examination.get_by_role("listitem").filter(has_text="claim plan")).to_contain_text("outbox_waiting")
     await expect(examination.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepts it")
+
+
+async def test_a_message_says_what_it_waits_for(world: Any, visit: Any) -> None:
+    await world.connection.execute(
+        "insert into smsgw.pause (scope, subject, actor, reason) "
+        "values ('tag', 'later', 'ada', 'until the text is right')"
+    )
+    [message_id] = await world.enqueue(1, "waits", tags='{"later": "yes"}')
+    page = await visit()
+    await page.goto(f"/messages/{message_id}")
+    await expect(page.get_by_role("region", name="What it waits for, now")).to_contain_text("until the text is right")
+    await page.get_by_label("Why should it not be sent?").fill("not wanted any more")
+    await page.get_by_role("button", name="Call back").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
+    await world.connection.execute("delete from smsgw.pause where subject = 'later'")
+
+
+async def test_a_rare_search_goes_on_by_itself(world: Any, visit: Any) -> None:
+    """The oldest message, behind more than one look can pass in its time."""
+    [oldest] = await world.enqueue(1, "needle", tags='{"needle": "yes"}')
+    await world.connection.execute(
+        "insert into smsgw.outbox (to_number, body, lane, reference, not_before) "
+        "select '+12025550199', 'x', 'bulk', 'hay', now() + interval '1 day' from generate_series(1, 40000)"
+    )
+    page = await visit()
+    await page.goto("/messages?tag=needle")
+    await expect(page.get_by_role("link", name=str(oldest), exact=True)).to_be_visible()
+    await world.connection.execute(
+        "update smsgw.outbox set ending = 'cancelled', final_at = now() where reference = 'hay'"
+    )
