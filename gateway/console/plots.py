@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 WIDTH, HEIGHT = 480.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 10.0, 10.0, 24.0
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 10.0, 10.0, 24.0
 MOST_SERIES = 6
 """Lines in one plot; the further ones are added up as "others"."""
 TABLE_ROWS = 8
