@@ -1,0 +1,60 @@
+"""What goes on behind the pages: live streams, and replays that are carried out to their end."""
+
+import asyncio
+from typing import Any
+
+from support.outbox import enqueue
+from support.processes import poll
+
+from gateway.operations import replay
+from gateway.store.finding import Filters
+from gateway.store.pool import connect
+
+TOKEN = "the-token-of-the-console"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def test_a_stream_brings_the_overview_and_ends_with_the_process(open_console: Any) -> None:
+    client = await open_console(token=TOKEN)
+    async with asyncio.timeout(30), client.get("/live", headers=BEARER) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert "unsafe" not in stream.headers["Content-Security-Policy"]
+        heard = b""
+        while b"event: overview" not in heard or b'data-waiting="bulk"' not in heard:
+            heard += await stream.content.readany()
+        await client.server.close()
+        while not stream.content.at_eof():
+            heard += await stream.content.readany()
+
+
+async def test_a_stream_is_for_those_who_logged_in(open_console: Any) -> None:
+    client = await open_console(token=TOKEN)
+    assert (await client.get("/live", allow_redirects=False)).status == 303
+
+
+async def test_a_replay_that_was_left_unfinished_is_continued(
+    open_console: Any, database: Any, connection: Any
+) -> None:
+    ids = [await enqueue(connection, number) for number in range(3)]
+    await connection.execute(
+        "update smsgw.outbox set ending = 'failed', final_at = now(), reason = 'forbidden: filtered' "
+        "where id = any($1)",
+        ids,
+    )
+    operator = await connect(database.dsn, purpose="test")
+    planned = await replay.plan(operator, Filters(states=("failed",)))
+    begun = await replay.begin(operator, planned, actor="ada", because="the filter was lifted")
+    await operator.close()
+    client = await open_console(token=TOKEN)
+    assert (await client.post(f"/api/replay/{begun.id}/continue", headers=BEARER)).status == 200
+
+    async def finished() -> bool:
+        at = await (await client.get(f"/api/replay/{begun.id}", headers=BEARER)).json()
+        return at["finished_at"] is not None
+
+    await poll(finished)
+    assert await connection.fetchval("select count(*) from smsgw.message where state = 'ready'") == 3
+    page = await (await client.get(f"/replay/{begun.id}", headers=BEARER)).text()
+    assert "Finished." in page
+    recorded = await connection.fetchval("select message_ids from smsgw.operator_action where action = 'replay'")
+    assert sorted(recorded) == ids
