@@ -33,7 +33,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._pages.filters |= {
-            "mask": mask, "clock": clock, "seconds": seconds, "count": count, "bound": bound, "iso": iso,
+            "mask": mask, "clock": clock, "seconds": seconds, "count": count, "iso": iso,
         }  # fmt: skip
         self._pages.globals |= {"release": gateway.__version__, "tone": tone}
 
@@ -137,11 +137,6 @@ def seconds(value: float | None) -> str:
 def count(value: float | None) -> str:
     """Return a number with its thousands apart."""
     return "" if value is None else f"{value:,.0f}".replace(",", " ")
-
-
-def bound(value: int, most: int) -> str:
-    """Return a count that stopped at `most`, with a plus sign where it did."""
-    return count(value) + ("+" if value >= most else "")
 
 
 TONES = {

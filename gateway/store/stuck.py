@@ -9,7 +9,7 @@ from gateway.store.pool import Connection
 from gateway.store.sql import query
 
 LOOKED_AT = 1000
-"""Of the newest messages of each state; a count that reaches it means "at least"."""
+"""Of the newest messages of each state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Reason:
     """The short code at the beginning of the reason; empty where there is none."""
     messages: int
     newest: datetime
+    at_least: bool
+    """There are more than were looked at."""
 
 
 async def reasons(connection: Connection, since: datetime) -> list[Reason]:

@@ -1,8 +1,9 @@
 -- Why messages did not arrive: the newest of each state, by the short code of their reason. $1 the lowest id to look at,
 -- $2 how many of each state. Endings by outbox_ended, undelivered ones by receipt_undelivered; what a late receipt has
--- proved sent after all is left out. Locks nothing, and never walks further than $2 of each.
+-- proved sent after all is left out. Where there are more than $2 of a state, its counts mean "at least". Locks nothing,
+-- and never walks further than $2 of each.
 with ended as (
-    select l.*
+    select l.*, count(*) over (partition by l.state) >= $2 as more
     from unnest(array['failed', 'expired']::smsgw.ending[]) as e (ending)
     cross join lateral (
         select o.ending::text as state, o.reason, o.created_at, o.delivery, o.request_id
@@ -14,17 +15,20 @@ with ended as (
 ),
 
 undelivered as (
-    select 'undelivered' as state, o.reason, o.created_at
+    select 'undelivered' as state, o.reason, o.created_at, bool_or(latest.more) as more
     from (
-        select rc.message_id
-        from smsgw.receipt as rc
-        where
-            rc.message_id >= $1
-            and rc.message_id is not null
-            and rc.delivery >= 'undelivered'
-            and rc.delivery < 'delivered'
-        order by rc.message_id desc
-        limit $2
+        select found.message_id, count(*) over () >= $2 as more
+        from (
+            select rc.message_id
+            from smsgw.receipt as rc
+            where
+                rc.message_id >= $1
+                and rc.message_id is not null
+                and rc.delivery >= 'undelivered'
+                and rc.delivery < 'delivered'
+            order by rc.message_id desc
+            limit $2
+        ) as found
     ) as latest
     inner join smsgw.outbox as o on latest.message_id = o.id
     where o.delivery >= 'undelivered' and o.delivery < 'delivered'
@@ -32,12 +36,12 @@ undelivered as (
 ),
 
 met as (
-    select n.state, n.reason, n.created_at
+    select n.state, n.reason, n.created_at, n.more
     from ended as n
     left join smsgw.request as r on n.request_id = r.id
     where n.delivery < 'undelivered' and r.dispatch is distinct from 'accepted'
     union all
-    select u.state, u.reason, u.created_at
+    select u.state, u.reason, u.created_at, u.more
     from undelivered as u
 )
 
@@ -45,7 +49,8 @@ select
     m.state,
     coalesce(split_part(m.reason, ':', 1), '') as code,
     count(*)::integer as messages,
-    max(m.created_at) as newest
+    max(m.created_at) as newest,
+    bool_or(m.more) as at_least
 from met as m
 group by m.state, code
 order by messages desc, m.state, code;

@@ -27,6 +27,7 @@ class Group:
     messages: int
     newest: datetime
     meaning: Meaning | None
+    at_least: bool
     search: str
     """The address of the list that shows them."""
 
@@ -51,7 +52,6 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             explained=explain,
             groups=[_group(reason, within) for reason in found],
             within=within,
-            most=stuck.LOOKED_AT,
             unconfirmed=sum(line.states.get("unconfirmed", 0) for line in look.now.lanes),
         )
 
@@ -61,4 +61,4 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 def _group(reason: Reason, within: str) -> Group:
     code = reason.code or reason.state
     given = {"state": reason.state, "within": within} | ({"reason": code} if reason.code else {})
-    return Group(reason.state, code, reason.messages, reason.newest, explain(code), urlencode(given))
+    return Group(reason.state, code, reason.messages, reason.newest, explain(code), reason.at_least, urlencode(given))

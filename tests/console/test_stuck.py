@@ -1,0 +1,45 @@
+"""Why messages did not arrive: by reason, bounded, and without those that arrived after all."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from support.outbox import enqueue
+
+from gateway.store import stuck
+
+
+async def fail(connection: Any, ids: list[int], reason: str) -> None:
+    await connection.execute(
+        "update smsgw.outbox set ending = 'failed', final_at = now(), reason = $2 where id = any($1)", ids, reason
+    )
+
+
+async def reasons(pool: Any) -> list[tuple[str, str, int, bool]]:
+    async with pool.acquire() as connection:
+        found = await stuck.reasons(connection, datetime.now(UTC) - timedelta(days=1))
+    return [(one.state, one.code, one.messages, one.at_least) for one in found]
+
+
+async def test_failures_are_counted_by_the_code_of_their_reason(pool: Any, connection: Any) -> None:
+    ids = [await enqueue(connection, number) for number in range(4)]
+    await fail(connection, ids[:2], "no_credit: none left")
+    await fail(connection, ids[2:3], "forbidden: filtered")
+    assert await reasons(pool) == [("failed", "no_credit", 2, False), ("failed", "forbidden", 1, False)]
+
+
+async def test_what_was_delivered_after_all_is_left_out(pool: Any, connection: Any) -> None:
+    [message_id] = [await enqueue(connection, 1)]
+    await fail(connection, [message_id], "forbidden: filtered")
+    await connection.execute("update smsgw.outbox set delivery = 'delivered' where id = $1", message_id)
+    assert await reasons(pool) == []
+
+
+async def test_where_there_are_more_every_count_of_the_state_says_so(
+    pool: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stuck, "LOOKED_AT", 2)
+    ids = [await enqueue(connection, number) for number in range(3)]
+    await fail(connection, ids[:2], "no_credit: none left")
+    await fail(connection, ids[2:], "forbidden: filtered")
+    assert await reasons(pool) == [("failed", "forbidden", 1, True), ("failed", "no_credit", 1, True)]
