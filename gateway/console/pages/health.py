@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.console.parts import Parts
 from gateway.operations.snapshot import SILENT
+from gateway.store.overview import RECEIPTS
 
 
 def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
@@ -15,7 +16,13 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         look = await parts.watch.latest()
         checks = await parts.readiness()
         return parts.renderer.page(
-            request, "health.html", now=look.now, checks=checks, silent=SILENT, doctor=parts.doctor is not None
+            request,
+            "health.html",
+            now=look.now,
+            checks=checks,
+            silent=SILENT,
+            most=RECEIPTS,
+            doctor=parts.doctor is not None,
         )
 
     async def examine(request: web.Request) -> web.Response:
