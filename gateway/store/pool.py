@@ -23,11 +23,13 @@ UNAVAILABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
+    # Shutting down, crashed, starting, cancelled by a time limit: the whole class 57.
+    asyncpg.OperatorInterventionError,
+    # No disk, no memory, no connection left (class 53); a file that cannot be read or written (58). Somebody makes room.
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    # This process stood still in the middle of a transaction.
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
     TimeoutError,
     asyncpg.DeadlockDetectedError,
@@ -36,7 +38,7 @@ UNAVAILABLE = (
     # What asyncpg says when the server hangs up in the middle of its own protocol.
     asyncpg.InternalClientError,
 )
-"""What a call raises while the database is away, starting, failing over, overloaded or in each other's way: worth
+"""What a call raises while the database is away, starting, failing over, full, overloaded or in each other's way: worth
 trying again."""
 
 REJECTED = asyncpg.PostgresError

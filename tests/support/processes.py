@@ -28,7 +28,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
         self._arguments = arguments
-        self._environment = {
+        self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))
         } | environment
         self.log = log
@@ -38,7 +38,7 @@ class Process:
         """Start it; its output goes to the log."""
         with self.log.open("ab") as file:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._arguments, env=self._environment, stdout=file, stderr=file, cwd=self.log.parent
+                sys.executable, *self._arguments, env=self.environment, stdout=file, stderr=file, cwd=self.log.parent
             )
         return self
 

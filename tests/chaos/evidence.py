@@ -1,0 +1,176 @@
+"""What is known at the end of a run, from three witnesses: the application, the database, the provider's ledger.
+
+They are independent: a message is recognised in the ledger by the mark in its text, which the application put there,
+and not by any id of the gateway's.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+MARK = re.compile(r"#(\d+)\.")
+
+
+class Commit(StrEnum):
+    """What the application knows of its own transaction."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    """The answer to the COMMIT was lost: the row may be there or not, and either is right."""
+    UNDONE = "undone"
+    """Rolled back, or never committed: the row must not be there."""
+    REPEATED = "repeated"
+    """A second enqueue under a dedupe key: changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the application asked for."""
+
+    mark: int
+    number: str
+    text: str
+    commit: Commit
+    suppressed: bool = False
+    """The number is on the suppression list from the beginning."""
+    silent: bool = False
+    """The number's phone never sends a final receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message as `smsgw.message` and `smsgw.outbox` have it."""
+
+    id: int
+    mark: int
+    number: str
+    state: str
+    reason: str | None
+    generation: int
+    tenant: str
+    order_key: str | None
+    expires_at: float
+    external_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request with the outcomes of its attempts in order; None for one that has no outcome."""
+
+    external_id: str
+    generation: int
+    members: tuple[int, ...]
+    dispatch: str
+    verify: str | None
+    reason: str | None
+    outcomes: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line of the provider's ledger: a text that left for a phone."""
+
+    external_id: str
+    number: str
+    text: str
+    sent_at: float
+
+    @property
+    def mark(self) -> int | None:
+        """The application's mark; None for a text that no application of ours wrote."""
+        found = MARK.search(self.text)
+        return None if found is None else int(found[1])
+
+    @property
+    def generation(self) -> int:
+        """Which copy it is: the end of the external id."""
+        tail = self.external_id.rpartition("-")[2]
+        return int(tail) if tail.isdigit() else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The provider's own count of requests."""
+
+    limit: int
+    fullest: int
+    """The most that any sliding window held."""
+    refused: int
+    """Requests above the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All of it."""
+
+    wishes: Mapping[int, Wish]
+    rows: tuple[Row, ...]
+    requests: tuple[Request, ...]
+    ledger: tuple[Text, ...]
+    window: Window
+    stops_held: bool = False
+    """Something is still paused, so `held` is an answer."""
+    ended: tuple[str, ...] = field(default=())
+    """Replicas that ended although nobody ended them."""
+
+
+def read_ledger(path: Path) -> tuple[Text, ...]:
+    """Return the ledger's lines in the order in which the texts left."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    entries = (json.loads(line) for line in lines)
+    return tuple(Text(e["external_id"], e["number"], e["text"], e["sent_at"]) for e in entries)
+
+
+async def read_rows(connection: Any) -> tuple[Row, ...]:
+    """Return every message whose reference bears a mark."""
+    found = await connection.fetch(
+        "select m.id, m.reference, m.to_number, m.state, m.reason, o.generation, m.tenant, o.order_key, "
+        "extract(epoch from m.expires_at)::double precision as expires_at, m.external_id "
+        "from smsgw.message as m inner join smsgw.outbox as o on o.id = m.id order by m.id"
+    )
+    return tuple(
+        Row(
+            r["id"], _mark(r["reference"]), r["to_number"], r["state"], r["reason"], r["generation"], r["tenant"],
+            r["order_key"], r["expires_at"], r["external_id"],
+        )
+        for r in found
+    )  # fmt: skip
+
+
+async def read_requests(connection: Any) -> tuple[Request, ...]:
+    """Return every request with its attempts."""
+    found = await connection.fetch(
+        "select r.external_id, r.generation, r.members, r.dispatch::text, r.verify, r.reason, "
+        "array(select a.outcome from smsgw.attempt as a where a.request_id = r.id order by a.number) as outcomes "
+        "from smsgw.request as r"
+    )
+    return tuple(
+        Request(
+            r["external_id"], r["generation"], tuple(r["members"]), r["dispatch"], r["verify"], r["reason"],
+            tuple(r["outcomes"]),
+        )
+        for r in found
+    )  # fmt: skip
+
+
+async def gather(
+    connection: Any, *, wishes: Iterable[Wish], ledger: Path, window: Window, ended: Iterable[str] = ()
+) -> Evidence:
+    """Return everything as it stands now."""
+    held = await connection.fetchval(
+        "select exists(select from smsgw.pause where expires_at is null or expires_at > now())"
+    )
+    rows, requests = await read_rows(connection), await read_requests(connection)
+    # The ledger last: what left meanwhile is then in it, whatever the rows say.
+    return Evidence(
+        {wish.mark: wish for wish in wishes}, rows, requests, read_ledger(ledger), window, bool(held), tuple(ended)
+    )
+
+
+def _mark(reference: str | None) -> int:
+    found = MARK.search(reference or "")
+    return -1 if found is None else int(found[1])

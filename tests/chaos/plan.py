@@ -1,0 +1,164 @@
+"""What a run does and when: everything random is drawn here, from one seed, before anything starts.
+
+The seed fixes the weather, the traffic and the provider's whims; what the machine makes of them differs from run to
+run, as it does in life.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One run."""
+
+    seed: int
+    seconds: float = 60.0
+    """How long the weather lasts; settling comes on top."""
+    replicas: int = 3
+    rate: float = 25.0
+    """Messages a second, on the average."""
+    patience: float = 150.0
+    """Seconds that everything may take to settle afterwards."""
+    disk: bool = True
+    """Fill the disk of Postgres once, where a small file system can be mounted for it."""
+    disk_megabytes: int = 320
+
+
+class Kind(StrEnum):
+    """What may strike."""
+
+    KILL = "kill"
+    STOP = "stop"
+    CUT = "cut"
+    CRASH = "crash"
+    DISK = "disk"
+    CLOCK = "clock"
+    PROVIDER = "provider"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """One strike: at so many seconds, for so long, with what it needs."""
+
+    at: float
+    kind: Kind
+    length: float = 0.0
+    what: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+LEASE = 8.0
+REQUEST_TIMEOUT = 2.0
+HORIZON = 40.0
+"""Seconds. Short, so that a run of a minute sees leases end and horizons pass."""
+
+SEND_LIMIT = 60
+SEND_WINDOW = 3.0
+
+EVERY = {
+    Kind.KILL: 6.0,
+    Kind.STOP: 15.0,
+    Kind.CUT: 8.0,
+    Kind.CRASH: 20.0,
+    Kind.CLOCK: 6.0,
+    Kind.PROVIDER: 5.0,
+    Kind.OPERATOR: 4.0,
+}
+"""Seconds between two of a kind, on the average."""
+
+FAULTS = {
+    "500_before": 0.3,
+    "500_after": 0.3,
+    "drop_before": 0.3,
+    "drop_after": 0.3,
+    "html_502": 0.3,
+    "truncated_after": 0.3,
+    "success_false_after": 0.3,
+    "429": 0.5,
+    "401": 0.05,
+    "402": 0.05,
+    "403": 0.1,
+    "403_account": 0.05,
+}
+"""The highest chance of each."""
+
+SPELLS: tuple[dict[str, Any], ...] = (
+    {"answer_delay": [0.1, 1.5]},
+    {"answer_delay": [0.5, 4.0]},
+    {"rate_headers": False},
+    {"id_consumed_by": "every_attempt"},
+    {"id_consumed_by": "side_effect"},
+    {"webhook_shape": "v1"},
+    {"status_delay": [0.0, 0.0]},
+    {"status_delay": [1.0, 4.0]},
+    {"listing_lag": 2.0},
+    {"send_window_kind": "fixed"},
+)
+"""Readings of the provider's documentation, and slowness; each lasts as long as its event."""
+
+CALM: dict[str, Any] = {
+    "faults": {},
+    "answer_delay": [0.0, 0.05],
+    "rate_headers": True,
+    "id_consumed_by": "accepted",
+    "webhook_shape": "v3",
+    "status_delay": [0.0, 0.2],
+    "listing_lag": 0.0,
+    "send_window_kind": "sliding",
+}
+
+
+def weather(options: Options) -> list[Event]:
+    """Return every strike in order; each kind strikes at least once."""
+    rng = random.Random(f"{options.seed}/weather")
+    makers: dict[Kind, Callable[[], tuple[float, dict[str, Any]]]] = {
+        Kind.KILL: lambda: (rng.uniform(0.1, 1.5), {"replica": rng.randrange(options.replicas)}),
+        Kind.STOP: lambda: (LEASE + rng.uniform(0.5, 3.0), {"replica": rng.randrange(options.replicas)}),
+        Kind.CUT: lambda: (0.0, {"share": rng.choice([0.3, 0.6, 1.0])}),
+        Kind.CRASH: lambda: (rng.uniform(0.0, 1.0), {"signal": rng.choice(["SIGQUIT", "SIGKILL"])}),
+        Kind.CLOCK: lambda: (0.0, {"replica": rng.randrange(options.replicas), "offset": _offset(rng)}),
+        Kind.PROVIDER: lambda: (rng.uniform(2.0, 5.0), _spell(rng)),
+        Kind.OPERATOR: lambda: (rng.uniform(0.5, 3.0), _act(rng)),
+    }
+    events = []
+    for kind, every in EVERY.items():
+        for _ in range(max(1, round(options.seconds / every))):
+            length, what = makers[kind]()
+            events.append(Event(rng.uniform(0.5, max(1.0, options.seconds - 1.0)), kind, length, what))
+    if options.disk:
+        events.append(Event(options.seconds * rng.uniform(0.3, 0.6), Kind.DISK, rng.uniform(2.0, 4.0)))
+    return sorted(events)
+
+
+def _offset(rng: random.Random) -> float:
+    """Return by how many seconds a wall clock is wrong from now on: seconds, or days."""
+    return rng.choice([-1.0, 1.0]) * rng.choice([2.0, 61.0, 3600.0, 200_000.0]) * rng.random()
+
+
+def _spell(rng: random.Random) -> dict[str, Any]:
+    chosen = rng.sample(sorted(FAULTS), rng.randint(1, 4))
+    knobs: dict[str, Any] = {"faults": {name: round(rng.uniform(0.05, 1.0) * FAULTS[name], 3) for name in chosen}}
+    if rng.random() < 0.7:
+        knobs |= rng.choice(SPELLS)
+    return knobs
+
+
+def _act(rng: random.Random) -> dict[str, Any]:
+    """Return what an operator does; a pause is lifted when the event is over."""
+    return rng.choice(
+        [
+            {"pause": ["lane", rng.choice(["bulk", "default", "otp"])]},
+            {"pause": ["tenant", rng.choice(["", "acme", "zeta"])]},
+            {"pause": ["tag", f"campaign={rng.randrange(3)}"]},
+            {"pause": ["all", ""]},
+            {"pause": ["route", "mta"]},
+            {"lane": ["bulk", {"weight": rng.randint(1, 50)}]},
+            {"lane": ["default", {"weight": rng.randint(1, 50), "coalesce": rng.random() < 0.7}]},
+            {"lane": ["bulk", {"urgent": rng.random() < 0.3}]},
+            {"lane": ["otp", {"cap_percent": rng.randint(20, 100)}]},
+        ]
+    )

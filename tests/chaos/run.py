@@ -1,0 +1,162 @@
+"""One run from the first process to the verdict."""
+
+import asyncio
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from chaos.checker import Report, check, unsettled
+from chaos.evidence import Commit, Evidence, Window, gather
+from chaos.plan import SEND_LIMIT, Options, weather
+from chaos.strikes import Strikes
+from chaos.traffic import FAILURES, SUPPRESSED, Traffic
+from chaos.world import World, running
+
+AREAS = range(201, 990)
+TABLES = ("outbox", "request", "attempt", "receipt", "pause", "bucket", "route", "lane", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was, and what came of it."""
+
+    options: Options
+    evidence: Evidence
+    report: Report
+    strikes: Counter[str]
+    stats: dict[str, Any]
+    settled_after: float
+    """Seconds from the last strike until nothing moved any more."""
+    disk: bool
+    broken: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise was kept."""
+        return self.report.clean and not self.broken
+
+
+async def run(options: Options, keep: Path | None = None) -> Run:
+    """Run once; with `keep`, the logs and the ledger of a run that was not clean are copied there."""
+    async with running(options) as world:
+        await world.start()
+        await world.all_ready()
+        await _suppress(world.server.dsn)
+        traffic = Traffic(world.server.dsn, options.seed, options.rate)
+        strikes = Strikes(world)
+        loop = asyncio.get_running_loop()
+        supervisor = asyncio.create_task(world.supervise())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(traffic.run(options.seconds))
+                group.create_task(strikes.run(weather(options)))
+            await strikes.calm()
+            calm = loop.time()
+            evidence, stats = await settle(world, traffic, options.patience)
+        finally:
+            supervisor.cancel()
+        report = check(evidence)
+        done = Run(
+            options, evidence, report, strikes.counts, stats, loop.time() - calm, world.disk, tuple(traffic.broken)
+        )
+        if keep is not None and not done.clean:
+            await _keep(world, keep)
+        return done
+
+
+async def settle(world: World, traffic: Traffic, patience: float) -> tuple[Evidence, dict[str, Any]]:
+    """Wait until no row moves any more, or for as long as patience lasts; return what is then known."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    while True:
+        evidence, stats = await _look(world, traffic)
+        if evidence is not None and (not unsettled(evidence) or loop.time() > end):
+            return evidence, stats
+        await asyncio.sleep(1.0)
+
+
+async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[str, Any]]:
+    assert world.simulator is not None
+    try:
+        connection: Any = await asyncpg.connect(world.server.dsn, timeout=5.0)
+    except FAILURES:
+        return None, {}
+    try:
+        stats = await world.simulator.get("stats")
+        window = Window(SEND_LIMIT, stats["fullest_window"], stats["refused_429"])
+        evidence = await gather(
+            connection, wishes=traffic.wishes.values(), ledger=world.ledger, window=window, ended=world.ended
+        )
+    finally:
+        await connection.close()
+    return evidence, stats
+
+
+async def _suppress(dsn: str) -> None:
+    connection: Any = await asyncpg.connect(dsn)
+    numbers = [f"+1{area}55501{SUPPRESSED}" for area in AREAS]
+    await connection.execute(
+        "insert into smsgw.suppression (number, source, reason) select n, 'import', 'asked before' "
+        "from unnest($1::text[]) as n",
+        numbers,
+    )
+    await connection.close()
+
+
+async def _keep(world: World, keep: Path) -> None:
+    """Keep what tells why: the logs, the ledger, and every table as JSON, one row a line."""
+    connection: Any = await asyncpg.connect(world.server.dsn, timeout=5.0)
+    tables = {}
+    for name in TABLES:
+        rows = await connection.fetch(f"select row_to_json(t)::text as line from smsgw.{name} as t")
+        tables[name] = "\n".join(row["line"] for row in rows)
+    await connection.close()
+    await asyncio.to_thread(_write, world, keep, tables)
+
+
+def _write(world: World, keep: Path, tables: dict[str, str]) -> None:
+    keep.mkdir(parents=True, exist_ok=True)
+    for path in [*world.folder.glob("*.log"), world.ledger, world.server.folder / "postgres.log"]:
+        if path.exists():
+            shutil.copy(path, keep / path.name)
+    for name, lines in tables.items():
+        (keep / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+
+
+def table(done: Run) -> list[tuple[str, str]]:
+    """Return the run as rows of a table: what was done, what was found."""
+    commits = Counter(wish.commit for wish in done.evidence.wishes.values())
+    breaches = Counter(found.breach for found in done.report.breaches)
+    rows = [
+        ("seed", f"{done.options.seed}"),
+        ("seconds, and to settle", f"{done.options.seconds:g}, {done.settled_after:.0f}"),
+        ("rows committed", f"{commits[Commit.DONE]}"),
+        ("commits whose answer was lost", f"{commits[Commit.UNKNOWN]}"),
+        ("rolled back or failed", f"{commits[Commit.UNDONE]}"),
+        ("repeated under a dedupe key", f"{commits[Commit.REPEATED]}"),
+    ]
+    rows += [(name, f"{count}") for name, count in sorted(done.strikes.items())]
+    if not done.disk:
+        rows.append(("disks filled", "0: a small file system could not be mounted here"))
+    rows += [
+        ("requests that arrived", f"{done.stats.get('arrivals', 0)}"),
+        ("fullest window", f"{done.evidence.window.fullest} of {done.evidence.window.limit}"),
+        ("attempts with trouble", _trouble(done.evidence)),
+        ("texts in the ledger", f"{done.report.texts}"),
+        ("states", ", ".join(f"{state} {count}" for state, count in sorted(done.report.states.items()))),
+    ]
+    rows += [(f"known to nobody: {kind.value}", f"{count}") for kind, count in sorted(done.report.unknown.items())]
+    rows += [(f"BREACH: {breach.value}", f"{count}") for breach, count in sorted(breaches.items())]
+    rows += [("BREACH: enqueue", f"{len(done.broken)}")] if done.broken else []
+    rows.append(("verdict", "every promise kept" if done.clean else "BROKEN"))
+    return rows
+
+
+def _trouble(evidence: Evidence) -> str:
+    outcomes = Counter(
+        outcome for request in evidence.requests for outcome in request.outcomes if outcome not in {None, "accepted"}
+    )
+    return ", ".join(f"{outcome} {count}" for outcome, count in sorted(outcomes.items(), key=str)) or "none"
