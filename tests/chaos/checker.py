@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from chaos.evidence import Commit, Evidence, Request, Row, Text
+from chaos.evidence import Commit, Dropped, Evidence, Request, Row, Text
 
 NOT_SENT = frozenset({"failed", "expired", "suppressed", "cancelled"})
 """States that say: certainly not sent."""
@@ -50,7 +50,8 @@ class Unknown(StrEnum):
     UNCERTAIN_SENT = "uncertain, and it left"
     UNCERTAIN_UNSENT = "uncertain, and it did not leave"
     BEHIND_UNCERTAIN = "waits behind an uncertain one of its order key"
-    ONLY_SAID = "the provider said yes and sent nothing"
+    DROPPED = "the provider took it and dropped it"
+    ONLY_SAID = "the provider said that it had it, and sent nothing"
     SILENT = "the phone sends no final receipt"
 
 
@@ -128,6 +129,8 @@ class _Case:
             return Unknown.BEHIND_UNCERTAIN
         if row.state in {"accepted", "unconfirmed"}:
             wish = self.evidence.wishes.get(row.mark)
+            if not left and self._was_dropped(row):
+                return Unknown.DROPPED
             if not left:
                 return Unknown.ONLY_SAID if self._may_have_only_been_said(row) else None
             return Unknown.SILENT if wish is not None and wish.silent else None
@@ -232,13 +235,13 @@ class _Case:
                 f"{window.fullest} requests in one window of {window.limit}, {window.refused} refused",
             )
 
+    def _was_dropped(self, row: Row) -> bool:
+        return row.external_id is not None and Dropped(row.external_id, row.number) in self.evidence.dropped
+
     def _may_have_only_been_said(self, row: Row) -> bool:
         """Whether the provider's word is all there is: a 409, which may speak of a try that failed later."""
         request = self._request(row)
-        return request is not None and (
-            bool({"duplicate", "duplicate_unexpected"}.intersection(filter(None, request.outcomes)))
-            or request.verify == "shortfall"
-        )
+        return request is not None and bool({"duplicate", "duplicate_unexpected"}.intersection(request.outcomes))
 
     def _said_too_early(self, row: Row) -> bool:
         """Whether the provider said 409 of a request that it was still handling, so that the next one went too soon."""

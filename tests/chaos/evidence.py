@@ -93,6 +93,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A text that the provider took and did not send: what it owns up to in its ledger, and to nobody else."""
+
+    external_id: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The provider's own count of requests."""
 
@@ -112,17 +120,20 @@ class Evidence:
     requests: tuple[Request, ...]
     ledger: tuple[Text, ...]
     window: Window
+    dropped: frozenset[Dropped] = frozenset()
     stops_held: bool = False
     """Something is still paused, so `held` is an answer."""
     ended: tuple[str, ...] = field(default=())
     """Replicas that ended although nobody ended them."""
 
 
-def read_ledger(path: Path) -> tuple[Text, ...]:
-    """Return the ledger's lines in the order in which the texts left."""
+def read_ledger(path: Path) -> tuple[tuple[Text, ...], frozenset[Dropped]]:
+    """Return the texts in the order in which they left, and what was dropped."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    entries = (json.loads(line) for line in lines)
-    return tuple(Text(e["external_id"], e["number"], e["text"], e["sent_at"]) for e in entries)
+    entries = [json.loads(line) for line in lines]
+    texts = (Text(e["external_id"], e["number"], e["text"], e["sent_at"]) for e in entries if "sent_at" in e)
+    dropped = (Dropped(e["external_id"], e["number"]) for e in entries if "dropped_at" in e)
+    return tuple(texts), frozenset(dropped)
 
 
 async def read_rows(connection: Any) -> tuple[Row, ...]:
@@ -166,8 +177,9 @@ async def gather(
     )
     rows, requests = await read_rows(connection), await read_requests(connection)
     # The ledger last: what left meanwhile is then in it, whatever the rows say.
+    texts, dropped = read_ledger(ledger)
     return Evidence(
-        {wish.mark: wish for wish in wishes}, rows, requests, read_ledger(ledger), window, bool(held), tuple(ended)
+        {wish.mark: wish for wish in wishes}, rows, requests, texts, window, dropped, bool(held), tuple(ended)
     )
 
 

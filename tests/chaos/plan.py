@@ -70,21 +70,36 @@ EVERY = {
 }
 """Seconds between two of a kind, on the average."""
 
-FAULTS = {
-    "500_before": 0.3,
-    "500_after": 0.3,
-    "drop_before": 0.3,
-    "drop_after": 0.3,
-    "html_502": 0.3,
-    "truncated_after": 0.3,
-    "success_false_after": 0.3,
-    "429": 0.5,
-    "401": 0.05,
-    "402": 0.05,
-    "403": 0.1,
-    "403_account": 0.05,
+FAULTS: dict[str, tuple[float, dict[str, Any]]] = {
+    "500_before": (0.3, {}),
+    "500_after": (0.3, {}),
+    "drop_before": (0.3, {}),
+    "drop_after": (0.3, {}),
+    "html_502_before": (0.3, {}),
+    "html_502_after": (0.3, {}),
+    "truncated_after": (0.3, {}),
+    "success_false_before": (0.2, {}),
+    "success_false_after": (0.3, {}),
+    "slow_before": (0.3, {"delay": [0.1, 3.0]}),
+    "slow_after": (0.3, {"delay": [0.1, 4.0]}),
+    "429": (0.2, {"lasts": 0.7, "headers": "full"}),
+    "401": (0.03, {}),
+    "402": (0.03, {}),
+    "403": (0.05, {}),
+    "partial": (0.2, {"share": 0.3}),
+    "silent_drop": (0.1, {"share": 0.2}),
+    "forget_id": (0.5, {"memory": [HORIZON + 2.0, HORIZON + 20.0]}),
+    "webhook_lost": (0.3, {}),
+    "webhook_doubled": (0.3, {"copies": 3, "delay": [0.0, 2.0]}),
+    "webhook_reordered": (0.5, {"delay": [0.5, 3.0]}),
+    "webhook_late": (0.2, {"delay": [1.0, 7200.0]}),
+    "webhook_early": (0.3, {"delay": [0.1, 0.5]}),
 }
-"""The highest chance of each."""
+"""The highest chance of each fault of the simulator, and its particulars (docs/simulator.md).
+
+Of the two lies that no client can see through, the silent drop is among them: it is listed at the end. The other, a
+provider that forgets that it sent, is not: a second copy would then be the provider's, and prove nothing about us.
+"""
 
 SPELLS: tuple[dict[str, Any], ...] = (
     {"answer_delay": [0.1, 1.5]},
@@ -101,7 +116,6 @@ SPELLS: tuple[dict[str, Any], ...] = (
 """Readings of the provider's documentation, and slowness; each lasts as long as its event."""
 
 CALM: dict[str, Any] = {
-    "faults": {},
     "answer_delay": [0.0, 0.05],
     "rate_headers": True,
     "id_consumed_by": "accepted",
@@ -140,11 +154,20 @@ def _offset(rng: random.Random) -> float:
 
 
 def _spell(rng: random.Random) -> dict[str, Any]:
-    chosen = rng.sample(sorted(FAULTS), rng.randint(1, 4))
-    knobs: dict[str, Any] = {"faults": {name: round(rng.uniform(0.05, 1.0) * FAULTS[name], 3) for name in chosen}}
-    if rng.random() < 0.7:
-        knobs |= rng.choice(SPELLS)
-    return knobs
+    """Return a plan of faults for the simulator, and knobs of it."""
+    rules = []
+    for kind in sorted(rng.sample(sorted(FAULTS), rng.randint(3, 8))):
+        highest, particulars = FAULTS[kind]
+        rule = {"kind": kind, "chance": round(rng.uniform(0.1, 1.0) * highest, 3)} | particulars
+        if kind == "429":
+            rule["headers"] = rng.choice(["full", "retry_after", "none", "absurd"])
+        if kind == "403":
+            rule["reason"] = rng.choice(["unverified", "filtered"])
+        rules.append(rule)
+    return {
+        "plan": {"seed": rng.randrange(1_000_000), "fault": rules},
+        "knobs": rng.choice(SPELLS) if rng.random() < 0.7 else {},
+    }
 
 
 def _act(rng: random.Random) -> dict[str, Any]:

@@ -40,31 +40,38 @@ class Run:
 
 
 async def run(options: Options, keep: Path | None = None) -> Run:
-    """Run once; with `keep`, the logs and the ledger of a run that was not clean are copied there."""
+    """Run once; with `keep`, a run that was not clean or came to no end leaves its logs and its ledger there."""
     async with running(options) as world:
-        await world.start()
-        await world.all_ready()
-        await _suppress(world.server.dsn)
-        traffic = Traffic(world.server.dsn, options.seed, options.rate)
-        strikes = Strikes(world)
-        loop = asyncio.get_running_loop()
-        supervisor = asyncio.create_task(world.supervise())
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(traffic.run(options.seconds))
-                group.create_task(strikes.run(weather(options)))
-            await strikes.calm()
-            calm = loop.time()
-            evidence, stats = await settle(world, traffic, options.patience)
-        finally:
-            supervisor.cancel()
-        report = check(evidence)
-        done = Run(
-            options, evidence, report, strikes.counts, stats, loop.time() - calm, world.disk, tuple(traffic.broken)
-        )
+            done = await _run(world, options)
+        except BaseException:
+            if keep is not None:
+                _write(world, keep, {})
+            raise
         if keep is not None and not done.clean:
             await _keep(world, keep)
         return done
+
+
+async def _run(world: World, options: Options) -> Run:
+    await world.start()
+    await world.all_ready()
+    await _suppress(world.server.dsn)
+    traffic = Traffic(world.server.dsn, options.seed, options.rate)
+    strikes = Strikes(world)
+    loop = asyncio.get_running_loop()
+    supervisor = asyncio.create_task(world.supervise())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(traffic.run(options.seconds))
+            group.create_task(strikes.run(weather(options)))
+        await strikes.calm()
+        calm = loop.time()
+        evidence, stats = await settle(world, traffic, options.patience)
+    finally:
+        supervisor.cancel()
+    report = check(evidence)
+    return Run(options, evidence, report, strikes.counts, stats, loop.time() - calm, world.disk, tuple(traffic.broken))
 
 
 async def settle(world: World, traffic: Traffic, patience: float) -> tuple[Evidence, dict[str, Any]]:

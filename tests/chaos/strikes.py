@@ -113,14 +113,22 @@ class Strikes:
         self.counts["clock steps"] += 1
 
     async def _provider(self, event: Event) -> None:
-        """Let the provider misbehave for a while. Spells overlap; the last one to end leaves it calm."""
-        assert self._world.simulator is not None
-        await self._world.simulator.change(**event.what)
+        """Let the provider misbehave for a while. Spells overlap; the first one to end leaves it calm."""
+        await self._behave(event.what["plan"], event.what["knobs"])
         self.counts["provider spells"] += 1
         await asyncio.sleep(event.length)
-        await self._world.simulator.change(**CALM)
+        await self._behave()
         # 401, 402 and an account-level 403 pause the route until a person lifts it. Here is the person.
         await self._retry(lambda c: pauses.resume(c, Scope.ROUTE, "mta", made_by="gateway"))
+
+    async def _behave(self, plan: dict[str, Any] | None = None, knobs: dict[str, Any] | None = None) -> None:
+        """Give the provider a plan of faults, none by default, and count what the last one did."""
+        simulator = self._world.simulator
+        assert simulator is not None
+        struck = (await simulator.get("faults"))["struck"]
+        self.counts["faults struck"] += sum(struck.values())
+        await simulator.misbehave(**(plan or {}))
+        await simulator.change(**(CALM | (knobs or {})))
 
     async def _operator(self, event: Event) -> None:
         self.counts["operator actions"] += 1
@@ -136,8 +144,7 @@ class Strikes:
 
     async def calm(self) -> None:
         """End everything that may still hold or slow anybody."""
-        assert self._world.simulator is not None
-        await self._world.simulator.change(**CALM)
+        await self._behave()
         for replica in self._world.replicas:
             replica.send(signal.SIGCONT)
         await self._retry(lambda c: c.execute("delete from smsgw.pause"))

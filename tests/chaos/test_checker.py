@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chaos.checker import Breach, Unknown, check, unsettled
-from chaos.evidence import Commit, Evidence, Request, Row, Text, Window, Wish, read_ledger
+from chaos.evidence import Commit, Dropped, Evidence, Request, Row, Text, Window, Wish, read_ledger
 
 
 def wish(mark: int, commit: Commit = Commit.DONE, **changes: Any) -> Wish:
@@ -206,11 +206,21 @@ def test_a_yes_that_was_never_more_than_said_is_listed_and_not_blamed() -> None:
     assert report.unknown[Unknown.ONLY_SAID] == 1
 
 
+def test_what_the_provider_dropped_is_listed_and_not_blamed_on_the_gateway() -> None:
+    dropped = replace(ledger(*HONEST.ledger[:-1]), dropped=frozenset({Dropped(name(5), "+12025550105")}))
+    report = check(dropped)
+    assert report.clean
+    assert report.unknown[Unknown.DROPPED] == 1
+
+
 def test_the_ledger_is_read_in_the_order_in_which_texts_left(tmp_path: Any) -> None:
     lines = [
         {"external_id": f"r{n}-0", "number": "+12025550101", "text": f"#{n}.", "sent_at": 1.0, "request_id": "x"}
         for n in (2, 1)
     ]
+    lines.append({"external_id": "r3-0", "number": "+12025550103", "request_id": "x", "told": False, "dropped_at": 1.0})
     path = tmp_path / "ledger.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines))
-    assert [text.mark for text in read_ledger(path)] == [2, 1]
+    texts, dropped = read_ledger(path)
+    assert [text.mark for text in texts] == [2, 1]
+    assert dropped == {Dropped("r3-0", "+12025550103")}

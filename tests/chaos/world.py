@@ -182,7 +182,7 @@ class World:
     async def all_ready(self) -> None:
         """Wait until every replica claims."""
         for replica in self.replicas:
-            await poll(replica.gateway.ready, patience=60.0)
+            await poll(replica.gateway.ready, patience=20.0)
 
     async def stop(self) -> None:
         """End everything, gently where it is able to."""
