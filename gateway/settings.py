@@ -27,7 +27,7 @@ LEASE_MARGIN = 5.0
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
-_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "ops_reader_token", "database_url")
+_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "ops_reader_token", "database_url", "listen_url")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="Postgres, as postgresql://user:password@host:port/name.")
     listen_url: SecretStr | None = Field(
         None,
-        description="The same database without a pooler in between, for the doorbell; default DATABASE_URL.",
+        description="The same database without a pooler in between. Set it where DATABASE_URL leads through one.",
     )
     mta_api_key: SecretStr | None = Field(
         None,
@@ -147,6 +147,11 @@ class Settings(BaseSettings):
         "info", description="debug, info, warning or error."
     )
     retention: Span = Field(0.0, description="Finished messages older than this are deleted; 0 = never.")
+
+    @property
+    def direct_url(self) -> SecretStr | None:
+        """The way to Postgres that leads through no pooler: for sessions that hold a lock, and for commands."""
+        return self.listen_url or self.database_url
 
     @classmethod
     def settings_customise_sources(

@@ -54,6 +54,10 @@ class _Stopped(Exception):
     """Told to stop while still starting."""
 
 
+class PartBroke(Exception):
+    """A part of the gateway ended by a bug, and the rest was stopped: whoever runs it should start it anew."""
+
+
 class Duty(StrEnum):
     """What a process does; `smsgw run --only` chooses."""
 
@@ -72,12 +76,18 @@ class Daemon:
     engine: Engine | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     schema_current: bool = False
+    broken: bool = False
 
     def stop(self) -> None:
         """Bring the process to an orderly end."""
         self.stopping.set()
         if self.engine is not None:
             self.engine.stop()
+
+    def part_broke(self) -> None:
+        """Stop, and have `run` say that it was no orderly end."""
+        self.broken = True
+        self.stop()
 
     def reload(self) -> None:
         """Read the settings anew and take the limits from them: the one thing worth changing without a restart.
@@ -95,7 +105,7 @@ class Daemon:
         log.info("limits_reloaded")
 
     async def run(self) -> None:
-        """Run until stopped; raises `StartError` when that cannot begin.
+        """Run until stopped; raises `StartError` when that cannot begin, `PartBroke` when a bug ended it.
 
         The order of the stack is the order of the end: sending stops and drains first, while receipts still come in and
         the metrics still tell, then the listeners close, then the pool.
@@ -108,10 +118,12 @@ class Daemon:
         with suppress(_Stopped):
             await self._run(dsn, metrics, worker)
         log.info("stopped")
+        if self.broken:
+            raise PartBroke("a part of the gateway broke; the log says which")
 
     async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
-            pool = await lazy_pool(dsn, purpose="run", most=10)
+            pool = await lazy_pool(dsn, purpose="run", most=10, pooler=self.settings.listen_url is not None)
             stack.push_async_callback(pool.close)
             if Duty.CONSOLE in self.duties:
                 await self._console(stack, pool, metrics)
@@ -119,12 +131,12 @@ class Daemon:
                 return
             heartbeat = Heartbeat(pool, worker, sorted(self.duties))
             stack.push_async_callback(heartbeat.leave)
-            await stack.enter_async_context(background("heartbeat", heartbeat.run, self.stop))
+            await stack.enter_async_context(background("heartbeat", heartbeat.run, self.part_broke))
             gauges = BacklogGauges(pool, metrics, max_recipients=self.settings.max_recipients)
-            await stack.enter_async_context(background("gauges", gauges.run, self.stop))
+            await stack.enter_async_context(background("gauges", gauges.run, self.part_broke))
             if self.settings.retention:
                 forgetting = Retention(pool, self.settings.retention)
-                await stack.enter_async_context(background("retention", forgetting.run, self.stop))
+                await stack.enter_async_context(background("retention", forgetting.run, self.part_broke))
             if Duty.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
             provider = await self._provider(stack, pool) if self.duties & {Duty.DISPATCH, Duty.RECONCILE} else None
@@ -213,8 +225,8 @@ class Daemon:
             prefix=prefix,
             on_stored=folder.hint,
         )
-        await stack.enter_async_context(background("folder", folder.run, self.stop))
-        await stack.enter_async_context(background("journal", journal.run, self.stop))
+        await stack.enter_async_context(background("folder", folder.run, self.part_broke))
+        await stack.enter_async_context(background("journal", journal.run, self.part_broke))
         await _listen(stack, "webhook", listener.handle, self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
 
     async def _provider(self, stack: AsyncExitStack, pool: Pool) -> MobileTextAlerts:
@@ -235,12 +247,12 @@ class Daemon:
             interval=self.settings.reconcile_interval,
             until=self.settings.unconfirmed_after,
         )
-        await stack.enter_async_context(background("poller", poller.run, self.stop))
+        await stack.enter_async_context(background("poller", poller.run, self.part_broke))
 
     def _direct_dsn(self) -> str:
         """Return the way to Postgres that leads through no pooler, for sessions that hold a lock."""
-        listen = self.settings.listen_url
-        return _dsn(self.settings) if listen is None else listen.get_secret_value()
+        direct = self.settings.direct_url
+        return _dsn(self.settings) if direct is None else direct.get_secret_value()
 
     async def _dispatch(self, pool: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str) -> None:
         sender = await self._insist(lambda: self._sender(provider))

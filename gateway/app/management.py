@@ -37,14 +37,14 @@ async def paced_provider(settings: Settings, pool: Pool, *, connections: int) ->
 @asynccontextmanager
 async def managing(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
     """Give a client for a command. Without a database the few calls of a command go unpaced."""
-    if settings.database_url is None:
+    if settings.direct_url is None:
         client = _client(settings, None, 1)
         try:
             yield client
         finally:
             await client.close()
         return
-    pool = await lazy_pool(settings.database_url.get_secret_value(), purpose="command", most=1)
+    pool = await lazy_pool(settings.direct_url.get_secret_value(), purpose="command", most=1)
     try:
         client = await paced_provider(settings, pool, connections=1)
         try:

@@ -39,9 +39,9 @@ def settings(**given: Any) -> Settings:
 
 
 def database_url(found: Settings) -> str:
-    """Return the database: the setting, else the one of a `smsgw up` in this folder."""
-    if found.database_url is not None:
-        return found.database_url.get_secret_value()
+    """Return the database, past any pooler: the setting, else the one of a `smsgw up` in this folder."""
+    if found.direct_url is not None:
+        return found.direct_url.get_secret_value()
     try:
         return LOCAL_DSN.read_text(encoding="utf-8").strip()
     except OSError:

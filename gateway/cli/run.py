@@ -24,7 +24,7 @@ def run(
 ) -> None:
     """Run the gateway."""
     from gateway import logs
-    from gateway.app.daemon import Daemon, Duty, StartError
+    from gateway.app.daemon import Daemon, Duty, PartBroke, StartError
 
     found = settings()
     try:
@@ -34,7 +34,7 @@ def run(
     logs.configure(found.log_format, found.log_level)
     try:
         run_async(Daemon(found, duties).run())
-    except StartError as error:
+    except (StartError, PartBroke) as error:
         fail(str(error))
 
 

@@ -66,6 +66,10 @@ class Doorbell:
             return Bell.ARMED
         try:
             connection = await self._session()
+            # Asked first, so that a replica beside the one that keeps it does not wait for it once a second, with an
+            # error in the server's log each time.
+            if await connection.fetchval(query("doorbell_kept"), *LOCK, timeout=5.0):
+                return Bell.KEPT
             try:
                 await connection.execute("select pg_advisory_lock($1, $2)", *LOCK, timeout=5.0)
             except asyncpg.LockNotAvailableError:
@@ -113,7 +117,7 @@ class Doorbell:
     async def _session(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
-        connection = await connect(self._dsn, purpose="doorbell")
+        connection = await connect(self._dsn, purpose="doorbell", writable=True)
         await connection.execute("select set_config('lock_timeout', $1, false)", ARM_WAIT)
         connection.add_termination_listener(self._lost)
         await connection.add_listener(CHANNEL, self._ring)

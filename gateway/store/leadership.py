@@ -62,5 +62,5 @@ class Leadership:
     async def _session(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
             self._held = False
-            self._connection = await connect(self._dsn, purpose="leader", settings=KEEPALIVES)
+            self._connection = await connect(self._dsn, purpose="leader", settings=KEEPALIVES, writable=True)
         return self._connection

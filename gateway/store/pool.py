@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from gateway.store.json_values import loads
+from gateway.store.pooler import PooledConnection, keep
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -16,8 +17,11 @@ LOCK_TIMEOUT = 10.0
 IDLE_IN_TRANSACTION_TIMEOUT = 15.0
 """Seconds. A transaction of ours holds no lock across anything slower than a query, so these only ever end a hang."""
 
-COMMAND_TIMEOUT = 60.0
-"""Seconds. Bounds every call on our side too: after a failover the server's own limits may never reach us."""
+COMMAND_TIMEOUT = 35.0
+"""Seconds. Bounds every call on our side too, a little later than the server does: of a server that froze or lost its
+network we hear nothing at all."""
+
+CONNECT_TIMEOUT = 10.0
 
 UNAVAILABLE = (
     OSError,
@@ -25,7 +29,7 @@ UNAVAILABLE = (
     asyncpg.InterfaceError,
     # Shutting down, crashed, starting, cancelled by a time limit: the whole class 57.
     asyncpg.OperatorInterventionError,
-    # No disk, no memory, no connection left (class 53); a file that cannot be read or written (58). Somebody makes room.
+    # No disk, no memory, no connection left (class 53); a file that cannot be written (58). Somebody makes room.
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
     # This process stood still in the middle of a transaction.
@@ -46,9 +50,20 @@ REJECTED = asyncpg.PostgresError
 
 
 async def prepare(connection: Any) -> None:
-    """Make JSON columns come and go as Python values; see `gateway.store.json_values`."""
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
+    """Make JSON columns come and go as Python values."""
+    async with connection.transaction():
+        for kind in ("json", "jsonb"):
+            await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
+
+
+async def refuse_standby(connection: Any) -> None:
+    """Raise `asyncpg.ReadOnlySQLTransactionError` for a session on a server that only follows another.
+
+    In a failover a session may come to such a server, and it would stay there: each write fails, and nothing ends the
+    session. The server says by itself what it is, at the start and when that changes, so asking costs no round trip.
+    """
+    if getattr(connection.get_settings(), "in_hot_standby", "off") == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("this server follows another one")
 
 
 def server_settings(purpose: str) -> dict[str, str]:
@@ -62,45 +77,63 @@ def server_settings(purpose: str) -> dict[str, str]:
     }
 
 
-async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8) -> Pool:
+async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, pooler: bool = False) -> Pool:
     """Open a pool; connections beyond `least` are made when they are needed.
+
+    `pooler` says that the address leads through one in transaction mode (see `gateway.store.pooler`). Each connection
+    that is handed out is asked whether it can write at all; one that cannot is closed.
 
     Raises one of `UNAVAILABLE` when the database cannot be reached.
     """
+    options: dict[str, Any] = {"setup": refuse_standby, "server_settings": server_settings(purpose)}
+    if pooler:
+        options = {
+            "connection_class": PooledConnection,
+            "statement_cache_size": 0,
+            "reset": keep,
+            "server_settings": {"application_name": f"smsgw {purpose}"},
+        }
     pool = await asyncpg.create_pool(
         dsn,
         min_size=least,
         max_size=most,
         command_timeout=COMMAND_TIMEOUT,
-        timeout=10.0,
+        timeout=CONNECT_TIMEOUT,
         max_inactive_connection_lifetime=300.0,
-        server_settings=server_settings(purpose),
         init=prepare,
+        **options,
     )
     assert pool is not None  # asyncpg types it optional for the case of a loop given as None  # noqa: S101
     return pool
 
 
-async def lazy_pool(dsn: str, *, purpose: str, most: int) -> Pool:
+async def lazy_pool(dsn: str, *, purpose: str, most: int, pooler: bool = False) -> Pool:
     """Open a pool that makes its first connection when it is asked for one: the database may still be away.
 
     Raises `ValueError` for an address that is none.
     """
-    return await open_pool(dsn, purpose=purpose, least=0, most=most)
+    return await open_pool(dsn, purpose=purpose, least=0, most=most, pooler=pooler)
 
 
 async def connect(
-    dsn: str, *, purpose: str, settings: Mapping[str, str] | None = None
+    dsn: str, *, purpose: str, settings: Mapping[str, str] | None = None, writable: bool = False
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection outside any pool, for a session that is held: the doorbell, a migration, a command.
 
-    `settings` of the server are set for the session, beside those that every session has.
+    `settings` of the server are set for the session, beside those that every session has. With `writable` a server
+    that only follows another is refused: an advisory lock that is taken there means nothing.
     """
     connection = await asyncpg.connect(
         dsn,
-        timeout=10.0,
+        timeout=CONNECT_TIMEOUT,
         command_timeout=COMMAND_TIMEOUT,
         server_settings=server_settings(purpose) | dict(settings or {}),
     )
-    await prepare(connection)
+    try:
+        if writable:
+            await refuse_standby(connection)
+        await prepare(connection)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection

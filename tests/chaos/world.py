@@ -23,6 +23,11 @@ SMALL = {"max_connections": "100", "shared_buffers": "64MB", "max_wal_size": "64
 SHIM = Path(__file__).parent / "shim"
 
 
+def _path() -> str:
+    """Return where a replica finds modules: the shim first, then what this process was told."""
+    return os.pathsep.join(filter(None, (str(SHIM), os.environ.get("PYTHONPATH"))))
+
+
 class Replica:
     """One daemon, its clock, and what a supervisor does: start it again when it is gone."""
 
@@ -31,7 +36,7 @@ class Replica:
         self.clock = folder / f"{self.name}.clock"
         self.step(0.0)
         self.gateway = Gateway(folder, dsn, base, port, name=self.name, **settings)
-        self.gateway.process.environment |= {"PYTHONPATH": str(SHIM), "CHAOS_CLOCK": str(self.clock)}
+        self.gateway.process.environment |= {"PYTHONPATH": _path(), "CHAOS_CLOCK": str(self.clock)}
         self.busy = asyncio.Lock()
         """Held while something is done to the process on purpose."""
 
