@@ -12,14 +12,19 @@ from gateway.store.pooler import PooledConnection, keep
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
-STATEMENT_TIMEOUT = 30.0
+STATEMENT_TIMEOUT = 40.0
 LOCK_TIMEOUT = 10.0
 IDLE_IN_TRANSACTION_TIMEOUT = 15.0
 """Seconds. A transaction of ours holds no lock across anything slower than a query, so these only ever end a hang."""
 
 COMMAND_TIMEOUT = 35.0
-"""Seconds. Bounds every call on our side too, a little later than the server does: of a server that froze or lost its
-network we hear nothing at all."""
+"""Seconds. Bounds every call on our side too: of a server that froze or lost its network we hear nothing at all.
+
+Shorter than the server's limit, and that matters: a COMMIT that waits for a synchronous standby and is cancelled by the
+server's limit answers *yes*, with a warning that it was not replicated. What left on the strength of such a claim would
+be unknown to the standby that takes over, and leave again. Cancelled from our side it is an error here, and nothing
+leaves.
+"""
 
 CONNECT_TIMEOUT = 10.0
 

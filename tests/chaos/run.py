@@ -13,7 +13,7 @@ from chaos.evidence import Commit, Evidence, Window, gather
 from chaos.plan import SEND_LIMIT, Options, weather
 from chaos.strikes import Strikes
 from chaos.traffic import FAILURES, SUPPRESSED, Traffic
-from chaos.world import World, running
+from chaos.world import Server, World, running
 
 AREAS = range(201, 990)
 TABLES = ("outbox", "request", "attempt", "receipt", "pause", "bucket", "route", "lane", "share")
@@ -41,24 +41,23 @@ class Run:
 
 async def run(options: Options, keep: Path | None = None) -> Run:
     """Run once; with `keep`, a run that was not clean or came to no end leaves its logs and its ledger there."""
-    async with running(options) as world:
+    async with running(options) as (world, server, disk):
         try:
-            done = await _run(world, options)
+            done = await _run(world, server, disk=disk)
         except BaseException:
             if keep is not None:
-                _write(world, keep, {})
+                write(world, keep, {})
             raise
         if keep is not None and not done.clean:
-            await _keep(world, keep)
+            await keep_all(world, keep)
         return done
 
 
-async def _run(world: World, options: Options) -> Run:
-    await world.start()
-    await world.all_ready()
-    await _suppress(world.server.dsn)
-    traffic = Traffic(world.server.dsn, options.seed, options.rate)
-    strikes = Strikes(world)
+async def _run(world: World, server: Server, *, disk: bool) -> Run:
+    options = world.options
+    await suppress(server.dsn)
+    traffic = Traffic(server.dsn, options.seed, options.rate)
+    strikes = Strikes(world, server, disk=disk)
     loop = asyncio.get_running_loop()
     supervisor = asyncio.create_task(world.supervise())
     try:
@@ -71,7 +70,7 @@ async def _run(world: World, options: Options) -> Run:
     finally:
         supervisor.cancel()
     report = check(evidence)
-    return Run(options, evidence, report, strikes.counts, stats, loop.time() - calm, world.disk, tuple(traffic.broken))
+    return Run(options, evidence, report, strikes.counts, stats, loop.time() - calm, disk, tuple(traffic.broken))
 
 
 async def settle(world: World, traffic: Traffic, patience: float) -> tuple[Evidence, dict[str, Any]]:
@@ -88,7 +87,7 @@ async def settle(world: World, traffic: Traffic, patience: float) -> tuple[Evide
 async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[str, Any]]:
     assert world.simulator is not None
     try:
-        connection: Any = await asyncpg.connect(world.server.dsn, timeout=5.0)
+        connection: Any = await asyncpg.connect(world.dsn, timeout=5.0)
     except FAILURES:
         return None, {}
     try:
@@ -102,7 +101,8 @@ async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[s
     return evidence, stats
 
 
-async def _suppress(dsn: str) -> None:
+async def suppress(dsn: str) -> None:
+    """Put the numbers that must not be written to on the list."""
     connection: Any = await asyncpg.connect(dsn)
     numbers = [f"+1{area}55501{SUPPRESSED}" for area in AREAS]
     await connection.execute(
@@ -113,20 +113,21 @@ async def _suppress(dsn: str) -> None:
     await connection.close()
 
 
-async def _keep(world: World, keep: Path) -> None:
+async def keep_all(world: World, keep: Path) -> None:
     """Keep what tells why: the logs, the ledger, and every table as JSON, one row a line."""
-    connection: Any = await asyncpg.connect(world.server.dsn, timeout=5.0)
+    connection: Any = await asyncpg.connect(world.dsn, timeout=5.0)
     tables = {}
     for name in TABLES:
         rows = await connection.fetch(f"select row_to_json(t)::text as line from smsgw.{name} as t")
         tables[name] = "\n".join(row["line"] for row in rows)
     await connection.close()
-    await asyncio.to_thread(_write, world, keep, tables)
+    await asyncio.to_thread(write, world, keep, tables)
 
 
-def _write(world: World, keep: Path, tables: dict[str, str]) -> None:
+def write(world: World, keep: Path, tables: dict[str, str]) -> None:
+    """Copy the logs and the ledger, and write down the tables."""
     keep.mkdir(parents=True, exist_ok=True)
-    for path in [*world.folder.glob("*.log"), world.ledger, world.server.folder / "postgres.log"]:
+    for path in [*world.folder.glob("*.log"), world.ledger, world.folder / "state" / "postgres.log"]:
         if path.exists():
             shutil.copy(path, keep / path.name)
     for name, lines in tables.items():

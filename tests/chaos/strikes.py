@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from chaos.plan import CALM, Event, Kind
 from chaos.traffic import FAILURES
-from chaos.world import Replica, World
+from chaos.world import Replica, Server, World
 
 from gateway.store import lanes, pauses
 from gateway.store.pauses import Scope
@@ -25,8 +25,10 @@ WHO = "chaos"
 class Strikes:
     """Carries the plan out, and counts what it did."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, server: Server, *, disk: bool) -> None:
         self._world = world
+        self._postgres = server
+        self._small = disk
         self._server = asyncio.Lock()
         """Held while Postgres is struck: two at once would be one."""
         self.counts: Counter[str] = Counter()
@@ -84,16 +86,16 @@ class Strikes:
 
     async def _crash(self, event: Event) -> None:
         async with self._server:
-            await self._world.server.crash(signal.Signals[event.what["signal"]])
+            await self._postgres.crash(signal.Signals[event.what["signal"]])
             self.counts["Postgres crashes"] += 1
             await asyncio.sleep(event.length)
-            await self._world.server.start()
+            await self._postgres.start()
 
     async def _disk(self, event: Event) -> None:
         """Leave no room for a while, then make room again; a server that gave up is started again."""
-        if not self._world.disk:
+        if not self._small:
             return
-        ballast = self._world.server.folder / "ballast"
+        ballast = self._postgres.folder / "ballast"
         async with self._server:
             end = asyncio.get_running_loop().time() + event.length
             while asyncio.get_running_loop().time() < end:
@@ -103,10 +105,10 @@ class Strikes:
             self.counts["disks filled"] += 1
             # It may be in the middle of ending itself.
             await asyncio.sleep(1.0)
-            if not self._world.server.running:
+            if not self._postgres.running:
                 self.counts["Postgres crashes"] += 1
-                await self._world.server.crash(signal.SIGKILL)
-                await self._world.server.start()
+                await self._postgres.crash(signal.SIGKILL)
+                await self._postgres.start()
 
     async def _clock(self, event: Event) -> None:
         self._world.replicas[event.what["replica"]].step(event.what["offset"])
@@ -162,7 +164,7 @@ class Strikes:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
         """Give a connection; nothing at all happens in the block while there is no server."""
-        connection: Any = await asyncpg.connect(self._world.server.dsn, timeout=3.0)
+        connection: Any = await asyncpg.connect(self._postgres.dsn, timeout=3.0)
         try:
             await prepare(connection)
             yield connection

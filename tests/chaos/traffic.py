@@ -47,6 +47,7 @@ class Traffic:
     ids: dict[int, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     """What an application was told that it must not be told."""
+    stopped: bool = False
     _keyed: list[int] = field(default_factory=list)
     _last: int = 0
     _rng: random.Random = field(init=False)
@@ -55,7 +56,7 @@ class Traffic:
         self._rng = random.Random(f"{self.seed}/traffic")
 
     async def run(self, seconds: float) -> None:
-        """Insert for so long: single rows and batches, at the rate on the average, by several applications at once."""
+        """Insert for so long, or until stopped: single rows and batches, by several applications at once."""
         async with asyncio.timeout(seconds + 30.0), asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(self._application(seconds, self.rate / 3))
@@ -64,7 +65,7 @@ class Traffic:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         connection: Any = None
-        while loop.time() < end:
+        while loop.time() < end and not self.stopped:
             size = self._rng.choice([1, 1, 1, 2, 5, 20, 60])
             inserts = [self._insert() for _ in range(size)]
             commit, connection = await self._transaction(connection, inserts, undo=self._rng.random() < 0.05)

@@ -23,6 +23,20 @@ SMALL = {"max_connections": "100", "shared_buffers": "64MB", "max_wal_size": "64
 SHIM = Path(__file__).parent / "shim"
 
 
+SETTINGS = {
+    "request_limit": SEND_LIMIT,
+    "request_window": SEND_WINDOW,
+    "request_timeout": REQUEST_TIMEOUT,
+    "lease": LEASE,
+    "idempotency_horizon": HORIZON,
+    "reconcile_interval": 4,
+    "parts_per_minute": 0,
+    "management_limit": 3000,
+    "drain_timeout": 5,
+    "sender_id": SENDER,
+}
+
+
 def _path() -> str:
     """Return where a replica finds modules: the shim first, then what this process was told."""
     return os.pathsep.join(filter(None, (str(SHIM), os.environ.get("PYTHONPATH"))))
@@ -127,21 +141,21 @@ def own_folder() -> Iterator[Path]:
 
 
 class World:
-    """All processes of one run."""
+    """All processes of one run but the database, which is the run's own."""
 
-    def __init__(self, options: Options, folder: Path, *, disk: bool) -> None:
+    def __init__(self, options: Options, folder: Path) -> None:
         self.options = options
         self.folder = folder
-        self.disk = disk
-        self.server = Server(folder / "state")
+        self.dsn = ""
         self.ledger = folder / "ledger.jsonl"
         self.replicas: list[Replica] = []
         self.simulator: Simulator | None = None
         self.ended: list[str] = []
         self.over = False
 
-    async def start(self, dsn: str | None = None) -> None:
-        """Start the provider and the replicas; the server runs already."""
+    async def start(self, dsn: str, **settings: Any) -> None:
+        """Start the provider and the replicas; the database runs already. `settings` are the replicas'."""
+        self.dsn = dsn
         ports = [free_port() for _ in range(self.options.replicas)]
         simulator = Simulator(
             self.folder, ports[0], **CALM, send_limit=SEND_LIMIT, send_window=SEND_WINDOW, other_limit=10_000,
@@ -152,11 +166,7 @@ class World:
             # A second address for the same account: both fire, so that each receipt comes twice, or once at least.
             await self._register(port)
         for number, port in enumerate(ports):
-            replica = Replica(
-                number, self.folder, dsn or self.server.dsn, simulator.base, port, request_limit=SEND_LIMIT,
-                request_window=SEND_WINDOW, request_timeout=REQUEST_TIMEOUT, lease=LEASE, idempotency_horizon=HORIZON,
-                reconcile_interval=4, parts_per_minute=0, management_limit=3000, drain_timeout=5, sender_id=SENDER,
-            )  # fmt: skip
+            replica = Replica(number, self.folder, dsn, simulator.base, port, **(SETTINGS | settings))
             self.replicas.append(replica)
             await replica.gateway.start(ready=False)
 
@@ -187,7 +197,7 @@ class World:
     async def all_ready(self) -> None:
         """Wait until every replica claims."""
         for replica in self.replicas:
-            await poll(replica.gateway.ready, patience=20.0)
+            await poll(replica.gateway.ready, patience=90.0)
 
     async def stop(self) -> None:
         """End everything, gently where it is able to."""
@@ -208,13 +218,16 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(options: Options) -> AsyncIterator[World]:
-    """A world with its server and its schema, in a folder of its own that goes away with it."""
+async def running(options: Options) -> AsyncIterator[tuple[World, Server, bool]]:
+    """Give a world, its server with the schema in it, and whether the server's disk is a small one; in a folder of
+    its own that goes away with them."""
     with own_folder() as folder, small_disk(folder / "state", options.disk_megabytes) as mounted:
-        world = World(options, folder, disk=mounted and options.disk)
+        world, server = World(options, folder), Server(folder / "state")
         try:
-            await migrate(await world.server.start())
-            yield world
+            await migrate(await server.start())
+            await world.start(server.dsn)
+            await world.all_ready()
+            yield world, server, mounted and options.disk
         finally:
             await world.stop()
-            await world.server.stop()
+            await server.stop()
