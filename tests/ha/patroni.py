@@ -1,6 +1,5 @@
 """Debian's Patroni and etcd over Debian's Postgres, with HAProxy in front: what many run in production, in small."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -233,9 +232,12 @@ class PatroniCluster:
         return (await self.members()).get(node.name, {}).get("state") in {"running", "streaming"}
 
     async def _proxied(self) -> bool:
+        """Whether HAProxy has found out which node to lead to: before its first look it takes all for good."""
         try:
             connection: Any = await asyncpg.connect(self.through_proxy(), timeout=2.0)
         except (OSError, TimeoutError, asyncpg.PostgresError):
             return False
-        await asyncio.wait_for(connection.close(), 2.0)
-        return True
+        try:
+            return not await connection.fetchval("select pg_is_in_recovery()", timeout=2.0)
+        finally:
+            connection.terminate()
