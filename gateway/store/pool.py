@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from gateway.store.json_values import loads
-from gateway.store.pooler import PooledConnection, keep
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -55,10 +54,9 @@ REJECTED = asyncpg.PostgresError
 
 
 async def prepare(connection: Any) -> None:
-    """Make JSON columns come and go as Python values."""
-    async with connection.transaction():
-        for kind in ("json", "jsonb"):
-            await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
+    """Make JSON columns come and go as Python values; see `gateway.store.json_values`."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
 
 
 async def refuse_standby(connection: Any) -> None:
@@ -85,17 +83,21 @@ def server_settings(purpose: str) -> dict[str, str]:
 async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, pooler: bool = False) -> Pool:
     """Open a pool; connections beyond `least` are made when they are needed.
 
-    `pooler` says that the address leads through one in transaction mode (see `gateway.store.pooler`). Each connection
-    that is handed out is asked whether it can write at all; one that cannot is closed.
+    Each connection that is handed out is asked whether it can write at all; one that cannot is closed.
+
+    `pooler` says that the address leads through one in transaction mode, such as PgBouncer. There a session of ours is
+    lent a server's session for one transaction at a time, so no prepared statement outlives its use, nothing is reset
+    when a connection comes back, and what a session would set at its start is not set: poolers refuse it, and the role
+    has it instead (docs/high-availability.md). What the server says of itself is there the pooler's memory of another
+    session, so nobody asks it.
 
     Raises one of `UNAVAILABLE` when the database cannot be reached.
     """
     options: dict[str, Any] = {"setup": refuse_standby, "server_settings": server_settings(purpose)}
     if pooler:
         options = {
-            "connection_class": PooledConnection,
             "statement_cache_size": 0,
-            "reset": keep,
+            "reset": _keep,
             "server_settings": {"application_name": f"smsgw {purpose}"},
         }
     pool = await asyncpg.create_pool(
@@ -110,6 +112,10 @@ async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, po
     )
     assert pool is not None  # asyncpg types it optional for the case of a loop given as None  # noqa: S101
     return pool
+
+
+async def _keep(connection: Any) -> None:
+    """Leave a session as it is; an open transaction of it was ended by asyncpg before."""
 
 
 async def lazy_pool(dsn: str, *, purpose: str, most: int, pooler: bool = False) -> Pool:

@@ -232,7 +232,10 @@ class PatroniCluster:
         return (await self.members()).get(node.name, {}).get("state") in {"running", "streaming"}
 
     async def _proxied(self) -> bool:
-        """Whether HAProxy has found out which node to lead to: before its first look it takes all for good."""
+        """Whether HAProxy has found out which node to lead to: before its first look it takes each in turn."""
+        return all([await self._leads_to_primary() for _ in range(2 * len(self.nodes))])
+
+    async def _leads_to_primary(self) -> bool:
         try:
             connection: Any = await asyncpg.connect(self.through_proxy(), timeout=2.0)
         except (OSError, TimeoutError, asyncpg.PostgresError):
