@@ -3,13 +3,15 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check audit lock clean
+.PHONY: help up test check audit chaos ha lock clean
 
 help:
 	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
 	@echo "make test    the whole test suite on a real Postgres"
 	@echo "make check   ruff, mypy --strict, SQL and deploy lint"
 	@echo "make audit   known weaknesses of the pinned dependencies (needs the network)"
+	@echo "make chaos   strike at everything at once for CHAOS_SECONDS (or CHAOS_HOURS), then judge; CHAOS_SEED reproduces"
+	@echo "make ha      take the primary away in mid-run: Patroni, HAProxy, PgBouncer (Debian's packages)"
 	@echo "make lock    renew the pinned constraints (needs uv)"
 
 up: .venv/installed
@@ -32,6 +34,16 @@ audit: .venv/installed
 	.venv/audit/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off 'pip-audit>=2.9'
 	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 		-r deploy/constraints.txt -r deploy/constraints-dev.txt
+
+# A run of 25 seconds strikes with each thing at least once; hours find what is rare.
+CHAOS_SECONDS ?= 25
+CHAOS_HOURS ?= 0
+chaos: .venv/installed-dev
+	PYTHONPATH=tests .venv/bin/python -m chaos --seconds $(CHAOS_SECONDS) --hours $(CHAOS_HOURS) \
+		$(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+
+ha: .venv/installed-dev
+	PYTHONPATH=tests .venv/bin/python -m ha
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -30,7 +30,8 @@ class Run:
     stats: dict[str, Any]
     settled_after: float
     """Seconds from the last strike until nothing moved any more."""
-    disk: bool
+    disk: bool | None
+    """Whether a small disk could be had; None where none was wanted."""
     broken: tuple[str, ...]
 
     @property
@@ -147,7 +148,7 @@ def table(done: Run) -> list[tuple[str, str]]:
         ("repeated under a dedupe key", f"{commits[Commit.REPEATED]}"),
     ]
     rows += [(name, f"{count}") for name, count in sorted(done.strikes.items())]
-    if not done.disk:
+    if done.disk is False:
         rows.append(("disks filled", "0: a small file system could not be mounted here"))
     rows += [
         ("requests that arrived", f"{done.stats.get('arrivals', 0)}"),

@@ -96,7 +96,7 @@ async def prove(
         world.dsn = past
         evidence, stats = await settle(world, traffic, options.patience)
         report = check(evidence)
-        run = Run(options, evidence, report, Counter(), stats, loop.time() - calm, False, tuple(traffic.broken))
+        run = Run(options, evidence, report, Counter(), stats, loop.time() - calm, None, tuple(traffic.broken))
         proof = Proof(run, tuple(outages))
         if keep is not None and not proof.clean:
             await keep_all(world, keep)
