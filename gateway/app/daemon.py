@@ -37,7 +37,7 @@ from gateway.store import installation, pauses
 from gateway.store.leadership import RECONCILE, Leadership
 from gateway.store.migrate import MigrationError, pending
 from gateway.store.pauses import Scope
-from gateway.store.pool import UNAVAILABLE, Pool, lazy_pool
+from gateway.store.pool import UNAVAILABLE, Pool, close_pool, lazy_pool
 
 DATABASE_RETRY = 1.0
 
@@ -124,7 +124,7 @@ class Daemon:
     async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
             pool = await lazy_pool(dsn, purpose="run", most=10, pooler=self.settings.listen_url is not None)
-            stack.push_async_callback(pool.close)
+            stack.push_async_callback(close_pool, pool)
             if Duty.CONSOLE in self.duties:
                 await self._console(stack, pool, metrics)
             if not await self._await_database(pool):

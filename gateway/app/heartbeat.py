@@ -14,6 +14,8 @@ from gateway.store.sql import query
 BEAT = 10.0
 """Seconds. `smsgw status` calls a replica silent after three of them."""
 
+LEAVE_TIMEOUT = 5.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,7 +55,7 @@ class Heartbeat:
     async def leave(self) -> None:
         """Take the row away: a replica that was stopped is not one that fell silent."""
         try:
-            async with self._pool.acquire() as connection:
+            async with asyncio.timeout(LEAVE_TIMEOUT), self._pool.acquire() as connection:
                 await connection.execute(query("replica_leave"), self._worker)
         except UNAVAILABLE as error:
             log.debug("heartbeat_missed", error=type(error).__name__)

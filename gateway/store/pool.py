@@ -1,5 +1,6 @@
 """Connections to Postgres, with the time limits that every conversation needs."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -26,6 +27,7 @@ leaves.
 """
 
 CONNECT_TIMEOUT = 10.0
+CLOSE_TIMEOUT = 5.0
 
 UNAVAILABLE = (
     OSError,
@@ -112,6 +114,15 @@ async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, po
     )
     assert pool is not None  # asyncpg types it optional for the case of a loop given as None  # noqa: S101
     return pool
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close a pool, gently for a few seconds and then at once: a server that froze must not hold up the end."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
 
 
 async def _keep(connection: Any) -> None:
