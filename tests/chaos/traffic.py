@@ -50,28 +50,24 @@ class Traffic:
     stopped: bool = False
     _keyed: list[int] = field(default_factory=list)
     _last: int = 0
-    _rng: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._rng = random.Random(f"{self.seed}/traffic")
 
     async def run(self, seconds: float) -> None:
         """Insert for so long, or until stopped: single rows and batches, by several applications at once."""
         async with asyncio.timeout(seconds + 30.0), asyncio.TaskGroup() as group:
-            for _ in range(3):
-                group.create_task(self._application(seconds, self.rate / 3))
+            for number in range(3):
+                group.create_task(self._application(random.Random(f"{self.seed}/application/{number}"), seconds))
 
-    async def _application(self, seconds: float, rate: float) -> None:
+    async def _application(self, rng: random.Random, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         connection: Any = None
         while loop.time() < end and not self.stopped:
-            size = self._rng.choice([1, 1, 1, 2, 5, 20, 60])
-            inserts = [self._insert() for _ in range(size)]
-            commit, connection = await self._transaction(connection, inserts, undo=self._rng.random() < 0.05)
+            size = rng.choice([1, 1, 1, 2, 5, 20, 60])
+            inserts = [self.next_insert() for _ in range(size)]
+            commit, connection = await self._transaction(connection, inserts, undo=rng.random() < 0.05)
             for insert in inserts:
                 self._remember(insert, commit)
-            await asyncio.sleep(self._rng.expovariate(rate / 13.0))
+            await asyncio.sleep(rng.expovariate(self.rate / 3 / 13.0))
         if connection is not None:
             connection.terminate()
 
@@ -113,19 +109,21 @@ class Traffic:
             self._keyed.append(mark)
         self.wishes[mark] = replace(insert.wish, commit=commit if insert.repeats is None else Commit.REPEATED)
 
-    def _insert(self) -> Insert:
+    def next_insert(self) -> Insert:
+        """Return the next row to be: its mark and the seed decide what it is, whichever application inserts it."""
         self._last += 1
-        mark, rng = self._last, self._rng
+        mark = self._last
+        rng = random.Random(f"{self.seed}/row/{mark}")
         last = f"{rng.randrange(100):02}" if rng.random() < 0.3 else f"{rng.randrange(90):02}"
         number = f"+1{rng.randint(201, 989)}55501{last}"
-        text, columns = self._content(mark)
+        text, columns = _content(mark, rng)
         columns |= {
             "to_number": number,
             "reference": f"#{mark}.",
             "lane": rng.choices(["otp", "default", "bulk"], [2, 5, 6])[0],
             "tenant": rng.choice(["", "acme", "zeta"]),
         }
-        columns |= self._extras()
+        columns |= _extras(rng)
         wish = Wish(mark, number, text, Commit.UNDONE, suppressed=last == SUPPRESSED, silent=last == SILENT)
         repeats = None
         if self._keyed and rng.random() < 0.03:
@@ -135,34 +133,35 @@ class Traffic:
             columns |= {"tenant": "acme", "dedupe_key": f"key-{mark}"}
         return Insert(wish, columns, repeats)
 
-    def _content(self, mark: int) -> tuple[str, dict[str, Any]]:
-        """Return the text that must reach the phone, and the columns that say so."""
-        rng = self._rng
-        name = rng.choice(["Ada", "Bo", "Zoë"])
-        kind = rng.choices(["plain", "variables", "template", "poison"], [10, 4, 3, 1])[0]
-        match kind:
-            case "variables":
-                values = {"name": name, "mark": f"#{mark}."}
-                return f"Hello {name}, #{mark}.", {"body": "Hello {{name}}, {{mark}}", "variables": values}
-            case "template":
-                return f"Your code is #{mark}..", {"template_id": 101, "variables": {"code": f"#{mark}."}}
-            case "poison":
-                long = f"#{mark}. " + "x" * 200
-                return long, {"body": long}
-            case _:
-                return f"Message #{mark}.", {"body": f"Message #{mark}."}
 
-    def _extras(self) -> dict[str, Any]:
-        rng, now = self._rng, datetime.now(UTC)
-        extras: dict[str, Any] = {}
-        if rng.random() < 0.2:
-            extras["order_key"] = f"queue-{rng.randrange(6)}"
-        if rng.random() < 0.3:
-            extras["tags"] = {"campaign": str(rng.randrange(3))}
-        if rng.random() < 0.1:
-            extras["not_before"] = now + timedelta(seconds=rng.uniform(0.5, 6.0))
-        if rng.random() < 0.15:
-            extras["expires_at"] = now + timedelta(seconds=rng.uniform(7.0, 15.0))
-        if rng.random() < 0.2:
-            extras["sender_id"] = SENDER
-        return extras
+def _content(mark: int, rng: random.Random) -> tuple[str, dict[str, Any]]:
+    """Return the text that must reach the phone, and the columns that say so."""
+    name = rng.choice(["Ada", "Bo", "Zoë"])
+    kind = rng.choices(["plain", "variables", "template", "poison"], [10, 4, 3, 1])[0]
+    match kind:
+        case "variables":
+            values = {"name": name, "mark": f"#{mark}."}
+            return f"Hello {name}, #{mark}.", {"body": "Hello {{name}}, {{mark}}", "variables": values}
+        case "template":
+            return f"Your code is #{mark}..", {"template_id": 101, "variables": {"code": f"#{mark}."}}
+        case "poison":
+            long = f"#{mark}. " + "x" * 200
+            return long, {"body": long}
+        case _:
+            return f"Message #{mark}.", {"body": f"Message #{mark}."}
+
+
+def _extras(rng: random.Random) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    extras: dict[str, Any] = {}
+    if rng.random() < 0.2:
+        extras["order_key"] = f"queue-{rng.randrange(6)}"
+    if rng.random() < 0.3:
+        extras["tags"] = {"campaign": str(rng.randrange(3))}
+    if rng.random() < 0.1:
+        extras["not_before"] = now + timedelta(seconds=rng.uniform(0.5, 6.0))
+    if rng.random() < 0.15:
+        extras["expires_at"] = now + timedelta(seconds=rng.uniform(7.0, 15.0))
+    if rng.random() < 0.2:
+        extras["sender_id"] = SENDER
+    return extras
