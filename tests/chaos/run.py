@@ -54,7 +54,7 @@ async def run(options: Options, keep: Path | None = None) -> Run:
         return done
 
 
-async def _run(world: World, server: Server, *, disk: bool) -> Run:
+async def _run(world: World, server: Server, *, disk: bool | None) -> Run:
     options = world.options
     await suppress(server.dsn)
     traffic = Traffic(server.dsn, options.seed, options.rate)

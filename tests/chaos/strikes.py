@@ -25,7 +25,7 @@ WHO = "chaos"
 class Strikes:
     """Carries the plan out, and counts what it did."""
 
-    def __init__(self, world: World, server: Server, *, disk: bool) -> None:
+    def __init__(self, world: World, server: Server, *, disk: bool | None) -> None:
         self._world = world
         self._postgres = server
         self._small = disk

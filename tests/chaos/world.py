@@ -218,7 +218,7 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(options: Options) -> AsyncIterator[tuple[World, Server, bool]]:
+async def running(options: Options) -> AsyncIterator[tuple[World, Server, bool | None]]:
     """Give a world, its server with the schema in it, and whether the server's disk is a small one; in a folder of
     its own that goes away with them."""
     with own_folder() as folder, small_disk(folder / "state", options.disk_megabytes) as mounted:
@@ -227,7 +227,7 @@ async def running(options: Options) -> AsyncIterator[tuple[World, Server, bool]]
             await migrate(await server.start())
             await world.start(server.dsn)
             await world.all_ready()
-            yield world, server, mounted and options.disk
+            yield world, server, mounted if options.disk else None
         finally:
             await world.stop()
             await server.stop()
