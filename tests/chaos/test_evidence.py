@@ -1,0 +1,60 @@
+"""The witnesses of a real run, and what forging them brings to light."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from chaos.checker import Breach, check, unsettled
+from chaos.evidence import Evidence, Window, gather
+from chaos.plan import CALM, Options
+from chaos.run import settle, suppress
+from chaos.traffic import Traffic
+from chaos.world import World
+
+WINDOW = Window(60, 0, 0)
+
+
+async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
+    database: Any, connection: Any, tmp_path: Path
+) -> None:
+    options = Options(3, replicas=1, rate=40.0)
+    world = World(options, tmp_path)
+    traffic = Traffic(database.dsn, options.seed, options.rate)
+    await suppress(database.dsn)
+    try:
+        await world.start(database.dsn)
+        await world.all_ready()
+        await traffic.run(3.0)
+        evidence, stats = await settle(world, traffic, 120.0)
+    finally:
+        await world.stop()
+    assert check(evidence).breaches == ()
+    assert unsettled(evidence) == []
+    assert stats["texts"] == len(evidence.ledger) > 10
+
+    async def again() -> set[Breach]:
+        now: Evidence = await gather(connection, wishes=traffic.wishes.values(), ledger=world.ledger, window=WINDOW)
+        return {found.breach for found in check(now).breaches}
+
+    assert await again() == set()
+
+    lines = await asyncio.to_thread(world.ledger.read_text, encoding="utf-8")
+    await asyncio.to_thread(world.ledger.write_text, lines + lines.splitlines()[0] + "\n", encoding="utf-8")
+    assert await again() == {Breach.DOUBLED}
+    await asyncio.to_thread(world.ledger.write_text, lines, encoding="utf-8")
+
+    sent = evidence.ledger[0].mark
+    await connection.execute("update smsgw.outbox set delivery = 'none', ending = 'failed', reason = 'forged' "
+                             "where reference = $1", f"#{sent}.")  # fmt: skip
+    await connection.execute("update smsgw.request set dispatch = 'rejected' where external_id = $1",
+                             evidence.ledger[0].external_id)  # fmt: skip
+    assert Breach.CONTRADICTION in await again()
+
+    await connection.execute("delete from smsgw.outbox where reference = $1", f"#{sent}.")
+    assert {Breach.LOST, Breach.PHANTOM} <= await again()
+
+
+def test_the_provider_is_calm_by_the_names_of_its_own_knobs() -> None:
+    from gateway.simulator.config import SimulatorConfig
+
+    assert SimulatorConfig().changed(CALM)
