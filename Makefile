@@ -43,7 +43,7 @@ chaos: .venv/installed-dev
 		$(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 ha: .venv/installed-dev
-	PYTHONPATH=tests .venv/bin/python -m ha
+	PYTHONPATH=tests .venv/bin/python -m ha $(if $(HA_ONLY),--only $(HA_ONLY))
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -187,10 +187,11 @@ class World:
         """Start again what ended, and remember what ended by itself, until the run is over."""
         while not self.over:
             for replica in self.replicas:
-                if not replica.busy.locked() and not replica.running:
-                    process = replica.gateway.process.process
-                    code = None if process is None else process.returncode
-                    self.ended.append(f"{replica.name} with code {code}; see {replica.gateway.process.log.name}")
+                process = replica.gateway.process.process
+                # One that was never started yet is somebody else's business.
+                if process is not None and process.returncode is not None and not replica.busy.locked():
+                    log = replica.gateway.process.log.name
+                    self.ended.append(f"{replica.name} with code {process.returncode}; see {log}")
                     await replica.gateway.start(ready=False)
             await asyncio.sleep(0.2)
 

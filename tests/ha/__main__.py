@@ -16,7 +16,13 @@ from ha.pgbouncer import PgBouncer
 from ha.plain import PlainPair
 from ha.run import Proof, folder, lines, prove
 
-NEEDED = {"patroni": ("postgres", "patroni", "etcd", "haproxy", "pgbouncer"), "plain": ("postgres",)}
+NEEDED = {
+    "patroni": ("postgres", "patroni", "etcd", "haproxy", "pgbouncer"),
+    "plain": ("postgres",),
+    "frozen": ("postgres", "patroni", "etcd", "haproxy"),
+}
+LONG = {"frozen"}
+"""What runs only when it is asked for."""
 
 
 @asynccontextmanager
@@ -103,6 +109,17 @@ async def with_a_plain_pair(keep: Path) -> bool:
             await pair.stop()
 
 
+async def with_a_frozen_primary(keep: Path) -> bool:
+    """A primary that stands still instead of dying: its sessions say nothing, and nobody ends them but HAProxy."""
+    with folder() as place:
+        async with _cluster(place) as cluster:
+            name = await cluster.database("frozen")
+            (place / "5").mkdir()
+            events = [("the primary freezes", cluster.freeze_primary)]
+            proof = await prove(place / "5", cluster.through_proxy(name), events, seed=5, keep=keep / "frozen")
+            return show("Patroni, HAProxy", proof)
+
+
 def show(title: str, proof: Proof) -> bool:
     """Print a proof; return whether it is one."""
     print(f"{title}:")
@@ -123,8 +140,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(".smsgw/ha"), help="where a broken run leaves its logs")
     given = parser.parse_args()
     clean, done = True, 0
-    for name, scenario in {"patroni": with_patroni, "plain": with_a_plain_pair}.items():
-        if given.only not in (None, name):
+    scenarios = {"patroni": with_patroni, "plain": with_a_plain_pair, "frozen": with_a_frozen_primary}
+    for name, scenario in scenarios.items():
+        if given.only != name and (given.only is not None or name in LONG):
             continue
         absent = missing(*NEEDED[name])
         if absent:

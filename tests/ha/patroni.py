@@ -1,5 +1,6 @@
 """Debian's Patroni and etcd over Debian's Postgres, with HAProxy in front: what many run in production, in small."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -16,6 +17,26 @@ from support.processes import free_port
 PASSWORD = "ha-test"
 TTL = 20
 """Seconds after which a leader that is silent has lost its place; Patroni takes no less."""
+
+
+THAW = 8.0
+"""Seconds that a frozen leader stays frozen after another took over."""
+
+
+def _family(postmaster: int | None) -> list[int]:
+    """Return the processes of a server."""
+    found = [] if postmaster is None else [postmaster]
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == postmaster:
+                found.append(int(status.parent.name))
+    return found
+
+
+def _thaw(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @dataclass(slots=True)
@@ -210,6 +231,22 @@ class PatroniCluster:
         if postmaster is not None:
             os.kill(postmaster, signal.SIGKILL)
         return await self._other_than(old)
+
+    async def freeze_primary(self) -> float:
+        """Stop the leader and its Patroni as a host stands still, and return when another took writes.
+
+        Every session with it stays open and says nothing. It thaws afterwards, and must find out that it leads no more.
+        """
+        old = await self.leader()
+        assert old is not None
+        assert old.child.process is not None
+        frozen = [old.child.process.pid, *_family(old.postmaster)]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            return await self._other_than(old)
+        finally:
+            asyncio.get_running_loop().call_later(THAW, _thaw, frozen)
 
     async def bring_back(self) -> None:
         """Start what was killed; it rewinds and follows."""
