@@ -1,0 +1,141 @@
+"""The benchmark's own Postgres, its databases, and what a run cost in them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from gateway.embedded import EmbeddedPostgres
+from gateway.store.migrate import migrate
+from gateway.store.pool import connect
+from gateway.store.sql import sql_root
+
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "all",
+    "track_io_timing": "off",
+}
+"""Durable as in production. Checkpoints are rare, so that a short run does not pay for the fill before it."""
+
+FLUSH = 1.2
+"""Seconds after which an idle session has handed its counts to the server's statistics."""
+
+
+def sql(name: str) -> str:
+    """Return the text of `sql/bench/<name>.sql`."""
+    return (sql_root() / "bench" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the database did, in whole numbers; the difference of two looks."""
+
+    commits: int
+    wal: int
+    """Bytes."""
+    inserts: int
+    updates: int
+    hot: int
+    """Of the updates, those that touched no index."""
+    deletes: int
+    dead: int
+    """Dead tuples that stand there now; not a difference."""
+
+    def since(self, before: "Cost") -> "Cost":
+        """Return what came on top of an earlier look."""
+        mine, theirs = asdict(self), asdict(before)
+        return Cost(**{name: value - theirs[name] for name, value in mine.items() if name != "dead"}, dead=self.dead)
+
+    def per(self, messages: int) -> dict[str, float]:
+        """Return the cost of one message."""
+        count = max(messages, 1)
+        return {
+            "commits": round(self.commits / count, 4),
+            "wal_bytes": round(self.wal / count, 1),
+            "inserts": round(self.inserts / count, 3),
+            "updates": round(self.updates / count, 3),
+            "hot_share": round(self.hot / self.updates, 3) if self.updates else 0.0,
+            "deletes": round(self.deletes / count, 3),
+            "dead_tuples": round(self.dead / count, 3),
+        }
+
+
+class Database:
+    """One database, and a connection of its owner that no benchmark measures."""
+
+    def __init__(self, dsn: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self.dsn = dsn
+        self.connection = connection
+
+    async def run(self, name: str, *values: Any) -> str:
+        """Execute a statement of `sql/bench`, however long it takes."""
+        return await self.connection.execute(sql(name), *values, timeout=3600.0)
+
+    async def value(self, name: str, *values: Any) -> Any:
+        """Return the single value of a statement of `sql/bench`."""
+        return await self.connection.fetchval(sql(name), *values, timeout=3600.0)
+
+    async def row(self, name: str, *values: Any) -> dict[str, Any]:
+        """Return the first row of a statement of `sql/bench`."""
+        row = await self.connection.fetchrow(sql(name), *values, timeout=3600.0)
+        return dict(row) if row is not None else {}
+
+    async def cost(self) -> Cost:
+        """Look at what was done until now, by sessions that have ended or were idle for a second."""
+        await asyncio.sleep(FLUSH)
+        return Cost(**await self.row("cost"))
+
+    async def settle(self) -> None:
+        """Bring the tables into the state of a database that has been up for long: vacuumed, analysed, flushed."""
+        await self.run("vacuum")
+        await self.run("checkpoint")
+
+
+class Databases:
+    """A Postgres for the run."""
+
+    def __init__(self, dsn: str, version: str) -> None:
+        self._dsn = dsn
+        self.version = version
+        self._made = 0
+
+    @asynccontextmanager
+    async def fresh(self, *, migrated: bool = True) -> AsyncIterator[Database]:
+        """Make an empty database, with our schema unless told otherwise, and drop it in the end."""
+        self._made += 1
+        name = f"bench{self._made}"
+        admin = await asyncpg.connect(self._dsn)
+        try:
+            await admin.execute(f"create database {name}")
+            dsn = f"{self._dsn.rpartition('/')[0]}/{name}"
+            if migrated:
+                await migrate(dsn)
+            connection = await connect(dsn, purpose="bench", settings={"statement_timeout": "0"})
+            await connection.execute(sql("extension"))
+            try:
+                yield Database(dsn, connection)
+            finally:
+                await connection.close()
+        finally:
+            await admin.execute(f"drop database if exists {name} with (force)")
+            await admin.close()
+
+
+@asynccontextmanager
+async def databases(folder: Path) -> AsyncIterator[Databases]:
+    """Run a Postgres of our own for the length of the context."""
+    postgres = EmbeddedPostgres(folder / "state", database="bench", settings=SETTINGS)
+    cluster = await asyncio.to_thread(postgres.start)
+    try:
+        yield Databases(cluster.dsn, cluster.version)
+    finally:
+        await asyncio.to_thread(postgres.stop)
