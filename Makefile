@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check audit chaos ha lock clean
+.PHONY: help up test check audit chaos ha bench lock clean
 
 help:
 	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
@@ -12,6 +12,7 @@ help:
 	@echo "make audit   known weaknesses of the pinned dependencies (needs the network)"
 	@echo "make chaos   strike at everything at once for CHAOS_SECONDS (or CHAOS_HOURS), then judge; CHAOS_SEED reproduces"
 	@echo "make ha      take the primary away in mid-run: Patroni, HAProxy, PgBouncer (Debian's packages)"
+	@echo "make bench   measure the gateway beside the floors of this machine (about ten minutes)"
 	@echo "make lock    renew the pinned constraints (needs uv)"
 
 up: .venv/installed
@@ -44,6 +45,10 @@ chaos: .venv/installed-dev
 
 ha: .venv/installed-dev
 	PYTHONPATH=tests .venv/bin/python -m ha $(if $(HA_ONLY),--only $(HA_ONLY))
+
+# Results in .smsgw/bench.json; the full set, with other queues: .venv/bin/smsgw bench run --scale full
+bench: .venv/installed
+	.venv/bin/smsgw bench run --scale short
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

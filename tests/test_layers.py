@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "gateway"
 LAYERS = (
     {"bench"},
     {"cli"},
+    {"bench"},
     {"app"},
     {"console", "metrics"},
     {"operations"},

@@ -70,6 +70,13 @@ class Child:
         found: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
         return found
 
+    async def wait(self, patience: float) -> int:
+        """Wait for its end and return its code."""
+        try:
+            return await asyncio.wait_for(self._process.wait(), patience)
+        except TimeoutError:
+            raise BenchError(f"a child does not end; see {self.log}") from None
+
     def last_words(self) -> str:
         """Return the last line of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -6,6 +6,7 @@ import typer
 
 import gateway
 from gateway.cli import (
+    bench,
     database,
     doctor,
     lanes,
@@ -52,3 +53,4 @@ for module in (
 ):  # fmt: skip
     module.register(app)
 webhook.register_group(app)
+bench.register_group(app)

@@ -1,0 +1,82 @@
+"""What every benchmark is given: sizes, a Postgres, the counting server, a folder."""
+
+import statistics
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.bench.database import Database, Databases
+from gateway.bench.processes import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is sent and how often; a ratio of small numbers is noise."""
+
+    name: str
+    rows: int
+    """Messages of a drain with one message a request."""
+    coalesced: int
+    """Messages of a drain with up to 500 a request."""
+    repeat: int
+    """Runs, of which the median counts."""
+    backlog: int
+    """Bulk messages that wait behind a login code, and in memory."""
+    history: int
+    """Finished messages."""
+    dead: int
+    """Dead tuples behind a pinned snapshot."""
+    probes: int
+    """Lone messages whose way is timed."""
+    seconds: float
+    """Of watching: idle, steady load."""
+    window: float
+    """Seconds of sending at the provider's limit."""
+    peer_rows: int
+    patience: float = 20.0
+    """Longest silence of a drain before it is taken for dead."""
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("tiny", 200, 1000, 1, 2000, 2000, 2000, 8, 1.0, 0.0, 100),
+        Scale("short", 8000, 100_000, 3, 100_000, 300_000, 200_000, 100, 10.0, 0.0, 3000),
+        Scale("full", 20_000, 200_000, 3, 1_000_000, 2_000_000, 200_000, 200, 20.0, 75.0, 5000),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run."""
+
+    scale: Scale
+    databases: Databases
+    server: Server
+    folder: Path
+    concurrency: int
+    delay: float
+    """Seconds the server takes to answer."""
+
+    @asynccontextmanager
+    async def filled(self, count: int, lane: str) -> AsyncIterator[Database]:
+        """Give a database in which so many messages of a lane wait, and a server that knows none of them."""
+        async with self.databases.fresh() as database:
+            if count:
+                await database.run("fill", count, lane, 0)
+            await database.settle()
+            await self.server.reset()
+            yield database
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle of several runs."""
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share of all lies; of few values, the nearest above."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,183 @@
+"""Sending a backlog: one message a request, and coalesced; beside a bare client at the same concurrency."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.bench.context import Bench, median
+from gateway.bench.database import Cost, Database
+from gateway.bench.processes import Child, child, gateway
+from gateway.bench.results import Better, Line, Measure, Result
+
+TARGET_COALESCED = 15_000.0
+TARGET_OF_RAW = 0.85
+TARGET_COMMITS = 0.05
+TARGET_WAL = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What one drain was."""
+
+    rate: float
+    """Messages a second at the server, without the first tenth."""
+    lost: int
+    doubled: int
+    requests: int
+    cost: Cost
+    messages: int
+    cpu: float
+    """Seconds of the sending processes."""
+    memory: tuple[int, ...]
+    """Bytes of the first sending process, sampled over the drain."""
+    queries: float
+    """Statements a message."""
+
+    def values(self) -> dict[str, Any]:
+        """Return what a line of a table shows."""
+        return {
+            "rate": round(self.rate, 1),
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "requests": self.requests,
+            "cpu_us": round(self.cpu / max(self.messages, 1) * 1e6, 1),
+            "queries": round(self.queries, 4),
+            **self.cost.per(self.messages),
+        }
+
+
+async def drain(bench: Bench, database: Database, messages: int, *, processes: int = 1, **settings: object) -> Drained:
+    """Start the daemon on a full outbox and wait until everything has come to the server and is written down."""
+    await bench.server.reset()
+    before = await database.cost()
+    await database.run("queries_reset")
+    memory: list[int] = []
+    async with AsyncExitStack() as stack:
+        running = [
+            await stack.enter_async_context(
+                gateway(
+                    bench.folder,
+                    database.dsn,
+                    bench.server.base,
+                    f"gateway{n}",
+                    **({"concurrency": bench.concurrency} | settings),
+                )
+            )
+            for n in range(processes)
+        ]
+        watching = asyncio.create_task(_watch(running[0], memory))
+        stats = await bench.server.await_messages(messages, patience=bench.scale.patience)
+        watching.cancel()
+        cpu = sum(process.cpu() for process in running)
+    queries = await database.value("queries")
+    state = await database.row("state")
+    cost = (await database.cost()).since(before)
+    return Drained(
+        rate=stats.get("rate") or 0.0,
+        lost=messages - min(stats["distinct"], state["accepted"]),
+        doubled=stats["doubled"],
+        requests=stats["requests"],
+        cost=cost,
+        messages=messages,
+        cpu=cpu,
+        memory=tuple(memory),
+        queries=queries / messages,
+    )
+
+
+async def _watch(process: Child, memory: list[int]) -> None:
+    while not process.ended:
+        memory.append(process.memory())
+        await asyncio.sleep(0.5)
+
+
+async def raw_client(bench: Bench, requests: int) -> dict[str, Any]:
+    """Post the same bytes to the same server at the same concurrency, and do nothing else."""
+    await bench.server.reset()
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.bench.rawclient",
+        bench.server.base,
+        str(requests),
+        str(bench.concurrency),
+    ]
+    async with child(command, bench.folder / "rawclient.log", output=True) as process:
+        used = await process.result(600.0)
+    stats = await bench.server.stats()
+    return {
+        "rate": round(stats["rate"], 1),
+        "lost": requests - stats["distinct"],
+        "doubled": stats["doubled"],
+        "cpu_us": round(used["cpu"] / requests * 1e6, 1),
+    }
+
+
+async def single(bench: Bench) -> Result:
+    """One message a request, one process; each run of it beside one of the bare client."""
+    count, result = bench.scale.rows, Result("drain")
+    raw: list[dict[str, Any]] = []
+    ours: list[Drained] = []
+    for _ in range(bench.scale.repeat):
+        raw.append(await raw_client(bench, count))
+        async with bench.filled(count, "bulk") as database:
+            ours.append(await drain(bench, database, count, max_recipients=1))
+    best = _median_of(ours)
+    result.lines = [
+        Line("bare aiohttp client", sorted(raw, key=lambda one: float(one["rate"]))[len(raw) // 2]),
+        Line("smsgw, one message a request", best.values()),
+    ]
+    ratio = median([one.rate / bare["rate"] for one, bare in zip(ours, raw, strict=True)])
+    result.measures = [
+        Measure("drain one by one ÷ bare client", ratio, "", TARGET_OF_RAW, Better.HIGHER),
+        Measure("drain one by one", best.rate, "messages/s"),
+        *_clean(ours),
+    ]
+    return result
+
+
+async def coalesced(bench: Bench) -> Result:
+    """Up to 500 messages a request, one process."""
+    count, result = bench.scale.coalesced, Result("coalesced")
+    ours: list[Drained] = []
+    for _ in range(bench.scale.repeat):
+        async with bench.filled(count, "default") as database:
+            ours.append(await drain(bench, database, count, max_recipients=500))
+    best = _median_of(ours)
+    cost = best.cost.per(count)
+    result.lines = [Line("smsgw, up to 500 a request", best.values())]
+    result.measures = [
+        Measure("drain coalesced", best.rate, "messages/s", TARGET_COALESCED, Better.HIGHER),
+        Measure("commits a message, batched", cost["commits"], "", TARGET_COMMITS, Better.LOWER),
+        Measure("WAL a message, batched", cost["wal_bytes"], "B", TARGET_WAL, Better.LOWER),
+        *_clean(ours),
+    ]
+    return result
+
+
+async def processes(bench: Bench) -> Result:
+    """The same backlog by 1, 2, 4 and 8 processes: on a machine of few cores, what saturates."""
+    count, result = bench.scale.rows, Result("processes")
+    for number in (1, 2, 4, 8):
+        async with bench.filled(count, "bulk") as database:
+            one = await drain(bench, database, count, processes=number, max_recipients=1)
+        result.lines.append(Line(f"{number} processes", {"processes": number, **one.values()}))
+    rates = [line.values["rate"] for line in result.lines]
+    result.measures = [
+        Measure("2 → 4 processes", rates[2] / rates[1], "×", note="of one machine's cores, shared with all else"),
+        Measure("1 → 8 processes", rates[3] / rates[0], "×", note="likewise"),
+    ]
+    return result
+
+
+def _median_of(runs: Sequence[Drained]) -> Drained:
+    return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
+
+
+def _clean(runs: Sequence[Drained]) -> list[Measure]:
+    """Return what must be zero."""
+    wrong = sum(run.lost + run.doubled for run in runs)
+    return [Measure("lost or doubled", float(wrong), note="of all runs")] if wrong else []

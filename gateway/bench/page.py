@@ -1,0 +1,155 @@
+"""From a report to docs/performance.md and its plots: nothing is measured here, and nothing typed by hand."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.bench.plan import EXAMPLES, MEASURED, Load, Plan, costs_of, plan
+from gateway.bench.plots import draw
+from gateway.bench.results import Report, Result, shown, target_rows
+
+COLUMNS = {
+    "rate": "messages/s",
+    "cpu_us": "CPU µs",
+    "queries": "queries",
+    "commits": "commits",
+    "wal_bytes": "WAL B",
+    "inserts": "rows inserted",
+    "updates": "rows updated",
+    "hot_share": "of these HOT",
+    "deletes": "rows deleted",
+    "dead_tuples": "dead tuples",
+    "lost": "lost",
+    "doubled": "doubled",
+}
+"""What a table of drains shows; all but the rate a message."""
+
+TITLES = {
+    "floors": "The floors",
+    "drain": "A backlog, one message a request",
+    "coalesced": "A backlog, up to 500 messages a request",
+    "wake": "From the commit to the wire, idle",
+    "otp": "A login code behind a campaign",
+    "history": "A long history",
+    "snapshot": "A held snapshot",
+    "insert": "The application's INSERT",
+    "idle": "Idle",
+    "memory": "Memory",
+    "processes": "More processes",
+    "curves": "What a message costs",
+    "steady": "Dead tuples under steady load",
+    "window": "Use of the provider's limit",
+    "peers": "Other queues",
+}
+
+INTRODUCTION = """# Performance
+
+This page is made from `docs/performance.json` by `smsgw bench page`; do not edit it. Every figure is one of a
+single run on a single machine, together with the floors of that machine: **only the ratios mean anything
+elsewhere.** The machine was shared with other work, so single figures move by a third between runs, some by more;
+medians of {repeat} runs are shown where a run is short.
+
+    {command}
+
+{machine}
+
+The provider of these runs is a raw protocol in a process of its own (`gateway/bench/server.py`) that answers
+{delay:g} ms after each request and counts each recipient: a message that is lost or sent twice shows in the tables.
+Postgres is durable (`fsync` and `synchronous_commit` on).
+
+## Targets
+"""
+
+
+def write_page(report: Report, docs: Path) -> None:
+    """Write the page and its plots."""
+    machine = report.machine
+    text = INTRODUCTION.format(
+        repeat=report.scale.get("repeat", "several"),
+        command=report.command,
+        delay=machine["delay_ms"],
+        machine=(
+            f"{machine['cores']} cores shared by Postgres {machine['postgres']}, the server and the gateway; "
+            f"{machine['system']}, Python {machine['python']}; {machine['concurrency']} requests in flight."
+        ),
+    )
+    text += _table(("measure", "target", "measured", "ratio", ""), target_rows(report.measures()))
+    plots = draw(report, docs / "performance")
+    for result in report.results:
+        text += _section(result, plots)
+    text += _plan(report)
+    (docs / "performance.md").write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+def _section(result: Result, plots: dict[str, str]) -> str:
+    text = f"\n## {TITLES.get(result.benchmark, result.benchmark)}\n\n"
+    if result.failed:
+        return text + f"Not measured: {result.failed}\n"
+    if result.lines:
+        names = _columns(line.values for line in result.lines)
+        rows = [(line.name, *(_cell(line.values.get(name)) for name in names), line.failed) for line in result.lines]
+        columns = ["", *(COLUMNS.get(name, name.replace("_", " ")) for name in names)]
+        if any(line.failed for line in result.lines):
+            columns.append("why not")
+        else:
+            rows = [row[:-1] for row in rows]
+        text += _table(columns, rows)
+    if result.benchmark in plots:
+        text += f"\n![{TITLES.get(result.benchmark, '')}](performance/{plots[result.benchmark]})\n"
+    return text + f"\n`smsgw bench run {result.benchmark}` took {result.seconds:.0f} s.\n"
+
+
+def _plan(report: Report) -> str:
+    costs = costs_of(report, MEASURED)
+    plans = [plan(Load(count), costs) for count in EXAMPLES]
+    text = (
+        "\n## What an operator needs\n\nBy `smsgw bench plan --per-day N`, from the costs above: sent within 12 hours, "
+        "with a peak of three times the average, one part each, kept for 90 days. Half of what was measured is "
+        "taken as usable. Other numbers: `smsgw bench plan --help`.\n\n"
+    )
+    text += _table(("", *(f"{one.load.per_day:,} a day" for one in plans)), plan_rows(plans))
+    for one in plans:
+        if one.changes:
+            text += f"\nAt {one.load.per_day:,} a day one installation as it is does not do; what changes:\n\n"
+            text += "".join(f"* {change}\n" for change in one.changes)
+    return text
+
+
+def plan_rows(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
+    """Return the lines of a table with a column for each plan."""
+    lines: list[tuple[str, list[str]]] = [
+        ("messages/s at the peak", [shown(one.load.busiest) for one in plans]),
+        ("route", [f"{one.numbers} × {one.route}" for one in plans]),
+        ("messages a request", [str(one.recipients) for one in plans]),
+        ("provider accounts", [str(one.accounts) for one in plans]),
+        ("dispatch replicas", [str(one.dispatchers) for one in plans]),
+        ("webhook replicas", [str(one.listeners) for one in plans]),
+        ("Postgres cores", [str(one.cores) for one in plans]),
+        ("Postgres memory", [f"{one.memory} GB" for one in plans]),
+        ("WAL at the peak", [shown(one.wal_per_second / 1e6, "MB/s") for one in plans]),
+        ("WAL a day", [shown(one.wal_per_day / 1e9, "GB") for one in plans]),
+        ("commits/s at the peak", [shown(one.commits) for one in plans]),
+        (f"stored after {plans[0].load.retention_days:g} days", [shown(one.stored / 1e9, "GB") for one in plans]),
+        ("changes to the design", [str(len(one.changes)) if one.changes else "none" for one in plans]),
+    ]
+    return [(name, *cells) for name, cells in lines]
+
+
+def _columns(values: Iterable[dict[str, Any]]) -> list[str]:
+    names: list[str] = []
+    for one in values:
+        names += [name for name in one if name not in names and name not in ("requests", "processes", "recipients")]
+    return names
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return shown(value) if isinstance(value, float) else str(value)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)

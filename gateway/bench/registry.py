@@ -1,0 +1,116 @@
+"""Every benchmark by name. One that is not part of the short set takes minutes, or needs what must be downloaded."""
+
+import asyncio
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import gateway
+from gateway.bench import curves, drain, floors, latency, standing
+from gateway.bench.context import Bench, Scale
+from gateway.bench.database import databases
+from gateway.bench.peers import contest
+from gateway.bench.processes import BenchError, server
+from gateway.bench.results import Report, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One question."""
+
+    name: str
+    about: str
+    run: Callable[[Bench], Awaitable[Result]]
+    short: bool = True
+    """Part of the short set."""
+
+
+BENCHMARKS = (
+    Benchmark("floors", "what the machine can do with nothing of ours in the way", floors.floors),
+    Benchmark("drain", "a backlog, one message a request, beside a bare client", drain.single),
+    Benchmark("coalesced", "a backlog, up to 500 messages a request", drain.coalesced),
+    Benchmark("wake", "a lone message of an idle gateway, beside a bare NOTIFY", latency.wake),
+    Benchmark("otp", "a login code behind a campaign, limiter full", latency.urgent),
+    Benchmark("history", "a backlog on top of finished rows, beside none", standing.history),
+    Benchmark("snapshot", "a backlog while vacuum can remove nothing", standing.snapshot),
+    Benchmark("insert", "the application's INSERT, beside a bare one", floors.inserts),
+    Benchmark("idle", "processor time and statements with nothing to do", standing.idle),
+    Benchmark("memory", "resident memory over a large drain", standing.memory),
+    Benchmark("processes", "1, 2, 4 and 8 processes on one backlog", drain.processes),
+    Benchmark("curves", "what a message costs, by the size of a request", curves.curves),
+    Benchmark("steady", "dead tuples under steady load", curves.steady, short=False),
+    Benchmark("window", "use of the provider's limit by four replicas", curves.window, short=False),
+    Benchmark("peers", "other queues on the same rows; installs them into .smsgw/peers", contest.peers, short=False),
+)
+"""A new one is one line here: a function from `Bench` to `Result`."""
+
+
+def chosen(names: Sequence[str], scale: Scale) -> list[Benchmark]:
+    """Return the benchmarks of these names, or the set of the scale; raises `BenchError` for an unknown name."""
+    known = {benchmark.name: benchmark for benchmark in BENCHMARKS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BenchError(f"no benchmark is called {unknown[0]}; there are: {', '.join(known)}")
+    if names:
+        return [known[name] for name in names]
+    return [benchmark for benchmark in BENCHMARKS if benchmark.short or scale.name == "full"]
+
+
+async def run(
+    benchmarks: Sequence[Benchmark],
+    scale: Scale,
+    *,
+    concurrency: int,
+    delay: float,
+    command: str,
+    tell: Callable[[Result], None],
+) -> Report:
+    """Run benchmarks one after another on one Postgres. One that fails says why in its result; the others go on."""
+    with _folder() as folder:
+        async with databases(folder) as made, server(folder, delay=delay) as counting:
+            bench = Bench(scale, made, counting, folder, concurrency, delay)
+            report = Report(command, _machine(made.version, concurrency, delay), asdict(scale))
+            for benchmark in benchmarks:
+                result = await _one(benchmark, bench)
+                report.results.append(result)
+                tell(result)
+    return report
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder that Postgres' own user can reach, and take it away in the end."""
+    with tempfile.TemporaryDirectory(prefix="smsgw-bench-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+async def _one(benchmark: Benchmark, bench: Bench) -> Result:
+    began = time.monotonic()
+    try:
+        result = await benchmark.run(bench)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever broke one benchmark must not cost the hours of the others
+        result = Result(benchmark.name, failed=f"{type(error).__name__}: {error}")
+    result.seconds = round(time.monotonic() - began, 1)
+    return result
+
+
+def _machine(postgres: str, concurrency: int, delay: float) -> dict[str, object]:
+    """Return what a reader must know of the machine; nothing that names it."""
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "postgres": postgres,
+        "gateway": gateway.__version__,
+        "concurrency": concurrency,
+        "delay_ms": delay * 1000.0,
+    }

@@ -1,0 +1,145 @@
+"""What a run found: measures against their targets, lines of comparison, curves; as JSON and as text."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Better(StrEnum):
+    """Which way a measure is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    STATED = "stated"
+    """It has no target; it is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure beside what it was to be."""
+
+    name: str
+    value: float | None
+    """None when it could not be measured; `note` says why."""
+    unit: str = ""
+    target: float | None = None
+    better: Better = Better.STATED
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How far the target was reached: 1.0 is just so, more is better, whichever way the measure is good."""
+        if self.value is None or self.target is None or not self.target:
+            return None
+        if self.better is Better.LOWER:
+            return self.target / self.value if self.value else float("inf")
+        return self.value / self.target
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target was reached; None without one."""
+        ratio = self.ratio
+        return None if ratio is None or self.better is Better.STATED else ratio >= 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One contestant of a comparison, or one point of a curve."""
+
+    name: str
+    values: dict[str, Any]
+    failed: str = ""
+    """Why there are no values."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What one benchmark found."""
+
+    benchmark: str
+    measures: list[Measure] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    seconds: float = 0.0
+    failed: str = ""
+
+    def line(self, name: str) -> dict[str, Any]:
+        """Return the values of a line; empty when there is none."""
+        return next((line.values for line in self.lines if line.name == name), {})
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run found."""
+
+    command: str
+    machine: dict[str, Any]
+    scale: dict[str, Any]
+    results: list[Result] = field(default_factory=list)
+
+    def result(self, benchmark: str) -> Result | None:
+        """Return what a benchmark found, None when it did not run."""
+        return next((result for result in self.results if result.benchmark == benchmark), None)
+
+    def measures(self) -> list[Measure]:
+        """Return every measure, in the order of the benchmarks."""
+        return [measure for result in self.results for measure in result.measures]
+
+    def write(self, path: Path) -> None:
+        """Write it, so that a table and plots can be made of it later."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Report:
+    """Return what `Report.write` wrote; raises `OSError` or `ValueError` for anything else."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    results = [
+        Result(
+            one["benchmark"],
+            [Measure(**{**measure, "better": Better(measure["better"])}) for measure in one["measures"]],
+            [Line(**line) for line in one["lines"]],
+            one["seconds"],
+            one["failed"],
+        )
+        for one in content["results"]
+    ]
+    return Report(content["command"], content["machine"], content["scale"], results)
+
+
+def merged(older: Report, newer: Report) -> Report:
+    """Return the newer report, with what only the older one measured. Ratios never mix the two: each is in a result."""
+    found = {result.benchmark: result for result in older.results} | {r.benchmark: r for r in newer.results}
+    return Report(newer.command, newer.machine, newer.scale, list(found.values()))
+
+
+def shown(value: float | None, unit: str = "") -> str:
+    """Return a figure with as many digits as mean something."""
+    if value is None:
+        return "not measured"
+    if value == float("inf"):
+        return "∞"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{digits}f}{f' {unit}' if unit else ''}"
+
+
+def target_rows(measures: Sequence[Measure]) -> list[tuple[str, str, str, str, str]]:
+    """Return measure, target, value, ratio and verdict of each, for a table."""
+    rows = []
+    for one in measures:
+        sign = {Better.HIGHER: "≥ ", Better.LOWER: "≤ ", Better.STATED: ""}[one.better]
+        verdict = {True: "reached", False: "not reached", None: "stated"}[one.reached]
+        if one.value is None:
+            verdict = "not measured"
+        rows.append(
+            (
+                one.name,
+                "" if one.target is None else sign + shown(one.target, one.unit),
+                shown(one.value, one.unit),
+                "" if one.ratio is None else shown(one.ratio),
+                f"{verdict}{f' ({one.note})' if one.note else ''}",
+            )
+        )
+    return rows

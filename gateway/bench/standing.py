@@ -1,0 +1,148 @@
+"""What stands in the database or stands still: finished rows, dead tuples, a waiting million, an idle gateway."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.bench.context import Bench, median
+from gateway.bench.database import Database
+from gateway.bench.drain import Drained, drain
+from gateway.bench.processes import gateway
+from gateway.bench.results import Better, Line, Measure, Result
+from gateway.store.pool import connect
+
+TARGET_HISTORY = 0.95
+TARGET_SNAPSHOT = 0.8
+TARGET_CPU = 0.5
+"""Per cent of a core."""
+TARGET_QUERIES = 2.0
+"""A second."""
+TARGET_MEMORY = 120.0
+"""Megabytes."""
+
+FINISHED_AT_ONCE = 100_000
+FIRST_FINISHED = 90_000_000_000
+
+
+async def history(bench: Bench) -> Result:
+    """Drain with a long history, and with none, in turns."""
+    result, count = Result("history"), bench.scale.rows
+    async with bench.databases.fresh() as long, bench.databases.fresh() as empty:
+        for start in range(0, bench.scale.history, FINISHED_AT_ONCE):
+            size = min(FINISHED_AT_ONCE, bench.scale.history - start)
+            await long.run("finished", size, FIRST_FINISHED + start)
+        await long.settle()
+        with_rows: list[Drained] = []
+        without: list[Drained] = []
+        ratios = []
+        for turn in range(bench.scale.repeat):
+            for database, runs in ((long, with_rows), (empty, without)):
+                runs.append(await _one_drain(bench, database, count, turn))
+            ratios.append(with_rows[-1].rate / without[-1].rate)
+    result.lines = [
+        Line(f"with {bench.scale.history:,} finished rows", _middle(with_rows).values()),
+        Line("with none", _middle(without).values()),
+    ]
+    note = f"{bench.scale.history:,} finished rows"
+    result.measures = [
+        Measure("drain with a history ÷ without", median(ratios), "", TARGET_HISTORY, Better.HIGHER, note)
+    ]
+    return result
+
+
+async def snapshot(bench: Bench) -> Result:
+    """Drain while a transaction holds its snapshot and vacuum can remove nothing, and without."""
+    result, count = Result("snapshot"), bench.scale.rows
+    held, free, ratios, dead = [], [], [], 0
+    async with bench.databases.fresh() as pinned, bench.databases.fresh() as clean, _held_snapshot(pinned):
+        # The dead tuples are made by the gateway's own work, coalesced because that is quick.
+        await pinned.run("fill", bench.scale.dead, "default", FIRST_FINISHED)
+        await drain(bench, pinned, bench.scale.dead, max_recipients=500)
+        for turn in range(bench.scale.repeat):
+            held.append(await _one_drain(bench, pinned, count, turn))
+            dead = max(dead, held[-1].cost.dead)
+            free.append(await _one_drain(bench, clean, count, turn))
+            ratios.append(held[-1].rate / free[-1].rate)
+    result.lines = [
+        Line(f"a snapshot held, {dead:,} dead tuples", _middle(held).values()),
+        Line("no snapshot held", _middle(free).values()),
+    ]
+    note = f"{dead:,} dead tuples"
+    result.measures = [
+        Measure("drain under a held snapshot ÷ without", median(ratios), "", TARGET_SNAPSHOT, Better.HIGHER, note)
+    ]
+    return result
+
+
+async def _one_drain(bench: Bench, database: Database, count: int, turn: int) -> Drained:
+    await database.run("fill", count, "bulk", turn * count)
+    await database.run("analyze")
+    return await drain(bench, database, count, max_recipients=1)
+
+
+@asynccontextmanager
+async def _held_snapshot(database: Database) -> AsyncIterator[None]:
+    holder = await connect(database.dsn, purpose="bench holder", settings={"idle_in_transaction_session_timeout": "0"})
+    try:
+        async with holder.transaction(isolation="repeatable_read"):
+            await holder.fetchval("select true")
+            yield
+    finally:
+        await holder.close()
+
+
+async def idle(bench: Bench) -> Result:
+    """A gateway with nothing to do: processor time and statements."""
+    result = Result("idle")
+    async with (
+        bench.filled(0, "default") as database,
+        gateway(bench.folder, database.dsn, bench.server.base) as process,
+    ):
+        await asyncio.sleep(min(5.0, bench.scale.seconds))
+        await database.run("queries_reset")
+        began, cpu = time.monotonic(), process.cpu()
+        await asyncio.sleep(bench.scale.seconds)
+        seconds = time.monotonic() - began
+        used = (process.cpu() - cpu) / seconds * 100.0
+        queries = await database.value("queries") / seconds
+        memory = process.memory() / 1e6
+    result.lines = [Line("idle", {"cpu_percent": used, "queries_per_second": queries, "memory_mb": memory})]
+    result.measures = [
+        Measure("idle: share of a core", used, "%", TARGET_CPU, Better.LOWER),
+        Measure("idle: queries", queries, "/s", TARGET_QUERIES, Better.LOWER),
+    ]
+    return result
+
+
+async def memory(bench: Bench) -> Result:
+    """Resident memory with a large backlog, at the start and over the drain of a part of it."""
+    result, backlog = Result("memory"), bench.scale.backlog
+    async with (
+        bench.filled(backlog, "default") as database,
+        gateway(bench.folder, database.dsn, bench.server.base, concurrency=bench.concurrency) as process,
+    ):
+        samples: list[int] = []
+        done = asyncio.create_task(bench.server.await_messages(backlog, patience=bench.scale.patience))
+        while not done.done():
+            samples.append(process.memory())
+            await asyncio.sleep(0.5)
+        stats = await done
+        samples.append(process.memory())
+        del database
+    # The first samples are of a process that still loads its modules.
+    steady = samples[len(samples) // 5 :]
+    highest, growth = max(steady) / 1e6, (steady[-1] - steady[0]) / 1e6
+    result.lines = [
+        Line(
+            f"{backlog:,} waiting, coalesced drain",
+            {"highest_mb": highest, "growth_mb": growth, "sent": stats["distinct"], "doubled": stats["doubled"]},
+        )
+    ]
+    note = f"{backlog:,} waiting; {growth:+.1f} MB over the last four fifths of the drain"
+    result.measures = [Measure("resident memory over the drain", highest, "MB", TARGET_MEMORY, Better.LOWER, note)]
+    return result
+
+
+def _middle(runs: list[Drained]) -> Drained:
+    return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]

@@ -1,0 +1,2 @@
+-- Renew the planner's statistics.
+analyze;

@@ -1,0 +1,17 @@
+-- The same columns of use as smsgw.outbox, with a key and nothing else: no trigger, no check, no index but one.
+create table if not exists bare (
+    id bigint generated always as identity primary key,
+    created_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null default now() + interval '3 days',
+    token uuid,
+    state smallint not null default 0,
+    to_number text,
+    body text,
+    reference text
+)
+with (fillfactor = 85);
+
+create index if not exists bare_waiting on bare (id) where state = 0;
+
+-- For the INSERT: the primary key alone.
+create table if not exists bare_rows (like bare including defaults including identity, primary key (id));
