@@ -80,8 +80,8 @@ async def window(bench: Bench) -> Result:
     }
     async with bench.filled(int(seconds * LIMIT), "bulk") as database:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_replica(bench, database, n, seconds, settings)) for n in range(REPLICAS)]
-        del tasks
+            for n in range(REPLICAS):
+                group.create_task(_replica(bench, database, n, seconds, settings))
         requests = (await bench.server.get("/requests"))["requests"]
     times = [float(when) for when, _ in requests]
     within = sum(1 for when in times if when <= times[0] + seconds)

@@ -49,8 +49,13 @@ class Drained:
         }
 
 
-async def drain(bench: Bench, database: Database, messages: int, *, processes: int = 1, **settings: object) -> Drained:
-    """Start the daemon on a full outbox and wait until everything has come to the server and is written down."""
+async def drain(
+    bench: Bench, database: Database, messages: int, *, processes: int = 1, fill: str | None = None, **settings: object
+) -> Drained:
+    """Start the daemon on a full outbox and wait until everything has come to the server and is written down.
+
+    With `fill`, the outbox is empty until every process is up, and then gets so many messages of that lane at once.
+    """
     await bench.server.reset()
     before = await database.cost()
     await database.run("queries_reset")
@@ -69,9 +74,14 @@ async def drain(bench: Bench, database: Database, messages: int, *, processes: i
             for n in range(processes)
         ]
         watching = asyncio.create_task(_watch(running[0], memory))
+        if fill is not None:
+            await _await_replicas(database, processes)
+            await database.run("fill", messages, fill, 0)
+        await bench.server.await_messages(1, patience=bench.scale.patience, every=0.02)
+        begun = sum(process.cpu() for process in running)
         stats = await bench.server.await_messages(messages, patience=bench.scale.patience)
         watching.cancel()
-        cpu = sum(process.cpu() for process in running)
+        cpu = sum(process.cpu() for process in running) - begun
     queries = await database.value("queries")
     state = await database.row("state")
     cost = (await database.cost()).since(before)
@@ -86,6 +96,14 @@ async def drain(bench: Bench, database: Database, messages: int, *, processes: i
         memory=tuple(memory),
         queries=queries / messages,
     )
+
+
+async def _await_replicas(database: Database, processes: int) -> None:
+    """Wait until so many processes have made themselves known, and a moment for their first look at the outbox."""
+    async with asyncio.timeout(120.0):
+        while await database.value("replicas") < processes:
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(1.0)
 
 
 async def _watch(process: Child, memory: list[int]) -> None:
@@ -162,8 +180,8 @@ async def processes(bench: Bench) -> Result:
     """The same backlog by 1, 2, 4 and 8 processes: on a machine of few cores, what saturates."""
     count, result = bench.scale.rows, Result("processes")
     for number in (1, 2, 4, 8):
-        async with bench.filled(count, "bulk") as database:
-            one = await drain(bench, database, count, processes=number, max_recipients=1)
+        async with bench.filled(0, "bulk") as database:
+            one = await drain(bench, database, count, processes=number, fill="bulk", max_recipients=1)
         result.lines.append(Line(f"{number} processes", {"processes": number, **one.values()}))
     rates = [line.values["rate"] for line in result.lines]
     result.measures = [

@@ -4,11 +4,15 @@ import asyncio
 import random
 import time
 from typing import Any
+from uuid import uuid4
+
+import aiohttp
 
 from gateway.bench.context import Bench, percentile
 from gateway.bench.database import Database, sql
 from gateway.bench.floors import notify_wake
 from gateway.bench.processes import BenchError, gateway
+from gateway.bench.rawclient import body
 from gateway.bench.results import Better, Line, Measure, Result
 from gateway.store import buckets
 from gateway.store.buckets import REQUESTS
@@ -20,6 +24,7 @@ TARGET_WAKE = 3.0
 TARGET_OTP = 20.0
 """Milliseconds beyond the next token."""
 
+LEAST_NUMBERS = 60_000_000
 OTP_NUMBERS = 50_000_000
 """Where the numbers of login codes begin, above those of every backlog."""
 
@@ -35,15 +40,23 @@ async def wake(bench: Bench) -> Result:
         bare = await notify_wake(database, probes // 2)
         ours = await _lone(bench, database, probes, lane="default", first=1)
         bare += await notify_wake(database, probes - probes // 2)
+        least = await _least(bench, database, probes)
     p50, p99 = percentile(ours, 0.5), percentile(ours, 0.99)
     bare50, bare99 = percentile(bare, 0.5), percentile(bare, 0.99)
+    least50, least99 = percentile(least, 0.5), percentile(least, 0.99)
     result.lines = [
         Line("bare NOTIFY: commit → callback", {"p50_ms": bare50 * 1e3, "p99_ms": bare99 * 1e3}),
+        Line(
+            "bare NOTIFY, one durable claim, bare POST: commit → wire",
+            {"p50_ms": least50 * 1e3, "p99_ms": least99 * 1e3},
+        ),
         Line("smsgw, idle: commit → wire", {"p50_ms": p50 * 1e3, "p99_ms": p99 * 1e3}),
     ]
     result.measures = [
         Measure("commit → wire, idle, p50 ÷ bare NOTIFY", p50 / bare50, "×", TARGET_WAKE, Better.LOWER),
         Measure("commit → wire, idle, p99 ÷ bare NOTIFY", p99 / bare99, "×", TARGET_WAKE, Better.LOWER),
+        Measure("commit → wire, idle, p50 ÷ NOTIFY + one claim + POST", p50 / least50, "×"),
+        Measure("commit → wire, idle, p99 ÷ NOTIFY + one claim + POST", p99 / least99, "×"),
     ]
     return result
 
@@ -76,6 +89,40 @@ async def _lone(bench: Bench, database: Database, probes: int, *, lane: str, fir
     missing = committed.keys() - arrived.keys()
     if missing:
         raise BenchError(f"{len(missing)} of {probes} lone messages did not arrive")
+    return [max(0.0, arrived[number] - when) for number, when in committed.items()]
+
+
+async def _least(bench: Bench, database: Database, probes: int) -> list[float]:
+    """Return what the least conceivable outbox takes from commit to wire: woken by NOTIFY, one durable claim, a POST.
+
+    It shows what a wake is made of where something must be committed before the first byte may leave.
+    """
+    await database.run("bare_table")
+    listener = await connect(database.dsn, purpose="bench listener")
+    claimer = await connect(database.dsn, purpose="bench claimer")
+    application = await connect(database.dsn, purpose="bench application")
+    claim = await claimer.prepare(sql("bare_claim"))
+    rung = asyncio.Event()
+    committed: dict[str, float] = {}
+    await listener.add_listener("bench", lambda *_: rung.set())
+    try:
+        async with aiohttp.ClientSession() as session:
+            for n in range(probes):
+                number = LEAST_NUMBERS + n
+                rung.clear()
+                async with application.transaction():
+                    await application.execute(sql("bare_lone"), f"+999{number:011}")
+                    await application.execute("notify bench")
+                committed[f"+999{number:011}"] = time.monotonic()
+                await asyncio.wait_for(rung.wait(), 10.0)
+                await claim.fetch(1, uuid4())
+                async with session.post(f"{bench.server.base}/v3/send", data=body(number)) as response:
+                    await response.read()
+                await asyncio.sleep(0.02)
+    finally:
+        for one in (listener, claimer, application):
+            await one.close()
+    arrived = await bench.server.arrivals()
     return [max(0.0, arrived[number] - when) for number, when in committed.items()]
 
 

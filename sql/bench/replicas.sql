@@ -1,0 +1,2 @@
+-- How many processes have made themselves known.
+select count(*)::integer from smsgw.replica;
