@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.bench.context import Bench, median
 from gateway.bench.database import Cost, Database
-from gateway.bench.processes import Child, child, gateway
+from gateway.bench.processes import BenchError, Child, child, gateway
 from gateway.bench.results import Better, Line, Measure, Result
 
 TARGET_COALESCED = 15_000.0
@@ -100,9 +100,12 @@ async def drain(
 
 async def _await_replicas(database: Database, processes: int) -> None:
     """Wait until so many processes have made themselves known, and a moment for their first look at the outbox."""
-    async with asyncio.timeout(120.0):
-        while await database.value("replicas") < processes:
-            await asyncio.sleep(0.1)
+    for _ in range(1200):
+        if await database.value("replicas") >= processes:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise BenchError("the processes do not all come up")
     await asyncio.sleep(1.0)
 
 

@@ -49,8 +49,6 @@ single run on a single machine, together with the floors of that machine: **only
 elsewhere.** The machine was shared with other work, so single figures move by a third between runs, some by more;
 medians of {repeat} runs are shown where a run is short.
 
-    {command}
-
 {machine}
 
 The provider of these runs is a raw protocol in a process of its own (`gateway/bench/server.py`) that answers
@@ -66,7 +64,6 @@ def write_page(report: Report, docs: Path) -> None:
     machine = report.machine
     text = INTRODUCTION.format(
         repeat=report.scale.get("repeat", "several"),
-        command=report.command,
         delay=machine["delay_ms"],
         machine=(
             f"{machine['cores']} cores shared by Postgres {machine['postgres']}, the server and the gateway; "
@@ -96,7 +93,7 @@ def _section(result: Result, plots: dict[str, str]) -> str:
         text += _table(columns, rows)
     if result.benchmark in plots:
         text += f"\n![{TITLES.get(result.benchmark, '')}](performance/{plots[result.benchmark]})\n"
-    return text + f"\n`smsgw bench run {result.benchmark}` took {result.seconds:.0f} s.\n"
+    return text + f"\n`{result.command}` (this part took {result.seconds:.0f} s).\n"
 
 
 def _plan(report: Report) -> str:

@@ -74,9 +74,10 @@ async def run(
     with _folder() as folder:
         async with databases(folder) as made, server(folder, delay=delay) as counting:
             bench = Bench(scale, made, counting, folder, concurrency, delay)
-            report = Report(command, _machine(made.version, concurrency, delay), asdict(scale))
+            report = Report(_machine(made.version, concurrency, delay), asdict(scale))
             for benchmark in benchmarks:
                 result = await _one(benchmark, bench)
+                result.command = command
                 report.results.append(result)
                 tell(result)
     return report

@@ -64,6 +64,8 @@ class Result:
     lines: list[Line] = field(default_factory=list)
     seconds: float = 0.0
     failed: str = ""
+    command: str = ""
+    """What made it."""
 
     def line(self, name: str) -> dict[str, Any]:
         """Return the values of a line; empty when there is none."""
@@ -74,7 +76,6 @@ class Result:
 class Report:
     """What one run found."""
 
-    command: str
     machine: dict[str, Any]
     scale: dict[str, Any]
     results: list[Result] = field(default_factory=list)
@@ -103,16 +104,17 @@ def read(path: Path) -> Report:
             [Line(**line) for line in one["lines"]],
             one["seconds"],
             one["failed"],
+            one["command"],
         )
         for one in content["results"]
     ]
-    return Report(content["command"], content["machine"], content["scale"], results)
+    return Report(content["machine"], content["scale"], results)
 
 
 def merged(older: Report, newer: Report) -> Report:
     """Return the newer report, with what only the older one measured. Ratios never mix the two: each is in a result."""
     found = {result.benchmark: result for result in older.results} | {r.benchmark: r for r in newer.results}
-    return Report(newer.command, newer.machine, newer.scale, list(found.values()))
+    return Report(newer.machine, newer.scale, list(found.values()))
 
 
 def shown(value: float | None, unit: str = "") -> str:

@@ -1,6 +1,5 @@
 """`smsgw bench`: measure, plan on paper, and write the page."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +50,10 @@ def run(
         fail(f"--scale takes {', '.join(SCALES)}", 2)
     sizes = SCALES[scale]
     sizes = replace(sizes, history=history or sizes.history, backlog=backlog or sizes.backlog)
-    command = " ".join(["smsgw", *sys.argv[1:]])
+    # Without where the results go: that says something of the machine and nothing of the figures.
+    given = {"scale": scale, "concurrency": concurrency, "delay": delay, "history": history, "backlog": backlog}
+    options = (f"--{name} {value}" for name, value in given.items() if value is not None)
+    command = " ".join(["smsgw bench run", *(names or []), *options])
     try:
         benchmarks = registry.chosen(names or [], sizes)
         working = registry.run(
