@@ -69,7 +69,7 @@ LOCK = uv pip compile pyproject.toml - --universal --python-version 3.11 --no-he
 	--generate-hashes --no-emit-index-url --quiet
 lock:
 	echo 'hatchling>=1.27' | $(LOCK) --extra local -o deploy/constraints.txt
-	echo 'hatchling>=1.27' | $(LOCK) --extra local --extra test --extra check \
+	echo 'hatchling>=1.27' | $(LOCK) --extra local --extra test --extra check --extra bench \
 		-c deploy/constraints.txt -o deploy/constraints-dev.txt
 
 clean:

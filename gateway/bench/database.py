@@ -1,6 +1,7 @@
 """The benchmark's own Postgres, its databases, and what a run cost in them."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -73,8 +74,9 @@ class Cost:
 class Database:
     """One database, and a connection of its owner that no benchmark measures."""
 
-    def __init__(self, dsn: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    def __init__(self, dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", *, statements: bool = True) -> None:
         self.dsn = dsn
+        self._statements = statements
         self.connection = connection
 
     async def run(self, name: str, *values: Any) -> str:
@@ -90,6 +92,15 @@ class Database:
         row = await self.connection.fetchrow(sql(name), *values, timeout=3600.0)
         return dict(row) if row is not None else {}
 
+    async def forget_statements(self) -> None:
+        """Begin to count statements anew."""
+        if self._statements:
+            await self.run("queries_reset")
+
+    async def statements(self) -> int:
+        """Return how many were asked since then; 0 where nobody counts."""
+        return int(await self.value("queries")) if self._statements else 0
+
     async def cost(self) -> Cost:
         """Look at what was done until now, by sessions that have ended or were idle for a second."""
         await asyncio.sleep(FLUSH)
@@ -103,8 +114,10 @@ class Database:
 class Databases:
     """A Postgres for the run."""
 
-    def __init__(self, dsn: str, version: str) -> None:
+    def __init__(self, dsn: str, version: str, *, statements: bool = True) -> None:
+        """`statements` says that the server has pg_stat_statements loaded; without it none are counted."""
         self._dsn = dsn
+        self._statements = statements
         self.version = version
         self._made = 0
 
@@ -112,7 +125,7 @@ class Databases:
     async def fresh(self, *, migrated: bool = True) -> AsyncIterator[Database]:
         """Make an empty database, with our schema unless told otherwise, and drop it in the end."""
         self._made += 1
-        name = f"bench{self._made}"
+        name = f"bench_{os.getpid()}_{self._made}"
         admin = await asyncpg.connect(self._dsn)
         try:
             await admin.execute(f"create database {name}")
@@ -120,9 +133,10 @@ class Databases:
             if migrated:
                 await migrate(dsn)
             connection = await connect(dsn, purpose="bench", settings={"statement_timeout": "0"})
-            await connection.execute(sql("extension"))
+            if self._statements:
+                await connection.execute(sql("extension"))
             try:
-                yield Database(dsn, connection)
+                yield Database(dsn, connection, statements=self._statements)
             finally:
                 await connection.close()
         finally:

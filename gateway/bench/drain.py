@@ -58,7 +58,7 @@ async def drain(
     """
     await bench.server.reset()
     before = await database.cost()
-    await database.run("queries_reset")
+    await database.forget_statements()
     memory: list[int] = []
     async with AsyncExitStack() as stack:
         running = [
@@ -82,7 +82,7 @@ async def drain(
         stats = await bench.server.await_messages(messages, patience=bench.scale.patience)
         watching.cancel()
         cpu = sum(process.cpu() for process in running) - begun
-    queries = await database.value("queries")
+    queries = await database.statements()
     state = await database.row("state")
     cost = (await database.cost()).since(before)
     return Drained(

@@ -76,8 +76,7 @@ async def run(
             bench = Bench(scale, made, counting, folder, concurrency, delay)
             report = Report(_machine(made.version, concurrency, delay), asdict(scale))
             for benchmark in benchmarks:
-                result = await _one(benchmark, bench)
-                result.command = command
+                result = await measure(benchmark, bench, command)
                 report.results.append(result)
                 tell(result)
     return report
@@ -92,7 +91,8 @@ def _folder() -> Iterator[Path]:
         yield folder
 
 
-async def _one(benchmark: Benchmark, bench: Bench) -> Result:
+async def measure(benchmark: Benchmark, bench: Bench, command: str) -> Result:
+    """Run one. Whatever breaks it is said in its result."""
     began = time.monotonic()
     try:
         result = await benchmark.run(bench)
@@ -100,6 +100,7 @@ async def _one(benchmark: Benchmark, bench: Bench) -> Result:
         raise
     except Exception as error:  # noqa: BLE001  whatever broke one benchmark must not cost the hours of the others
         result = Result(benchmark.name, failed=f"{type(error).__name__}: {error}")
+    result.command = command
     result.seconds = round(time.monotonic() - began, 1)
     return result
 

@@ -100,12 +100,12 @@ async def idle(bench: Bench) -> Result:
         gateway(bench.folder, database.dsn, bench.server.base) as process,
     ):
         await asyncio.sleep(min(5.0, bench.scale.seconds))
-        await database.run("queries_reset")
+        await database.forget_statements()
         began, cpu = time.monotonic(), process.cpu()
         await asyncio.sleep(bench.scale.seconds)
         seconds = time.monotonic() - began
         used = (process.cpu() - cpu) / seconds * 100.0
-        queries = await database.value("queries") / seconds
+        queries = await database.statements() / seconds
         memory = process.memory() / 1e6
     result.lines = [Line("idle", {"cpu_percent": used, "queries_per_second": queries, "memory_mb": memory})]
     result.measures = [

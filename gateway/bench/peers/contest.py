@@ -97,14 +97,14 @@ async def _measure(bench: Bench, installed: Installed, peer: Peer, mode: str, co
         await database.settle()
         await bench.server.reset()
         before = await database.cost()
-        await database.run("queries_reset")
+        await database.forget_statements()
         async with child(installed.command(peer, "work"), log, environment=environment) as working:
             stats = await bench.server.await_messages(count, patience=bench.scale.patience)
             cpu = working.cpu() if not working.ended else 0.0
             if working.ended and stats["distinct"] < count:
                 raise BenchError(f"ended early: {working.last_words()}")
         stats = await bench.server.stats()
-        queries = await database.value("queries")
+        queries = await database.statements()
         cost = (await database.cost()).since(before)
     if not stats["messages"]:
         raise BenchError(f"sent nothing: {working.last_words()}")

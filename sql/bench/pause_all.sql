@@ -1,0 +1,2 @@
+-- Let nothing go.
+insert into smsgw.pause (scope, actor, reason) values ('all', 'bench', 'to see that nothing goes');
