@@ -68,6 +68,7 @@ class Costs:
     """What a finished message takes with its request's share, its attempt's, its receipts and all indexes."""
     database_single: float = 150e-6
     database_coalesced: float = 40e-6
+    database_insert: float = 150e-6
     database_receipts: float = 150e-6
     """Seconds of a core of Postgres a message."""
     receipt_rate: float = 1_500.0
@@ -140,7 +141,8 @@ def plan(load: Load, costs: Costs) -> Plan:
     full = recipients > 1
     rate = costs.coalesced_rate if full else costs.single_rate
     wal = (costs.wal_coalesced if full else costs.wal_single) + costs.wal_insert + costs.wal_receipts
-    database = (costs.database_coalesced if full else costs.database_single) + costs.database_receipts
+    database = (costs.database_coalesced if full else costs.database_single) + costs.database_insert
+    database += costs.database_receipts
     stored = load.per_day * load.retention_days * costs.row_bytes
     # The application commits each message, a receipt is committed with others of its moment, a claim with its batch.
     commits = load.busiest * (1.0 + RECEIPTS / 10.0) + 2.0 * REQUESTS_PER_SECOND * accounts
@@ -151,7 +153,8 @@ def plan(load: Load, costs: Costs) -> Plan:
         numbers=numbers,
         recipients=recipients,
         accounts=accounts,
-        dispatchers=max(2, math.ceil(load.busiest / (rate * HEADROOM))),
+        # An account is an installation of its own, and each has a second process for the case that one falls.
+        dispatchers=max(2 * accounts, math.ceil(load.busiest / (rate * HEADROOM))),
         listeners=max(2, math.ceil(load.busiest * RECEIPTS / (costs.receipt_rate * HEADROOM))),
         cores=cores,
         memory=max(4 * cores, _power_of_two(load.per_day * costs.row_bytes / GIGABYTE / 2)),
@@ -159,7 +162,7 @@ def plan(load: Load, costs: Costs) -> Plan:
         wal_per_day=load.per_day * wal,
         stored=stored,
         commits=commits,
-        changes=_changes(load, accounts, numbers, load.busiest * wal, commits),
+        changes=_changes(load, accounts, most, numbers, load.busiest * wal, commits),
     )
 
 
@@ -188,7 +191,7 @@ def _route(load: Load, parts: float) -> Route:
     return Route.SHORT_CODE
 
 
-def _changes(load: Load, accounts: int, numbers: int, wal: float, commits: float) -> tuple[str, ...]:
+def _changes(load: Load, accounts: int, most: int, numbers: int, wal: float, commits: float) -> tuple[str, ...]:
     """Return what one installation as it is can't do."""
     changes = []
     if load.per_day * load.retention_days > ROWS_KEPT:
@@ -198,7 +201,7 @@ def _changes(load: Load, accounts: int, numbers: int, wal: float, commits: float
     if accounts > 1:
         changes.append(
             f"{accounts} provider accounts, or a limit {accounts} times larger agreed with the provider: one account's "
-            f"requests carry {REQUESTS_PER_SECOND * MOST_RECIPIENTS:,.0f} messages a second"
+            f"requests carry {REQUESTS_PER_SECOND * most:,.1f} messages a second"
         )
     if numbers > 1:
         changes.append(
