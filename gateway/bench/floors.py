@@ -3,12 +3,14 @@
 import asyncio
 import re
 import shutil
+import sys
 import time
+from pathlib import Path
 from uuid import uuid4
 
 from gateway.bench.context import Bench, median, percentile
 from gateway.bench.database import Database, sql
-from gateway.bench.processes import child
+from gateway.bench.processes import BenchError, child, server
 from gateway.bench.rawclient import body
 from gateway.bench.results import Better, Line, Measure, Result
 from gateway.store.pool import connect
@@ -20,7 +22,7 @@ TARGET_INSERT = 1.3
 
 
 async def server_ceiling(bench: Bench) -> Line:
-    """Show that the counting server is never the bottleneck: what `wrk` gets out of it."""
+    """Show that the counting server is never the bottleneck: what `wrk` gets out of it when it does not wait."""
     wrk = shutil.which("wrk")
     if wrk is None:
         return Line("counting server, by wrk", {}, failed="wrk is not installed (apt-get install wrk)")
@@ -28,15 +30,14 @@ async def server_ceiling(bench: Bench) -> Line:
     lines = ('wrk.method = "POST"', f"wrk.body = [==[{body(1).decode()}]==]", 'wrk.headers["Accept"] = "*/*"')
     script.write_text("\n".join(lines) + "\n")
     seconds = max(1, int(bench.scale.seconds / 4))
-    command = [wrk, "-t1", f"-c{bench.concurrency}", f"-d{seconds}s", "-s", str(script), f"{bench.server.base}/v3/send"]
-    async with child(command, bench.folder / "wrk.log", folder=bench.folder) as process:
-        await process.wait(seconds + 30.0)
+    async with server(bench.folder, delay=0.0) as counting:
+        command = [wrk, "-t1", f"-c{bench.concurrency}", f"-d{seconds}s", "-s", str(script), f"{counting.base}/v3/send"]
+        async with child(command, bench.folder / "wrk.log", folder=bench.folder) as process:
+            await process.wait(seconds + 30.0)
         found = re.search(r"Requests/sec:\s+([\d.]+)", process.log.read_text())
-    await bench.server.reset()
     if found is None:
         return Line("counting server, by wrk", {}, failed=process.last_words())
-    note = f"with its delay of {bench.delay * 1000:g} ms" if bench.delay else "with no delay"
-    return Line(f"counting server, by wrk, {note}", {"rate": float(found[1])})
+    return Line("counting server, by wrk, with no delay", {"rate": float(found[1])})
 
 
 async def claim_and_finish(database: Database, rows: int) -> Line:
@@ -54,32 +55,27 @@ async def claim_and_finish(database: Database, rows: int) -> Line:
     return Line("bare claim and finish", {"rate": round(rows / (time.monotonic() - began), 1)})
 
 
-async def notify_wake(database: Database, probes: int) -> list[float]:
-    """Return seconds from a commit's return to the callback of a bare LISTEN, each."""
-    listener = await connect(database.dsn, purpose="bench listener")
+async def notify_wake(database: Database, folder: Path, probes: int) -> list[float]:
+    """Return seconds from a commit's return to the callback of a bare LISTEN in another process, each."""
+    command = [sys.executable, "-m", "gateway.bench.listener", database.dsn]
     sender = await connect(database.dsn, purpose="bench sender")
-    heard = asyncio.Event()
-    when: list[float] = []
-
-    def ring(*_: object) -> None:
-        when.append(time.monotonic())
-        heard.set()
-
-    await listener.add_listener("bench", ring)
-    waits = []
+    committed = []
     try:
-        for _ in range(probes):
-            heard.clear()
-            async with sender.transaction():
-                await sender.execute("notify bench")
-            committed = time.monotonic()
-            await asyncio.wait_for(heard.wait(), 10.0)
-            waits.append(max(0.0, when[-1] - committed))
-            await asyncio.sleep(0.005)
+        async with child(command, folder / "listener.log", output=True) as listener:
+            if await listener.line() != "listening":
+                raise BenchError(f"the listener did not start: {listener.last_words()}")
+            for _ in range(probes):
+                async with sender.transaction():
+                    await sender.execute("notify bench")
+                committed.append(time.monotonic())
+                await asyncio.sleep(0.01)
+            await sender.execute("notify bench, 'end'")
+            heard = (await listener.result(10.0))["heard"]
     finally:
-        await listener.close()
         await sender.close()
-    return waits
+    if len(heard) != probes:
+        raise BenchError(f"{len(heard)} of {probes} notifications were heard")
+    return [max(0.0, when - since) for when, since in zip(heard, committed, strict=True)]
 
 
 async def inserts(bench: Bench) -> Result:
@@ -126,7 +122,7 @@ async def floors(bench: Bench) -> Result:
     result.lines.append(await server_ceiling(bench))
     async with bench.databases.fresh() as database:
         result.lines.append(await claim_and_finish(database, bench.scale.rows))
-        waits = await notify_wake(database, bench.scale.probes)
+        waits = await notify_wake(database, bench.folder, bench.scale.probes)
         result.lines.append(
             Line("bare NOTIFY wake", {"p50_ms": percentile(waits, 0.5) * 1e3, "p99_ms": percentile(waits, 0.99) * 1e3})
         )

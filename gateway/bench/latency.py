@@ -37,9 +37,9 @@ async def wake(bench: Bench) -> Result:
         gateway(bench.folder, database.dsn, bench.server.base, concurrency=bench.concurrency),
     ):
         await _await_first(bench, database)
-        bare = await notify_wake(database, probes // 2)
+        bare = await notify_wake(database, bench.folder, probes // 2)
         ours = await _lone(bench, database, probes, lane="default", first=1)
-        bare += await notify_wake(database, probes - probes // 2)
+        bare += await notify_wake(database, bench.folder, probes - probes // 2)
         least = await _least(bench, database, probes)
     p50, p99 = percentile(ours, 0.5), percentile(ours, 0.99)
     bare50, bare99 = percentile(bare, 0.5), percentile(bare, 0.99)

@@ -40,6 +40,7 @@ TITLES = {
     "steady": "Dead tuples under steady load",
     "window": "Use of the provider's limit",
     "peers": "Other queues",
+    "receipts": "Webhooks",
 }
 
 INTRODUCTION = """# Performance

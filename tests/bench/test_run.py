@@ -56,7 +56,7 @@ async def test_the_bare_claim_takes_all_rows_and_the_bare_bell_rings(bench: Benc
         line = await claim_and_finish(database, 100)
         assert line.values["rate"] > 0
         assert await database.value("bare_left") == 0
-        assert len(await notify_wake(database, 3)) == 3
+        assert len(await notify_wake(database, bench.folder, 3)) == 3
 
 
 async def test_a_history_looks_like_messages_that_were_delivered(bench: Bench) -> None:
