@@ -37,7 +37,7 @@ PEERS = (
     ),
     Peer(
         "chancy", Kind.PYTHON, "on_chancy", ("chancy==0.26.0", "psycopg[binary,pool]"),
-        "asynchronous executor", "20 connections, results written each 50 ms",
+        "asynchronous executor, polls each 5 s", "eager polling, results written each 50 ms, 20 connections",
     ),
     Peer("awa", Kind.PYTHON, "on_awa", ("awa-pg==0.6.9",), "queue storage", "20 connections, polls of 20 ms"),
     Peer(

@@ -24,7 +24,7 @@ def _queue(given: Told) -> Any:
         name="default",
         concurrency=given.concurrency,
         executor="chancy.executors.asyncex.AsyncExecutor",
-        polling_interval=1,
+        **({"polling_interval": 1, "eager_polling": True} if given.tuned else {}),
     )
 
 
@@ -39,7 +39,7 @@ async def enqueue(given: Told) -> None:
 
 
 async def work(given: Told) -> None:
-    """Default: results written each second. Tuned: each 50 ms, with twenty connections."""
+    """Default: polls each 5 s, results each second. Tuned: polls when a job ends, results each 50 ms, 20 connections."""
     options: dict[str, Any] = {"max_connection_pool_size": 20} if given.tuned else {}
     async with (
         Chancy(given.dsn, **options) as chancy,
