@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.bench.peers.catalog import PEERS
 from gateway.bench.plan import EXAMPLES, MEASURED, Load, Plan, costs_of, plan
 from gateway.bench.plots import draw
 from gateway.bench.results import Report, Result, shown, target_rows
@@ -94,6 +95,10 @@ def _section(result: Result, plots: dict[str, str]) -> str:
         text += _table(columns, rows)
     if result.benchmark in plots:
         text += f"\n![{TITLES.get(result.benchmark, '')}](performance/{plots[result.benchmark]})\n"
+    if result.benchmark == "peers":
+        text += "\nWhat each was told; all had the same rows, one POST for each, and the same concurrency:\n\n"
+        told = [(peer.name, " ".join(peer.packages), peer.default, peer.tuned) for peer in PEERS]
+        text += _table(("", "release", "default", "tuned, after its documentation"), told)
     return text + f"\n`{result.command}` (this part took {result.seconds:.0f} s).\n"
 
 

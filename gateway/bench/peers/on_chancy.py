@@ -39,7 +39,7 @@ async def enqueue(given: Told) -> None:
 
 
 async def work(given: Told) -> None:
-    """Default: polls each 5 s, results each second. Tuned: polls when a job ends, results each 50 ms, 20 connections."""
+    """Default: polls each 5 s, results each second. Tuned: polls when a job ends, results each 50 ms."""
     options: dict[str, Any] = {"max_connection_pool_size": 20} if given.tuned else {}
     async with (
         Chancy(given.dsn, **options) as chancy,
