@@ -68,9 +68,12 @@ async def run(
     concurrency: int,
     delay: float,
     command: str,
-    tell: Callable[[Result], None],
+    tell: Callable[[Report], None],
 ) -> Report:
-    """Run benchmarks one after another on one Postgres. One that fails says why in its result; the others go on."""
+    """Run benchmarks one after another on one Postgres. One that fails says why in its result; the others go on.
+
+    `tell` hears of the report after each, so that a run that is cut off has not been for nothing.
+    """
     with _folder() as folder:
         async with databases(folder) as made, server(folder, delay=delay) as counting:
             bench = Bench(scale, made, counting, folder, concurrency, delay)
@@ -78,7 +81,7 @@ async def run(
             for benchmark in benchmarks:
                 result = await measure(benchmark, bench, command)
                 report.results.append(result)
-                tell(result)
+                tell(report)
     return report
 
 

@@ -43,7 +43,7 @@ def run(
     from gateway.bench import registry
     from gateway.bench.context import SCALES
     from gateway.bench.processes import BenchError
-    from gateway.bench.results import merged, read
+    from gateway.bench.results import Report, merged, read
     from gateway.embedded import EmbeddedError
 
     if scale not in SCALES:
@@ -56,15 +56,18 @@ def run(
     command = " ".join(["smsgw bench run", *(names or []), *options])
     try:
         benchmarks = registry.chosen(names or [], sizes)
+        older = read(out) if keep and out.exists() else None
+
+        def tell(report: Report) -> None:
+            _tell(report.results[-1])
+            (report if older is None else merged(older, report)).write(out)
+
         working = registry.run(
-            benchmarks, sizes, concurrency=concurrency, delay=seconds("--delay", delay), command=command, tell=_tell
+            benchmarks, sizes, concurrency=concurrency, delay=seconds("--delay", delay), command=command, tell=tell
         )
         report = run_async(working)
-        if keep and out.exists():
-            report = merged(read(out), report)
     except (BenchError, EmbeddedError) as error:
         fail(str(error))
-    report.write(out)
     _show(report, as_json=as_json)
     typer.echo(f"results: {out}", err=True)
     broken = [result.benchmark for result in report.results if result.failed]
