@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import resource
 import signal
@@ -150,13 +151,16 @@ class Server:
         """Return when each recipient came first."""
         return await self.get("/arrivals")
 
-    async def await_messages(self, count: int, *, patience: float, every: float = 0.2) -> dict[str, Any]:
+    async def await_messages(
+        self, count: int, *, patience: float, every: float = 0.2, limit: float = math.inf
+    ) -> dict[str, Any]:
         """Wait until so many recipients have come, or until nothing new comes; return what came.
 
-        `patience` is the longest silence: a slow one is waited for, a dead one is not.
+        `patience` is the longest silence: a slow one is waited for, a dead one is not; and nobody beyond `limit`.
         """
         loop = asyncio.get_running_loop()
         seen, moved = 0, loop.time()
+        ends = moved + limit
         while True:
             stats = await self.stats()
             if stats["distinct"] >= count:
@@ -164,6 +168,8 @@ class Server:
             if stats["distinct"] > seen:
                 seen, moved = stats["distinct"], loop.time()
             elif loop.time() - moved > patience:
+                return stats
+            if loop.time() > ends:
                 return stats
             await asyncio.sleep(every)
 
