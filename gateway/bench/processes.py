@@ -18,6 +18,9 @@ from gateway.embedded.account import child_options
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
+FIRST = 4.0
+"""How many times the patience the first message may take: a process must start before it sends."""
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -167,7 +170,7 @@ class Server:
                 return stats
             if stats["distinct"] > seen:
                 seen, moved = stats["distinct"], loop.time()
-            elif loop.time() - moved > patience:
+            elif loop.time() - moved > (patience if seen else FIRST * patience):
                 return stats
             if loop.time() > ends:
                 return stats
