@@ -75,7 +75,7 @@ async def drain(
         ]
         watching = asyncio.create_task(_watch(running[0], memory))
         if fill is not None:
-            await _await_replicas(database, processes)
+            await await_replicas(database, processes)
             await database.run("fill", messages, fill, 0)
         await bench.server.await_messages(1, patience=bench.scale.patience, every=0.02)
         begun = sum(process.cpu() for process in running)
@@ -98,7 +98,7 @@ async def drain(
     )
 
 
-async def _await_replicas(database: Database, processes: int) -> None:
+async def await_replicas(database: Database, processes: int) -> None:
     """Wait until so many processes have made themselves known, and a moment for their first look at the outbox."""
     for _ in range(1200):
         if await database.value("replicas") >= processes:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from gateway.bench.context import Bench, median
 from gateway.bench.database import Database
-from gateway.bench.drain import Drained, drain
+from gateway.bench.drain import Drained, await_replicas, drain
 from gateway.bench.processes import BenchError, gateway
 from gateway.bench.results import Better, Line, Measure, Result
 from gateway.store.pool import connect
@@ -99,6 +99,7 @@ async def idle(bench: Bench) -> Result:
         bench.filled(0, "default") as database,
         gateway(bench.folder, database.dsn, bench.server.base) as process,
     ):
+        await await_replicas(database, 1)
         await asyncio.sleep(min(5.0, bench.scale.seconds))
         await database.forget_statements()
         began, cpu = time.monotonic(), process.cpu()
