@@ -44,6 +44,31 @@ TITLES = {
     "receipts": "Webhooks",
 }
 
+NOTES = {
+    "floors": "The bare claim and finish are two statements for a batch, on a table with one index; no request, no "
+    "attempt, no limit.",
+    "drain": "The bare client posts the same bytes and does nothing else. It runs alone, while the gateway shares the "
+    "cores with Postgres: of two cores the bare client has more to itself, whatever the gateway does.",
+    "coalesced": "No checkpoint falls into a run. The first change of a page after a checkpoint writes the whole page "
+    "into the WAL; with checkpoints a quarter of an hour apart that adds little to a steady load and much to a burst.",
+    "wake": "A bare NOTIFY writes nothing. Whatever must be decided once has to be on disk before its first byte "
+    "leaves (promise 3), so the second line is the least that any such outbox can take: one durable statement and one "
+    "POST after the bell.",
+    "otp": "The time to the next token is read from the limiter's row in the transaction that inserts the code; what "
+    "is shown beyond it is all that the gateway adds.",
+    "insert": "The bare table has the same columns of use and a primary key. Ours adds the checks, the doorbell and "
+    "the indexes for number, reference, claim, expiry and time.",
+    "processes": "Every process is up before the backlog appears. The cores are shared with Postgres and the server, "
+    "so more processes than cores add their own cost and no speed; the limiter's row makes claims go one after another.",
+    "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "
+    "request: the message's own row is what remains.",
+    "peers": "Rates of short runs on a busy machine; the costs beside them are steadier. Whoever deletes a row when it "
+    "is done keeps no history and pays less WAL for it; whoever writes no attempt can't say what was tried. The "
+    "gateway in these runs also asks its limiter, fences late workers, logs each attempt and stores the exact bytes "
+    "of each request; no peer does all of that.",
+}
+"""What a reader must know to read a table; holds whatever the figures are."""
+
 INTRODUCTION = """# Performance
 
 This page is made from `docs/performance.json` by `smsgw bench page`; do not edit it. Every figure is one of a
@@ -82,6 +107,8 @@ def write_page(report: Report, docs: Path) -> None:
 
 def _section(result: Result, plots: dict[str, str]) -> str:
     text = f"\n## {TITLES.get(result.benchmark, result.benchmark)}\n\n"
+    if result.benchmark in NOTES:
+        text += NOTES[result.benchmark] + "\n\n"
     if result.failed:
         return text + f"Not measured: {result.failed}\n"
     if result.lines:
