@@ -59,7 +59,7 @@ NOTES = {
     "insert": "The bare table has the same columns of use and a primary key. Ours adds the checks, the doorbell and "
     "the indexes for number, reference, claim, expiry and time.",
     "processes": "Every process is up before the backlog appears. The cores are shared with Postgres and the server, "
-    "so more processes than cores add their own cost and no speed; the limiter's row makes claims go one after another.",
+    "so more processes than cores add their own cost and no speed; the limiter's row makes claims wait for each other.",
     "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "
     "request: the message's own row is what remains.",
     "peers": "Rates of short runs on a busy machine; the costs beside them are steadier. Whoever deletes a row when it "
@@ -126,7 +126,8 @@ def _section(result: Result, plots: dict[str, str]) -> str:
         text += "\nWhat each was told; all had the same rows, one POST for each, and the same concurrency:\n\n"
         told = [(peer.name, " ".join(peer.packages), peer.default, peer.tuned) for peer in PEERS]
         text += _table(("", "release", "default", "tuned, after its documentation"), told)
-    return text + f"\n`{result.command}` (this part took {result.seconds:.0f} s).\n"
+    load = "" if result.load is None else f"; load average at its start {result.load:.1f}"
+    return text + f"\n`{result.command}` (this part took {result.seconds:.0f} s{load}).\n"
 
 
 def _plan(report: Report) -> str:

@@ -96,14 +96,14 @@ def _folder() -> Iterator[Path]:
 
 async def measure(benchmark: Benchmark, bench: Bench, command: str) -> Result:
     """Run one. Whatever breaks it is said in its result."""
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     try:
         result = await benchmark.run(bench)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001  whatever broke one benchmark must not cost the hours of the others
         result = Result(benchmark.name, failed=f"{type(error).__name__}: {error}")
-    result.command = command
+    result.command, result.load = command, round(load, 1)
     result.seconds = round(time.monotonic() - began, 1)
     return result
 

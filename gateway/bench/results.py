@@ -66,6 +66,8 @@ class Result:
     failed: str = ""
     command: str = ""
     """What made it."""
+    load: float | None = None
+    """The machine's load average when it began: what is above the number of cores belongs to others."""
 
     def line(self, name: str) -> dict[str, Any]:
         """Return the values of a line; empty when there is none."""
@@ -105,6 +107,7 @@ def read(path: Path) -> Report:
             one["seconds"],
             one["failed"],
             one["command"],
+            one.get("load"),
         )
         for one in content["results"]
     ]
