@@ -21,6 +21,9 @@ from gateway.store.pool import Connection
 MOST_AT_ONCE = 5000
 """Messages read by one claim: bounds its memory, and how long it holds the limiter's lock."""
 
+SLOW_CLAIM = 0.4
+"""Of the time within which an attempt must go on the wire, what a claim may use before the next one takes less."""
+
 SUPPRESSED = "suppressed: this number asked not to be written to"
 
 NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
@@ -54,6 +57,18 @@ class Binder:
         self._provider = provider
         self._settings = settings
         self._observer = observer
+        self._at_once = MOST_AT_ONCE
+
+    def learn(self, seconds: float) -> None:
+        """Fit the size of the next claim to how long this one took.
+
+        What is claimed must be on the wire within `start_within`, or it is given back untouched. On a machine where a
+        full claim takes longer than that, everything would be claimed and given back for ever, and nothing sent.
+        """
+        if seconds > SLOW_CLAIM * self._settings.start_within:
+            self._at_once = max(1, self._at_once // 2)
+        else:
+            self._at_once = min(MOST_AT_ONCE, self._at_once + self._at_once // 8 + 1)
 
     async def claim(
         self, connection: Connection, ready: Sequence[Head], budget: Budget, lease: Lease, claimed_at: float
@@ -95,7 +110,7 @@ class Binder:
         for turn in planned:
             queue, head = turn.queue, heads[_key(turn.queue)]
             sender = self._settings.sender(queue.sender)
-            room = min(budget.pace_left(sender), budget.quota_left(sender), MOST_AT_ONCE) + 1
+            room = min(budget.pace_left(sender), budget.quota_left(sender), self._at_once - 1) + 1
             most = min(int(room), turn.slots * self._per_request(head, budget))
             wanted.append(Wanted(queue.lane, queue.tenant, queue.sender, most, head.newest_first))
         return wanted

@@ -98,8 +98,10 @@ class Claimer:
                 return Claimed([], min((head.wait for head in heads), default=None))
             limits = needed(self._limits, ready, self._settings.default_sender)
             await self._configure(connection, limits)
+            began = self._monotonic()
             async with connection.transaction():
                 claimed = await self._claim(connection, ready, sorted(limits), slots, alone=alone)
+            self._binder.learn(self._monotonic() - began)
         for ticket in claimed.tickets:
             if ticket.messages is not None:
                 self._observer.claimed(ticket.lane, ticket.recipients)

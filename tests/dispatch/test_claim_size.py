@@ -1,0 +1,64 @@
+"""A claim takes no more than it can put on the wire in time, however slow the machine."""
+
+from collections.abc import Callable
+
+import pytest
+from support.outbox import enqueue
+from support.workers import Wire, Worker, make_worker
+
+from gateway.dispatch import binding
+from gateway.store import claims
+from gateway.store.pool import Pool
+
+MOST = 40
+
+
+class Clock:
+    """Goes on by so much at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+async def claim_and_give_back(worker: Worker, pool: Pool) -> int:
+    """Return how many messages a claim took; afterwards they wait again."""
+    tickets = await worker.claim()
+    async with pool.acquire() as connection:
+        await claims.release(connection, [(one.request_id, one.token, one.number) for one in tickets])
+    return sum(ticket.recipients for ticket in tickets)
+
+
+@pytest.fixture
+async def slow_worker(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], Worker]:
+    """A worker on a clock of ours, with sixty messages that may share a request."""
+    monkeypatch.setattr(binding, "MOST_AT_ONCE", MOST)
+    async with pool.acquire() as connection:
+        for n in range(60):
+            await enqueue(connection, n)
+    return lambda clock: make_worker(pool, Wire(), monotonic=clock)
+
+
+async def test_a_claim_that_takes_too_long_is_followed_by_smaller_ones(
+    slow_worker: Callable[[Clock], Worker], pool: Pool
+) -> None:
+    clock = Clock()
+    worker = slow_worker(clock)
+    clock.step = 3.0
+    assert [await claim_and_give_back(worker, pool) for _ in range(4)] == [40, 20, 10, 5]
+
+
+async def test_quick_claims_grow_back_to_the_full_size(slow_worker: Callable[[Clock], Worker], pool: Pool) -> None:
+    clock = Clock()
+    worker = slow_worker(clock)
+    clock.step = 3.0
+    while await claim_and_give_back(worker, pool) > 1:
+        pass
+    clock.step = 0.0
+    sizes = [await claim_and_give_back(worker, pool) for _ in range(30)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == MOST
