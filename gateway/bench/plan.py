@@ -222,5 +222,5 @@ def _power_of_two(wanted: float) -> int:
 
 
 MEASURED = Costs(single_rate=2_000.0, coalesced_rate=15_000.0, wal_single=2_000.0, wal_coalesced=900.0)
-"""Rounded from docs/performance.json."""
+"""Rounded from runs on two cores with little else to do; a report of one's own machine replaces them."""
 EXAMPLES = (100_000, 1_000_000, 10_000_000, 100_000_000)
