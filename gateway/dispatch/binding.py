@@ -12,7 +12,7 @@ from gateway.dispatch.picking import Picked, Room, encode, pick
 from gateway.dispatch.ticket import Ticket, deadline
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
-from gateway.domain.turns import LAG, Queue, Turn, turns
+from gateway.domain.turns import Queue, Turn, rested, turns
 from gateway.provider.protocol import Provider
 from gateway.store import claims
 from gateway.store.claims import Ending, Head, Lease, NewRequest, WaitingMessage, Wanted
@@ -106,12 +106,17 @@ class Binder:
         return Bound(tickets, moved, behind)
 
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
+        """Say how many messages of each queue to read, most deserving first: `_at_once` of all of them together."""
         wanted = []
+        left = self._at_once
         for turn in planned:
             queue, head = turn.queue, heads[_key(turn.queue)]
             sender = self._settings.sender(queue.sender)
-            room = min(budget.pace_left(sender), budget.quota_left(sender), self._at_once - 1) + 1
+            room = min(budget.pace_left(sender) + 1, budget.quota_left(sender) + 1, left)
             most = min(int(room), turn.slots * self._per_request(head, budget))
+            if most < 1:
+                break
+            left -= most
             wanted.append(Wanted(queue.lane, queue.tenant, queue.sender, most, head.newest_first))
         return wanted
 
@@ -171,8 +176,11 @@ class Binder:
         """Charge what was served, where somebody else was waiting too; alone, nobody is owed anything."""
         if len(heads) < 2:
             return
-        least = max(head.served for head in heads.values()) - LAG
-        least_tenant = max(head.tenant_served for head in heads.values()) - LAG
+        least = rested(head.served for head in heads.values())
+        least_of = {
+            lane: rested(head.tenant_served for head in heads.values() if head.lane == lane)
+            for lane in {head.lane for head in heads.values()}
+        }
         of_tenant = {(head.lane, head.tenant): head for head in heads.values()}
         served: dict[tuple[str, str], float] = {}
         for request in requests:
@@ -180,7 +188,7 @@ class Binder:
             parts = sum(request.parts)
             lane, tenant = (request.lane, "*"), (request.lane, request.tenant)
             served[lane] = served.get(lane, max(head.served, least)) + parts / head.weight
-            served[tenant] = served.get(tenant, max(head.tenant_served, least_tenant)) + parts
+            served[tenant] = served.get(tenant, max(head.tenant_served, least_of[request.lane])) + parts
         await claims.remember_shares(connection, [(*key, value) for key, value in sorted(served.items())])
 
     def _ticket(

@@ -16,18 +16,25 @@ from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.retrying import Retrier
+from gateway.dispatch.rounds import Look, Rounds
 from gateway.dispatch.sweeping import Sweeper
 from gateway.dispatch.ticket import Ticket
 from gateway.provider.protocol import Provider
-from gateway.store import breakers, buckets, claims
+from gateway.store import breakers, buckets
 from gateway.store.buckets import Limit
-from gateway.store.claims import Head, Lease
+from gateway.store.claims import Lease
 from gateway.store.pool import Connection, Pool
 
 HELD_WAIT = 0.02
 """Seconds before another look when something is due but another claim or an order key holds it; doubles from there."""
 
 MOST_HELD_WAIT = 1.0
+
+LONGEST_LOOK = 0.2
+"""Seconds that a claim goes round among queues of which nothing may go yet."""
+
+MOST_LOOKS_ON = 8
+"""Looks in a row that a wait for one number's tokens is put off, because queues of other numbers may wait elsewhere."""
 
 SHORT_WAIT = 0.25
 """Seconds. For less than this the doorbell is not armed while one number's pace is awaited: arming costs inserts more
@@ -45,6 +52,8 @@ class Claimed:
     """Something waits and only tokens are missing: a new message could not go either."""
     isolate: bool = False
     """A request that may be what kills workers is due, and goes only while nothing else is in the air."""
+    more: bool = False
+    """Queues wait that were not looked at yet: claim again before anything else."""
 
 
 class Claimer:
@@ -71,8 +80,10 @@ class Claimer:
         self._retrier = Retrier(settings, observer)
         self._binder = Binder(provider, settings, observer)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
+        self._rounds = Rounds(breaker.route, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}
         self._fruitless = 0
+        self._looked_on = 0
 
     @property
     def some_behind(self) -> bool:
@@ -90,26 +101,37 @@ class Claimer:
         """
         async with self._pool.acquire() as connection:
             await self._sweeper.sweep(connection)
-            heads = await claims.heads(connection, self._route)
-            if any(head.route_failures or head.route_open for head in heads):
-                self._breaker.failing = True
-            ready = [head for head in heads if head.wait <= 0]
+            look = await self._look(connection)
+            ready = look.ready
             if not ready:
-                return Claimed([], min((head.wait for head in heads), default=None))
+                self._looked_on = 0
+                return Claimed([], look.wait, more=not look.whole)
             limits = needed(self._limits, ready, self._settings.default_sender)
             await self._configure(connection, limits)
             began = self._monotonic()
             async with connection.transaction():
-                claimed = await self._claim(connection, ready, sorted(limits), slots, alone=alone)
+                claimed = await self._claim(connection, look, sorted(limits), slots, alone=alone)
             self._binder.learn(self._monotonic() - began)
         for ticket in claimed.tickets:
             if ticket.messages is not None:
                 self._observer.claimed(ticket.lane, ticket.recipients)
         return claimed
 
+    async def _look(self, connection: Connection) -> Look:
+        """Look round until something may go, all was seen, or it is time to let others have the connection."""
+        until = self._monotonic() + LONGEST_LOOK
+        while True:
+            look = await self._rounds.look(connection)
+            if look.ready or look.whole or self._monotonic() >= until:
+                break
+        if self._rounds.failing:
+            self._breaker.failing = True
+        return look
+
     async def _claim(
-        self, connection: Connection, ready: Sequence[Head], names: Sequence[str], slots: int, *, alone: bool
+        self, connection: Connection, look: Look, names: Sequence[str], slots: int, *, alone: bool
     ) -> Claimed:
+        ready = look.ready
         # Before the tokens' own time, which is the database's and later: whatever is counted from here errs early.
         claimed_at = self._monotonic()
         locked, now = await buckets.lock(connection, names)
@@ -144,9 +166,10 @@ class Claimer:
         if budget.changed:
             await buckets.write(connection, budget.written())
         if tickets or moved:
-            self._fruitless = 0
+            self._fruitless = self._looked_on = 0
+            self._rounds.begin()
             return Claimed(tickets, 0.0, isolate=isolate)
-        return self._fruitless_claim(ready, budget, isolate=isolate)
+        return self._fruitless_claim(look, budget, isolate=isolate)
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:
         """Return how long the open breaker holds everything; at 0.0 one request may go, and is the probe."""
@@ -160,9 +183,15 @@ class Claimer:
             budget.slots = min(budget.slots, 1)
         return 0.0
 
-    def _fruitless_claim(self, ready: Sequence[Head], budget: Budget, *, isolate: bool) -> Claimed:
-        """Say how long to wait: for tokens where they are what is missing, else for whoever holds what is due."""
-        wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in ready)
+    def _fruitless_claim(self, look: Look, budget: Budget, *, isolate: bool) -> Claimed:
+        """Say how long to wait: for tokens where they are what is missing, else for whoever holds what is due.
+
+        Where only these queues lack them, others that were not looked at may not: they come first, a few looks of them.
+        """
+        wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in look.ready)
+        self._looked_on += 1
+        if not look.whole and budget.request_wait() <= 0 and self._looked_on % MOST_LOOKS_ON:
+            return Claimed([], 0.0, isolate=isolate, more=True)
         if wait > 0:
             self._fruitless = 0
             self._observer.limited(name, wait)

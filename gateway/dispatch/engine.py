@@ -119,7 +119,7 @@ class Engine:
             task.add_done_callback(self._tasks.discard)
         if claimed.tickets:
             await self._waker.busy()
-        elif not self._stopping:
+        elif not self._stopping and not claimed.more:
             await self._waker.rest(claimed)
 
     async def _fly(self, ticket: Ticket) -> None:

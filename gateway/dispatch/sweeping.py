@@ -20,7 +20,15 @@ EVERY = 1.0
 LONGEST = 0.2
 """Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""
 
+SHARES_AT_ONCE = 1000
+SHARES_EVERY = 60.0
+"""Seconds between two looks at what tenants were served, which is forgotten of those who are gone."""
+
+GONE = 3600.0
+"""Seconds after which a tenant that was not served counts as new."""
+
 FIRST = ("", "", 0)
+FIRST_SHARE = ("", "")
 PAST_ALL_OF_A_KEY = 2**63 - 1
 
 
@@ -32,6 +40,8 @@ class Sweeper:
         self._monotonic = monotonic
         self._next = 0.0
         self._after: tuple[str, str, int] = FIRST
+        self._next_shares = 0.0
+        self._share: tuple[str, str] = FIRST_SHARE
         self.some_behind = False
         """Messages stand behind others of their order key: worth a look at each claim."""
 
@@ -45,6 +55,7 @@ class Sweeper:
             if done:
                 self._next = self._monotonic() + EVERY
             await self._let_next(connection)
+            await self._forget_shares(connection)
         elif self.some_behind:
             await self._let_next(connection)
 
@@ -62,3 +73,12 @@ class Sweeper:
         keys = await claims.let_next(connection, began_at, KEYS_AT_ONCE)
         self._after = (*keys[-1], PAST_ALL_OF_A_KEY) if len(keys) == KEYS_AT_ONCE else FIRST
         self.some_behind = bool(keys) or began_at != FIRST
+
+    async def _forget_shares(self, connection: Connection) -> None:
+        """Forget a stretch of shares, at each beat until the last of them; then not for a while."""
+        if self._monotonic() < self._next_shares:
+            return
+        last = await claims.forget_shares(connection, self._share, SHARES_AT_ONCE, GONE)
+        self._share = FIRST_SHARE if last is None else last
+        if last is None:
+            self._next_shares = self._monotonic() + SHARES_EVERY

@@ -6,6 +6,7 @@ its weight, and the smallest goes next. The memory lives in `smsgw.share`, so th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 
 LAG = 1000.0
 """How far behind the most served a lane may count when it comes back after a rest, in parts over weight. A lane that
@@ -56,28 +57,42 @@ def turns(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Tur
 
 
 def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
-    lanes = _clamped({queue.lane: queue.served for queue in queues})
-    tenants = {
-        lane: _clamped({queue.tenant: queue.tenant_served for queue in queues if queue.lane == lane}) for lane in lanes
-    }
-    senders: dict[tuple[str, str], list[Queue]] = {}
+    """Give slots one by one; each heap has at its top whoever is served least, and the least name among equals."""
+    crowds: dict[str, dict[str, list[tuple[int, int, Queue]]]] = {}
     for queue in queues:
-        senders.setdefault((queue.lane, queue.tenant), []).append(queue)
-    weights = {queue.lane: queue.weight for queue in queues}
-    left = {queue.lane: queue.most for queue in queues}
-    given: dict[Queue, int] = {}
+        crowds.setdefault(queue.lane, {}).setdefault(queue.tenant, []).append((0, queue.sender, queue))
+    firsts = {lane: next(iter(tenants.values()))[0][2] for lane, tenants in crowds.items()}
+    left = {lane: first.most for lane, first in firsts.items()}
+    lanes = _heap({lane: first.served for lane, first in firsts.items()})
+    tenants = {
+        lane: _heap({name: senders[0][2].tenant_served for name, senders in crowd.items()})
+        for lane, crowd in crowds.items()
+    }
+    for crowd in crowds.values():
+        for senders in crowd.values():
+            heapify(senders)
+    given: dict[tuple[str, str, int], Turn] = {}
     for _ in range(slots):
-        open_lanes = [name for name in lanes if left[name] > 0]
-        if not open_lanes:
+        while lanes and left[lanes[0][1]] <= 0:
+            heappop(lanes)
+        if not lanes:
             break
-        lane = min(open_lanes, key=lambda name: (lanes[name], name))
-        tenant = min(tenants[lane], key=lambda name: (tenants[lane][name], name))
-        queue = min(senders[lane, tenant], key=lambda one: (given.get(one, 0), one.sender))
-        lanes[lane] += cost / weights[lane]
-        tenants[lane][tenant] += cost
+        served, lane = lanes[0]
+        tenant_served, tenant = tenants[lane][0]
+        senders = crowds[lane][tenant]
+        count, sender, queue = senders[0]
+        heapreplace(lanes, (served + cost / queue.weight, lane))
+        heapreplace(tenants[lane], (tenant_served + cost, tenant))
+        heapreplace(senders, (count + 1, sender, queue))
         left[lane] -= 1
-        given[queue] = given.get(queue, 0) + 1
-    return [Turn(queue, count) for queue, count in given.items()]
+        given[lane, tenant, sender] = Turn(queue, count + 1)
+    return list(given.values())
+
+
+def _heap(served: dict[str, float]) -> list[tuple[float, str]]:
+    heap = [(value, name) for name, value in _clamped(served).items()]
+    heapify(heap)
+    return heap
 
 
 def _clamped(served: dict[str, float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ The functions here are its statements, in the order in which `gateway.dispatch.c
 for anything but Postgres, so no lock outlives a few milliseconds (promise 4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,10 @@ class Head:
     """Of an urgent lane, after an outage: half of the oldest message's time is over."""
     route_failures: int
     route_open: bool
+    paused: bool = False
+    """Held with its lane or tenant."""
+    around: bool = False
+    """The look began behind it, came to the lane's end, and went on from the lane's start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +138,29 @@ class Lease:
     worker: str
 
 
-async def heads(connection: Connection, route: str) -> list[Head]:
-    """Return what waits and is not paused; takes no lock. The columns of `claim_heads.sql` are the fields."""
-    return [Head(*row.values()) for row in await connection.fetch(query("claim_heads"), route)]
+async def heads(
+    connection: Connection,
+    route: str,
+    after: Mapping[str, tuple[str, int]],
+    again_after: Mapping[str, int],
+    most: int,
+) -> list[Head]:
+    """Return what waits, up to `most` queues of messages and of requests in each lane; takes no lock.
+
+    The look at a lane begins after the queue that is given for it, and goes around. The columns of `claim_heads.sql`
+    are the fields.
+    """
+    rows = await connection.fetch(
+        query("claim_heads"),
+        route,
+        list(after),
+        [tenant for tenant, _ in after.values()],
+        [sender for _, sender in after.values()],
+        list(again_after),
+        list(again_after.values()),
+        most,
+    )
+    return [Head(*row.values()) for row in rows]
 
 
 async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:
@@ -304,3 +328,11 @@ async def remember_shares(connection: Connection, served: Sequence[tuple[str, st
     await connection.execute(
         query("share_write"), [s[0] for s in served], [s[1] for s in served], [s[2] for s in served]
     )
+
+
+async def forget_shares(
+    connection: Connection, after: tuple[str, str], most: int, seconds: float
+) -> tuple[str, str] | None:
+    """Forget tenants that were not served for so long, among the next `most`; return the last, None behind the end."""
+    row = await connection.fetchrow(query("share_forget"), *after, most, seconds)
+    return None if row is None or row["looked"] < most else (row["lane"], row["tenant"])

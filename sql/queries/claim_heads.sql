@@ -1,64 +1,175 @@
--- What waits: the first message of each lane, tenant and sending number, and the first request to try again of each lane
--- and sending number; with the state of the route's breaker. $1 route.
+-- What waits: the first message of queues (lane, tenant and sending number), and the first request to try again of queues
+-- (lane and sending number); with the state of the route's breaker.
+-- $1 route. Where the look at a lane begins, one entry for each lane that does not begin at its start: of messages
+-- $2 lanes, $3 tenants, $4 sending numbers, of requests $5 lanes, $6 sending numbers. $7 how many queues of each kind to
+-- look at in one lane.
 --
--- The recursions are loose scans: they ask outbox_waiting for the smallest (lane, tenant, sender) greater than the last
--- one, and request_due for the smallest (lane, sender), so they cost one index probe for each queue that waits, however
--- long the backlog. The leases of requests in flight stand in request_due too, with the moment at which they end.
--- Locks nothing. Whatever is paused is left out, and so is everything while the whole or a route is paused.
-with recursive head as (
-    (
-        select o.lane, o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
-        from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag is null
-        order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
-        limit 1
-    )
-    union all
-    select behind.lane, behind.tenant, behind.sender, behind.not_before, behind.expires_at
-    from head
-    cross join lateral (
-        select o.lane, o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
-        from smsgw.outbox as o
-        where
-            o.request_id is null and o.ending is null and o.held_tag is null
-            and (o.lane, o.tenant, coalesce(o.sender_id, 0)) > (head.lane, head.tenant, head.sender)
-        order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
-        limit 1
-    ) as behind
-),
-
-again as (
-    (
-        select r.lane, coalesce(r.sender_id, 0) as sender, r.due_at
-        from smsgw.request as r
-        where r.dispatch = 'in_flight'
-        order by r.lane, coalesce(r.sender_id, 0), r.due_at
-        limit 1
-    )
-    union all
-    select behind.lane, behind.sender, behind.due_at
-    from again
-    cross join lateral (
-        select r.lane, coalesce(r.sender_id, 0) as sender, r.due_at
-        from smsgw.request as r
-        where r.dispatch = 'in_flight' and (r.lane, coalesce(r.sender_id, 0)) > (again.lane, again.sender)
-        order by r.lane, coalesce(r.sender_id, 0), r.due_at
-        limit 1
-    ) as behind
-),
-
-work as (
+-- The recursions are loose scans: they ask outbox_waiting for the smallest (tenant, sender) of a lane greater than the last
+-- one, and request_due for the smallest sender. So they cost one index probe for each queue, however long the backlog, and
+-- no more than $7 of them in any lane, however many tenants wait: `onward` from where the look begins, and `around` from
+-- the lane's start up to there. The leases of requests in flight stand in request_due too, with the moment at which they end.
+-- Locks nothing. Everything is left out while the whole or a route is paused; what a narrower pause holds is marked, so that
+-- the look goes on behind it. In the order of the look: lane, kind, place.
+with work as (
     select
-        head.lane,
-        head.tenant,
-        head.sender,
-        head.not_before as due_at,
+        l.name as lane,
+        q.tenant,
+        q.sender,
+        q.not_before as due_at,
         false as retry,
-        head.not_before + (head.expires_at - head.not_before) / 2 < clock_timestamp() as half_over
-    from head
+        q.not_before + (q.expires_at - q.not_before) / 2 < clock_timestamp() as half_over,
+        q.place,
+        q.around
+    from smsgw.lane as l
+    left join unnest($2::text[], $3::text[], $4::bigint[]) as b (lane, tenant, sender) on l.name = b.lane
+    cross join lateral (
+        with recursive onward as (
+            (
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at, 1 as place
+                from smsgw.outbox as o
+                where
+                    o.request_id is null and o.ending is null and o.held_tag is null
+                    and o.lane = l.name
+                    and (o.tenant, coalesce(o.sender_id, 0))
+                    > (coalesce(b.tenant, ''), coalesce(b.sender, -9223372036854775808))
+                order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
+                limit 1
+            )
+            union all
+            select behind.tenant, behind.sender, behind.not_before, behind.expires_at, onward.place + 1
+            from onward
+            cross join lateral (
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
+                from smsgw.outbox as o
+                where
+                    o.request_id is null and o.ending is null and o.held_tag is null
+                    and o.lane = l.name
+                    and (o.tenant, coalesce(o.sender_id, 0)) > (onward.tenant, onward.sender)
+                order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
+                limit 1
+            ) as behind
+            where onward.place < $7::integer
+        ),
+
+        around as (
+            (
+                select
+                    o.tenant,
+                    coalesce(o.sender_id, 0) as sender,
+                    o.not_before,
+                    o.expires_at,
+                    (select count(*)::integer from onward) + 1 as place
+                from smsgw.outbox as o
+                where
+                    (select count(*) from onward) < $7::integer
+                    and b.tenant is not null
+                    and o.request_id is null and o.ending is null and o.held_tag is null
+                    and o.lane = l.name
+                    and (o.tenant, coalesce(o.sender_id, 0)) <= (b.tenant, b.sender)
+                order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
+                limit 1
+            )
+            union all
+            select behind.tenant, behind.sender, behind.not_before, behind.expires_at, around.place + 1
+            from around
+            cross join lateral (
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
+                from smsgw.outbox as o
+                where
+                    o.request_id is null and o.ending is null and o.held_tag is null
+                    and o.lane = l.name
+                    and (o.tenant, coalesce(o.sender_id, 0)) > (around.tenant, around.sender)
+                    and (o.tenant, coalesce(o.sender_id, 0)) <= (b.tenant, b.sender)
+                order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
+                limit 1
+            ) as behind
+            where around.place < $7::integer
+        )
+
+        select onward.tenant, onward.sender, onward.not_before, onward.expires_at, onward.place, false as around
+        from onward
+        union all
+        select around.tenant, around.sender, around.not_before, around.expires_at, around.place, true as around
+        from around
+        limit $7::integer
+    ) as q
     union all
-    select again.lane, null as tenant, again.sender, again.due_at, true as retry, false as half_over
-    from again
+    select
+        l.name as lane,
+        null as tenant,
+        q.sender,
+        q.due_at,
+        true as retry,
+        false as half_over,
+        q.place,
+        q.around
+    from smsgw.lane as l
+    left join unnest($5::text[], $6::bigint[]) as b (lane, sender) on l.name = b.lane
+    cross join lateral (
+        with recursive onward as (
+            (
+                select coalesce(r.sender_id, 0) as sender, r.due_at, 1 as place
+                from smsgw.request as r
+                where
+                    r.dispatch = 'in_flight'
+                    and r.lane = l.name
+                    and coalesce(r.sender_id, 0) > coalesce(b.sender, -9223372036854775808)
+                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                limit 1
+            )
+            union all
+            select behind.sender, behind.due_at, onward.place + 1
+            from onward
+            cross join lateral (
+                select coalesce(r.sender_id, 0) as sender, r.due_at
+                from smsgw.request as r
+                where r.dispatch = 'in_flight' and r.lane = l.name and coalesce(r.sender_id, 0) > onward.sender
+                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                limit 1
+            ) as behind
+            where onward.place < $7::integer
+        ),
+
+        around as (
+            (
+                select
+                    coalesce(r.sender_id, 0) as sender,
+                    r.due_at,
+                    (select count(*)::integer from onward) + 1 as place
+                from smsgw.request as r
+                where
+                    (select count(*) from onward) < $7::integer
+                    and b.sender is not null
+                    and r.dispatch = 'in_flight'
+                    and r.lane = l.name
+                    and coalesce(r.sender_id, 0) <= b.sender
+                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                limit 1
+            )
+            union all
+            select behind.sender, behind.due_at, around.place + 1
+            from around
+            cross join lateral (
+                select coalesce(r.sender_id, 0) as sender, r.due_at
+                from smsgw.request as r
+                where
+                    r.dispatch = 'in_flight'
+                    and r.lane = l.name
+                    and coalesce(r.sender_id, 0) > around.sender
+                    and coalesce(r.sender_id, 0) <= b.sender
+                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                limit 1
+            ) as behind
+            where around.place < $7::integer
+        )
+
+        select onward.sender, onward.due_at, onward.place, false as around
+        from onward
+        union all
+        select around.sender, around.due_at, around.place, true as around
+        from around
+        limit $7::integer
+    ) as q
 ),
 
 paused as (
@@ -79,23 +190,22 @@ select
     l.cap_percent,
     l.on_uncertain,
     l.max_attempts,
-    coalesce(s.served, 0) as served,
-    coalesce(t.served, 0) as tenant_served,
+    coalesce((select s.served from smsgw.share as s where s.lane = w.lane and s.tenant = '*'), 0) as served,
+    coalesce((select t.served from smsgw.share as t where t.lane = w.lane and t.tenant = w.tenant), 0) as tenant_served,
     -- After an outage the newest login code is the one that somebody still waits for.
     l.urgent and w.half_over as newest_first,
     coalesce(b.failures, 0) as route_failures,
-    b.opened_at is not null as route_open
+    b.opened_at is not null as route_open,
+    exists(
+        select
+        from paused
+        where
+            (paused.scope = 'lane' and paused.subject = w.lane)
+            or (paused.scope = 'tenant' and paused.subject = w.tenant)
+    ) as paused,
+    w.around
 from work as w
 inner join smsgw.lane as l on w.lane = l.name
-left join smsgw.share as s on w.lane = s.lane and s.tenant = '*'
-left join smsgw.share as t on w.lane = t.lane and w.tenant = t.tenant
 left join smsgw.route as b on b.name = $1
-where not exists (
-    select
-    from paused
-    where
-        paused.scope in ('all', 'route')
-        or (paused.scope = 'lane' and paused.subject = w.lane)
-        or (paused.scope = 'tenant' and paused.subject = w.tenant)
-)
-order by w.lane, w.tenant, w.sender;
+where not exists (select from paused where paused.scope in ('all', 'route'))
+order by w.lane, w.retry, w.place;

@@ -3,4 +3,4 @@
 insert into smsgw.share (lane, tenant, served)
 select n.lane, n.tenant, n.served
 from unnest($1::text[], $2::text[], $3::double precision[]) as n (lane, tenant, served)
-on conflict (lane, tenant) do update set served = excluded.served;
+on conflict (lane, tenant) do update set served = excluded.served, served_at = now();

@@ -65,3 +65,11 @@ def test_a_lane_that_rested_all_night_is_owed_only_the_lag() -> None:
 def test_every_slot_is_given_and_none_twice(names: list[tuple[str, str]], slots: int) -> None:
     given_out: Counter[tuple[str, str]] = Counter(planned([queue(*name) for name in names], slots))
     assert given_out.total() == slots
+
+
+@given(st.lists(st.floats(min_value=0, max_value=50), min_size=2, max_size=30), st.integers(min_value=0, max_value=200))
+def test_no_tenant_gets_ahead_of_another_by_more_than_one_turn(served: list[float], slots: int) -> None:
+    shares = planned([queue("bulk", f"{n:03}", tenant_served=value) for n, value in enumerate(served)], slots)
+    after = [value + shares.get(("bulk", f"{n:03}"), 0) for n, value in enumerate(served)]
+    got_something = [value for n, value in enumerate(after) if ("bulk", f"{n:03}") in shares]
+    assert max(got_something, default=0.0) <= min(after) + 1.0

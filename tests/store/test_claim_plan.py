@@ -50,6 +50,16 @@ RETRIES = """
     from generate_series(1, 2000) as n
 """
 
+TENANTS = """
+    insert into smsgw.outbox (to_number, body, lane, tenant, expires_at)
+    select '+12025550100', 'text', lane, 'tenant ' || n, now() + interval '1 day'
+    from generate_series(1, 20000) as n, unnest(array['bulk', 'otp']) as lane
+"""
+SHARES = """
+    insert into smsgw.share (lane, tenant, served, served_at)
+    select 'bulk', 'tenant ' || n, 1, now() - interval '2 hours' from generate_series(1, 20000) as n
+"""
+
 ONE_QUEUE = "array['{lane}'], array[''], array[0], array[100], array[{newest}]"
 CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[]"
 BIND_TYPES = (
@@ -61,12 +71,18 @@ BIND_ARGUMENTS = (
     "array[1], array[0::smallint], array[1], array[gen_random_uuid()], array[1::smallint], gen_random_uuid(), 60, "
     "'w', 'mta'"
 )
+LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int"
+FROM = "'mta', array['bulk', 'otp'], array['{}', '{}'], array[0, 0], array[]::text[], array[]::bigint[], 200"
+FROM_THE_START = "'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], 200"
 STATEMENTS = {
     "claim": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="false")),
     "newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="true")),
     "all scheduled": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="false")),
     "all scheduled, newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="true")),
-    "look": ("claim_heads", "text", "'mta'"),
+    "look": ("claim_heads", LOOK_TYPES, FROM_THE_START),
+    "look from the middle": ("claim_heads", LOOK_TYPES, FROM.format("tenant 5", "tenant 7")),
+    "look around the end": ("claim_heads", LOOK_TYPES, FROM.format("tenant 999", "tenant 9999")),
+    "shares": ("share_forget", "text, text, int, float8", "'bulk', 'tenant 5', 100, 3600"),
     "retries": ("claim_requests", "text[], bigint[], int[]", "array['bulk'], array[2], array[10]"),
     "expiry": ("claim_expire", "int", "1000"),
     "held tags": ("claim_let_go", "int", "1000"),
@@ -79,12 +95,17 @@ STATEMENTS = {
 
 INDEX = {
     "claim": "outbox_waiting", "newest first": "outbox_waiting", "all scheduled": "outbox_waiting",
-    "all scheduled, newest first": "outbox_waiting", "look": "outbox_waiting", "retries": "request_due",
+    "all scheduled, newest first": "outbox_waiting", "look": "outbox_waiting",
+    "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "share_pkey",
+    "retries": "request_due",
     "expiry": "outbox_expiring", "held tags": "outbox_held", "order keys": "outbox_behind",
     "stand behind": "outbox_order", "bind": "outbox_pkey", "renew": "request_pkey",
 }  # fmt: skip
 
-MOST_BUFFERS = {"claim": 1500, "newest first": 1500, "look": 400, "order keys": 3000, "stand behind": 2500}
+LOOKS = dict.fromkeys(("look", "look from the middle", "look around the end"), 4500)
+"""Two lanes with twenty thousand tenants each: two hundred probes of the backlog and of the shares in each of them."""
+
+MOST_BUFFERS = {"claim": 1500, "newest first": 1500, "order keys": 3000, "stand behind": 2500} | LOOKS
 """Pages touched at the most; for the others a hundred. Walking over what is not wanted would touch thousands."""
 
 
@@ -101,10 +122,11 @@ def crowded(clone: Callable[[], Awaitable[str]]) -> str:
         dsn = await clone()
         # Without the triggers, which say nothing about plans and take most of the time.
         connection = await asyncpg.connect(dsn, server_settings={"session_replication_role": "replica"})
-        for statement in (HISTORY, BOUND, WAITING, SCHEDULED, BEHIND, RETRIES):
+        for statement in (HISTORY, BOUND, WAITING, SCHEDULED, BEHIND, RETRIES, TENANTS, SHARES):
             await connection.execute(statement)
         await connection.execute("vacuum analyze smsgw.outbox")
         await connection.execute("vacuum analyze smsgw.request")
+        await connection.execute("vacuum analyze smsgw.share")
         await connection.close()
         return dsn
 

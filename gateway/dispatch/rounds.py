@@ -1,0 +1,85 @@
+"""Looks at what waits, and goes round where that is more than one look should cost.
+
+Every tenant and every sending number of which messages wait is a queue of its own, and both are words of the
+application: there may be any number of them. So one look takes up a bounded number of each lane, and the next one goes
+on from there. Every lane is looked at each time, so a crowd in one of them delays nobody in another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.clock import monotonic
+from gateway.store import claims
+from gateway.store.claims import Head
+from gateway.store.pool import Connection
+
+MOST_QUEUES = 200
+"""Queues of one lane that a look takes up: more than a claim has slots for, and a few milliseconds of Postgres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found."""
+
+    ready: list[Head]
+    """May go now."""
+    whole: bool
+    """Everything that waits was seen since the round began."""
+    wait: float | None
+    """Seconds until the first of what was seen in this round, and could not go, may go; None if there was nothing."""
+
+
+class Rounds:
+    """Where the looks of one process have come to. Another process goes its own rounds; the shares are common."""
+
+    def __init__(self, route: str, *, monotonic: Callable[[], float] = monotonic) -> None:
+        self._route = route
+        self._monotonic = monotonic
+        self._after: dict[str, tuple[str, int]] = {}
+        self._again_after: dict[str, int] = {}
+        self._ends: dict[tuple[str, bool], int] = {}
+        """How often the end of a lane must still be passed until all of it was seen."""
+        self._soonest: float | None = None
+        self.failing = False
+        """The last look found that the route has failed lately."""
+
+    def begin(self) -> None:
+        """Begin a new round where the last look ended: what was seen before may have changed."""
+        # The part of a lane behind its first end was seen only when that end is passed again.
+        self._ends = {(lane, False): 2 for lane in self._after} | {(lane, True): 2 for lane in self._again_after}
+        self._soonest = None
+
+    def note(self, wait: float) -> None:
+        """Remember that something that could not go now may go in so many seconds."""
+        moment = self._monotonic() + wait
+        self._soonest = moment if self._soonest is None else min(self._soonest, moment)
+
+    async def look(self, connection: Connection) -> Look:
+        """Look at the next queues of every lane; what is paused is left out. After a whole round a new one begins."""
+        heads = await claims.heads(connection, self._route, self._after, self._again_after, MOST_QUEUES)
+        self.failing = any(head.route_failures or head.route_open for head in heads)
+        whole = self._go_on(heads)
+        open_heads = [head for head in heads if not head.paused]
+        ready = [head for head in open_heads if head.wait <= 0]
+        if len(ready) < len(open_heads):
+            self.note(min(head.wait for head in open_heads if head.wait > 0))
+        wait = None if self._soonest is None else max(0.0, self._soonest - self._monotonic())
+        if whole:
+            if not ready:
+                # Nobody loses a place by it, and from the start one round is half as long.
+                self._after, self._again_after = {}, {}
+            self.begin()
+        return Look(ready, whole, wait)
+
+    def _go_on(self, heads: list[Head]) -> bool:
+        """Move on behind what was seen; return whether that ends the round."""
+        seen: dict[tuple[str, bool], list[Head]] = {}
+        for head in heads:
+            seen.setdefault((head.lane, head.retry), []).append(head)
+        crowded = {key: found for key, found in seen.items() if len(found) >= MOST_QUEUES}
+        lasts = [found[-1] for found in crowded.values()]
+        self._after = {head.lane: (head.tenant or "", head.sender) for head in lasts if not head.retry}
+        self._again_after = {head.lane: head.sender for head in lasts if head.retry}
+        for key, found in crowded.items():
+            self._ends[key] = self._ends.get(key, 1) - found[-1].around
+        return all(self._ends[key] <= 0 for key in crowded)
