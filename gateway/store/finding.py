@@ -100,7 +100,7 @@ class Look:
 class Source:
     """A query that gives candidates, and what it asks beside the range of ids."""
 
-    query: str
+    statement: str
     given: tuple[object, ...] = ()
 
 
@@ -173,11 +173,11 @@ async def candidates(connection: Connection, wanted: Sequence[Source], *, below:
 
 
 async def _ask(connection: Connection, source: Source, *, below: int, floor: int, most: int) -> Look:
-    rows = await connection.fetch(query(source.query), below, floor, most, *source.given)
+    rows = await connection.fetch(query(source.statement), below, floor, most, *source.given)
     ids = [row["id"] for row in rows if row["id"] is not None]
     if len(ids) == most:
         return Look(ids, ids[-1])
-    if source.query == RECENT and rows[0]["messages"] == STRETCH:
+    if source.statement == RECENT and rows[0]["messages"] == STRETCH:
         return Look(ids, rows[0]["low"])
     return Look(ids, None)
 

@@ -5,7 +5,9 @@ that were exposed, what commands wrote to stderr, and the messages of the except
 numbers of the range for fiction, texts that carry `MARK`, and secrets that are known here; none of them may be found.
 
 In this process logs are printed by structlog's defaults, without the redaction of `gateway.logs`: so what is scanned
-here was never handed to the log at all. The logs of child processes show the redaction as well.
+here was never handed to the log at all. The logs of child processes show the redaction as well. One thing is not left
+to the defaults: where rich is installed, structlog would print the local variables of a traceback, and `gateway.logs` has
+it print none.
 """
 
 import re
@@ -16,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
 MARK = "q7private"
 """Stands in the texts of fixtures."""
@@ -73,6 +76,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Listen to the exits that no file stands behind."""
     from gateway.metrics.registry import Metrics
 
+    *processors, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, plain])
     raises, run, exposition = pytest.raises, subprocess.run, Metrics.exposition
 
     def noted_raises(*given: Any, **named: Any) -> Any:
