@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parent.parent / "gateway"
 
 LAYERS = (
-    {"bench"},
     {"cli"},
     {"bench"},
     {"app"},
