@@ -156,6 +156,16 @@ _WAY = (
     Meaning("address", "SMSGW_MTA_BASE_URL is no address that can be called.", "Correct it."),
     Meaning("not_sent", "The provider could not be reached; nothing left.", "Check the network."),
     Meaning(
+        "lost_beforehand",
+        "The connection was gone before the request was written to it; nothing left.",
+        "Nothing: it is sent again. If it is frequent, something between ends idle connections.",
+    ),
+    Meaning(
+        "late",
+        "Connecting took so long that the request would have left later than the limit gave it leave to; nothing left.",
+        "Nothing: it is sent again. If it is frequent, check the network to the provider.",
+    ),
+    Meaning(
         "timeout_read",
         "The request was sent and no answer came in time: it may have arrived. It is asked again under the same id.",
         "Nothing; if it is frequent, raise SMSGW_REQUEST_TIMEOUT and SMSGW_LEASE.",
@@ -190,6 +200,17 @@ _WAY = (
 )
 
 _OURS = (
+    Meaning(
+        "arrived",
+        "The request that this message was cut out of reached the provider after all, so it may have been sent.",
+        "Look for the message at the provider, then: smsgw resolve ID --as accepted, failed or resend.",
+    ),
+    Meaning(
+        "refused_in_a_row",
+        "Requests one after another were refused for reasons that are not in their texts: the account, the address or "
+        "a template. Nothing was sent; the route is paused and messages keep their place.",
+        "Check the account, SMSGW_MTA_BASE_URL and the templates in use, then: smsgw resume route mta.",
+    ),
     Meaning(
         "horizon_passed",
         "An attempt may have arrived, and the provider is no longer trusted to remember its id: asking again "

@@ -201,7 +201,7 @@ async def listener(pool: Any) -> AsyncIterator[str]:
 
     journal = Journal(pool)
     running = asyncio.create_task(journal.run())
-    runner = web.AppRunner(Listener(journal, ["right"], ReceiptObserver(Metrics())).build())
+    runner = web.ServerRunner(web.Server(Listener(journal, ["right"], ReceiptObserver(Metrics())).handle))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -186,7 +186,7 @@ async def test_a_receipt_between_plan_and_batch_leaves_the_message_out(operator:
 async def test_two_replays_of_the_same_messages_send_each_once(operator: Any, worker: Make, database: Any) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
     one = worker()
-    made = await failed(operator, one, 20)
+    made = await failed(operator, one, 20, code=400)
     planned = await replay.plan(operator, Filters(states=("failed",)))
     first = await replay.begin(operator, planned, actor=ALICE)
     second = await replay.begin(operator, planned, actor="bob@host")
@@ -202,7 +202,7 @@ async def test_two_replays_of_the_same_messages_send_each_once(operator: Any, wo
 
 async def test_two_who_go_on_with_one_replay_take_turns(operator: Any, worker: Make, database: Any) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
-    made = await failed(operator, worker(), 20)
+    made = await failed(operator, worker(), 20, code=400)
     begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor=ALICE)
     other = await connect(database.dsn, purpose="test")
     try:
@@ -232,12 +232,12 @@ async def test_a_claim_that_holds_a_message_is_waited_for_and_wins(operator: Any
 async def test_a_replay_that_was_interrupted_goes_on_and_takes_nothing_twice(operator: Any, worker: Make) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
     one = worker()
-    made = await failed(operator, one, 6)
+    made = await failed(operator, one, 6, code=400)
     begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor=ALICE)
     half = await replay.step(operator, begun.id, most=3)
     assert (half.replayed, half.finished_at) == (3, None)
     # What was replayed fails again: it is not meant a second time.
-    one.wire.answers.extend([status(403)] * 3)
+    one.wire.answers.extend([status(400)] * 3)
     await one.turn()
     done = await replay.run(operator, begun.id)
     assert done.replayed == len(made)
@@ -277,7 +277,7 @@ async def test_a_stopped_replay_stands(operator: Any, worker: Make) -> None:
 
 async def test_the_pace_is_kept_between_batches(operator: Any, worker: Make) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
-    await failed(operator, worker(), 5)
+    await failed(operator, worker(), 5, code=400)
     begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor=ALICE)
     waits: list[float] = []
 

@@ -6,8 +6,8 @@ numbers of the range for fiction, texts that carry `MARK`, and secrets that are 
 
 In this process logs are printed by structlog's defaults, without the redaction of `gateway.logs`: so what is scanned
 here was never handed to the log at all. The logs of child processes show the redaction as well. One thing is not left
-to the defaults: where rich is installed, structlog would print the local variables of a traceback, and `gateway.logs` has
-it print none.
+to the defaults: where rich is installed, structlog would print the local variables of a traceback, which `gateway.logs`
+does not.
 """
 
 import re

@@ -9,7 +9,7 @@ from support.workers import Worker
 
 
 async def failed(connection: Any, worker: Worker, count: int = 1, code: int = 403, **columns: Any) -> list[int]:
-    """Messages that the provider refused, each in a request of its own."""
+    """Messages that the provider refused, each in a request of its own; many need a code that is about the text."""
     return await _ended(connection, worker, count, [status(code)] * count, columns)
 
 
