@@ -46,19 +46,19 @@ async def test_number_and_text_are_masked_until_somebody_reveals_them_and_that_i
 
 
 async def test_a_failed_batch_is_replayed_after_a_dry_run(world: Any, visit: Any) -> None:
-    await world.simulator.change(faults={"403": 1.0})
+    await world.simulator.change(max_recipients=0)
     ids = await world.enqueue(20, "batch", tags='{"campaign": "failed"}')
     await world.until(ids, "failed")
-    await world.simulator.change(faults={})
+    await world.simulator.change(max_recipients=1000)
     page = await visit()
     await page.goto("/stuck")
-    await page.get_by_role("link", name="Replay… forbidden").click()
+    await page.get_by_role("link", name="Replay… bad_request").click()
     await page.get_by_label("Tag").fill("campaign=failed")
     await page.get_by_role("button", name="Dry run").click()
     await expect(page.locator("#safe")).to_have_text("20")
     await expect(page.locator("#risky")).to_have_text("0")
     assert await world.connection.fetchval("select count(*) from smsgw.replay where filters->>'tag' is not null") == 0
-    await page.get_by_label("Why?").fill("the filter was lifted")
+    await page.get_by_label("Why?").fill("the provider mended it")
     await page.get_by_role("button", name="Replay 20 messages").click()
     await expect(page.get_by_text("Finished.", exact=True)).to_be_visible()
     await world.until(ids, "delivered")

@@ -46,6 +46,8 @@ BY_COMMAND = "only commands of a person call this; what they change is one trans
 
 REASONS = {
     r"provider\.mta\.client MobileTextAlerts\.(webhooks|register_webhook|delete_webhook|unsubscribed): .*": BY_COMMAND,
+    r"provider\.mta\.client MobileTextAlerts\.sender_numbers: .*": BY_COMMAND,
+    r"store\.actions listed: .*": BY_COMMAND,
     r"store\.receipts refold: .*": BY_COMMAND,
     r"store\.suppressions list_numbers: .*": BY_COMMAND,
     r"provider\.mta\.client _bounded: await 2 read, .*": (
@@ -64,6 +66,10 @@ REASONS = {
 SOMETIMES = {
     r"dispatch\.(engine|finisher) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open meanwhile",
     r"receipts\.(folder|poller) .*: await \d+ _?sleep, .*": "a pause; nothing is open meanwhile",
+    r"dispatch\.breaking RouteBreaker\.not_asked: .*": (
+        "only when the open breaker's probe is given back before it went; to die here delays the next by a lease"
+    ),
+    r"store\.doorbell Doorbell\.arm: await 4 .*": "two replicas lie down at the same moment; nothing is taken",
     r"store\.doorbell Doorbell\..*: await \d+ close, .*": "the session is lost, and closing it changes nothing",
     r"store\.doorbell Doorbell\.close: .*": "the session is lost or given up, and closing it changes nothing",
     r"store\.leadership Leadership\..*: await \d+ close, .*": "the same",

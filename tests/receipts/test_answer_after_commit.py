@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import RawTestServer, TestClient
 from support.processes import poll
 
 from gateway.receipts.journal import Journal
@@ -32,7 +32,7 @@ class Deaf:
 async def listening(pool: Pool) -> AsyncIterator[TestClient[Any, Any]]:
     journal = Journal(pool)
     running = asyncio.create_task(journal.run())
-    client: TestClient[Any, Any] = TestClient(TestServer(Listener(journal, [SECRET], Deaf()).build()))
+    client: TestClient[Any, Any] = TestClient(RawTestServer(Listener(journal, [SECRET], Deaf()).handle))
     await client.start_server()
     try:
         yield client

@@ -36,7 +36,9 @@ async def _enqueue_late(stage: Stage) -> None:
 
 
 async def _write_back(stage: Stage) -> None:
-    await stage.post("message-reply", fromNumber=number(50), toNumber="+18005550199", message="STOP", replyId=1)
+    await stage.post(
+        "message-reply", fromNumber=number(50), toNumber="+18005550199", message="STOP", replyId=1, slowly=True
+    )
     await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="STOP", replyId=2)
     await stage.until("select count(*) = 2 from smsgw.suppression")
     await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="START", replyId=3)
@@ -79,15 +81,31 @@ async def _resume(stage: Stage) -> None:
         await stage.enqueue(f"later {n}", number(20 + n))
 
 
+async def _ordered(stage: Stage) -> dict[str, Want]:
+    for n in range(4):
+        await stage.enqueue(f"ordered {n}", number(n), order_key="'a conversation'")
+    return {f"ordered {n}": DELIVERED for n in range(4)}
+
+
+async def _poisoned(stage: Stage) -> dict[str, Want]:
+    """One of two in a request is refused, and only when the request is tried again."""
+    poison = "poisoned " * 25
+    await stage.enqueue(poison, number(0))
+    await stage.enqueue("beside it", number(1))
+    return {poison: want("failed", crashed=("uncertain",)), "beside it": MAYBE}
+
+
 async def _some(stage: Stage) -> dict[str, Want]:
     for n in range(3):
         await stage.enqueue(f"some {n}", number(n))
     return {f"some {n}": DELIVERED for n in range(3)}
 
 
-async def _one(stage: Stage) -> dict[str, Want]:
-    await stage.enqueue("the only one", number(1))
-    return {"the only one": DELIVERED}
+async def _two(stage: Stage) -> dict[str, Want]:
+    """Two that cannot share a request: the first one's answer says that nothing is left for the second."""
+    await stage.enqueue("first", number(1))
+    await stage.enqueue("second", number(2), lane="'bulk'")
+    return {"first": DELIVERED, "second": DELIVERED}
 
 
 async def _quarantine(stage: Stage) -> dict[str, Want]:
@@ -177,6 +195,7 @@ SCENARIOS = {
             "trouble",
             _trouble,
             settings={"CONCURRENCY": "2"},
+            constants={"gateway.dispatch.sweeping:AT_ONCE": 1},
             acts=(_resume,),
             faults=(
                 {"kind": "429", "retry_after": 1} | _call(3),
@@ -186,6 +205,9 @@ SCENARIOS = {
                 {"kind": "webhook_lost", "events": "delivery-status", "until_request": 6},
             ),
         ),
+        Scenario("ordered", _ordered),
+        Scenario("blocked", _some, faults=({"kind": "402"} | _call(1),)),
+        Scenario("split late", _poisoned, faults=({"kind": "429", "retry_after": 1} | _call(1),)),
         Scenario("breaker", _some, acts=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 7},)),
         Scenario(
             "uncertain",
@@ -214,7 +236,12 @@ SCENARIOS = {
             acts=(_stop_midway,),
             faults=({"kind": "slow_after", "delay": 1.0, "tries": 1},),
         ),
-        Scenario("used up", _one, knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True}),
+        Scenario(
+            "used up",
+            _two,
+            settings={"CONCURRENCY": "1"},
+            knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True, "rejected_counts": False},
+        ),
         Scenario(
             "unreachable", _unreachable, acts=(_let_it_expire,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}
         ),

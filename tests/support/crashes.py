@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +144,13 @@ def _wrong(row: Any, count: int, states: frozenset[str]) -> str | None:
     return None
 
 
+async def _slow(body: bytes) -> AsyncIterator[bytes]:
+    # The client sends the headers together with the first piece.
+    yield body[:5]
+    await asyncio.sleep(0.05)
+    yield body[5:]
+
+
 class Breach(AssertionError):
     """A promise is broken, or a run did not end."""
 
@@ -191,15 +198,18 @@ class Stage:
             del columns["to_number"]
         await self.sql(f"insert into smsgw.outbox ({', '.join(columns)}) values ({', '.join(columns.values())})")
 
-    async def post(self, event: str, **payload: Any) -> None:
-        """Call the webhook until it says 200: from then on the gateway has promised to keep it."""
+    async def post(self, event: str, *, slowly: bool = False, **payload: Any) -> None:
+        """Call the webhook until it says 200: from then on the gateway has promised to keep it.
+
+        `slowly` has a part of the body come later than its headers.
+        """
         body = json.dumps(payload).encode()
         address = f"http://127.0.0.1:{self.webhook_port}/webhooks/mta/{event}"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1.0)) as session:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError, OSError):
                     headers = {"X-Signature": sign(SECRET, body)}
-                    async with session.post(address, data=body, headers=headers) as response:
+                    async with session.post(address, data=_slow(body) if slowly else body, headers=headers) as response:
                         if response.status == 200:
                             self._acknowledged.append(body)
                             return
