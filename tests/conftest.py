@@ -40,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_DSN] = server.start()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return twice the cores: most tests wait, for a process, a commit or a deadline."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_sessionstart() -> None:
     """Tell the scan the database's password."""
     leaks.remember_password(os.environ.get(_DSN, ""))
