@@ -58,6 +58,8 @@ NOTES = {
     "is shown beyond it is all that the gateway adds.",
     "insert": "The bare table has the same columns of use and a primary key. Ours adds the checks, the doorbell and "
     "the indexes for number, reference, claim, expiry and time.",
+    "receipts": "Every answer of the gateway is a committed receipt, and the fold runs meanwhile. The generator has a "
+    "process of its own; all three share the cores with Postgres.",
     "processes": "Every process is up before the backlog appears. The cores are shared with Postgres and the server, "
     "so more processes than cores add their own cost and no speed; the limiter's row makes claims wait for each other.",
     "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "

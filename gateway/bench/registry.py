@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import gateway
-from gateway.bench import curves, drain, floors, latency, standing
+from gateway.bench import curves, drain, floors, latency, receipts, standing
 from gateway.bench.context import Bench, Scale
 from gateway.bench.database import databases
 from gateway.bench.peers import contest
@@ -38,6 +38,7 @@ BENCHMARKS = (
     Benchmark("otp", "a login code behind a campaign, limiter full", latency.urgent),
     Benchmark("history", "a backlog on top of finished rows, beside none", standing.history),
     Benchmark("snapshot", "a backlog while vacuum can remove nothing", standing.snapshot),
+    Benchmark("receipts", "durable receipts, beside a handler that only checks the signature", receipts.receipts),
     Benchmark("insert", "the application's INSERT, beside a bare one", floors.inserts),
     Benchmark("idle", "processor time and statements with nothing to do", standing.idle),
     Benchmark("memory", "resident memory over a large drain", standing.memory),

@@ -1,11 +1,35 @@
 """The benchmark of receipts measures what it says: every answer a committed receipt, every receipt folded."""
 
-from gateway.bench.receipts import measure
+from dataclasses import replace
+
+import pytest
+
+from gateway.bench import receipts
+from gateway.bench.context import Bench
+from gateway.bench.posting import Load
+from gateway.bench.processes import BenchError
 
 
-async def test_a_small_run_counts_every_receipt() -> None:
-    figures = await measure(messages=300, members=100, connections=8)
-    assert figures.journalled == figures.durable.answers == figures.bare.answers == 900
-    assert figures.delivered == 300
-    assert figures.ratio > 0
-    assert figures.ceiling > figures.bare.per_second
+async def test_a_small_run_sends_every_receipt_through_both(bench: Bench) -> None:
+    result = await receipts.receipts(bench)
+    assert [line.name.partition(":")[0] for line in result.lines] == [
+        "a server that does nothing",
+        "bare handler",
+        "smsgw",
+    ]
+    ratio, p99 = result.measures
+    assert ratio.value is not None
+    assert ratio.value > 0
+    assert p99.value == result.lines[2].values["p99_ms"]
+    assert "of 300 not folded" in ratio.note
+
+
+async def test_an_answer_that_was_no_yes_ends_the_benchmark(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = receipts._load
+
+    async def refused(*given: object) -> Load:
+        return replace(await load(*given), refused=1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(receipts, "_load", refused)
+    with pytest.raises(BenchError, match="1 refused"):
+        await receipts.receipts(bench)

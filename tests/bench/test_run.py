@@ -1,6 +1,5 @@
 """The benchmarks themselves, with numbers so small that they prove the way and nothing about speed."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,10 @@ import pytest
 
 from gateway.bench import registry
 from gateway.bench.context import SCALES, Bench, Scale, percentile
-from gateway.bench.database import Databases
 from gateway.bench.drain import drain, raw_client
 from gateway.bench.floors import claim_and_finish, notify_wake
 from gateway.bench.peers.catalog import MODES, PEERS, Kind
-from gateway.bench.processes import BenchError, server
-
-TINY = Scale("test", 60, 60, 1, 60, 60, 60, 3, 0.5, 0.0, 20)
-
-
-@pytest.fixture
-async def bench(server_dsn: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    """A run on the suite's Postgres, which counts no statements by text."""
-    async with server(tmp_path, delay=0.0) as counting:
-        yield Bench(TINY, Databases(server_dsn, "", statements=False), counting, tmp_path, 8, 0.0)
+from gateway.bench.processes import BenchError
 
 
 @pytest.mark.parametrize(("most", "lane", "fewest"), [(1, "bulk", 60), (500, "default", 1)])
@@ -41,7 +30,7 @@ async def test_a_drain_that_never_happens_is_all_loss(bench: Bench, monkeypatch:
     async with bench.filled(3, "bulk") as database:
         await database.run("pause_all")
         impatient = Bench(
-            Scale(**{**_fields(TINY), "patience": 3.0}), bench.databases, bench.server, bench.folder, 8, 0.0
+            Scale(**{**_fields(bench.scale), "patience": 3.0}), bench.databases, bench.server, bench.folder, 8, 0.0
         )
         assert (await drain(impatient, database, 3)).lost == 3
 
