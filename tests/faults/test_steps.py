@@ -8,7 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 from support.crash_scenarios import SCENARIOS
-from support.crashes import Breach, Scenario, Stage, _wrong, stage, want
+from support.crashes import Breach, Stage, stage
+from support.promises import contradiction
+from support.scenario import Scenario, want
 from support.steps import _Loader, _rewrite, path_modules, static_steps
 
 SOURCE = '''
@@ -118,7 +120,7 @@ def test_the_path_holds_sending_receiving_the_client_and_what_they_use_of_the_st
 )
 def test_a_state_that_contradicts_the_ledger_is_a_breach(state: str, count: int, sentence: str | None) -> None:
     row = {"state": state, "reason": "x", "to_group_id": None}
-    wrong = _wrong(row, count, frozenset({"delivered", "failed"}))
+    wrong = contradiction(row, count, frozenset({"delivered", "failed"}))
     assert wrong is None if sentence is None else wrong is not None and wrong.startswith(sentence)
 
 

@@ -3,7 +3,8 @@
 import asyncio
 
 import asyncpg
-from support.crashes import Scenario, Stage, Want, want
+from support.crashes import Stage
+from support.scenario import Scenario, Want, want
 from support.steps import SENDS
 
 from gateway.simulator.plan import Plan

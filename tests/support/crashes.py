@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import aiohttp
 import asyncpg
 from aiohttp import web
 from support.processes import SECRET, free_port
+from support.promises import NEVER, contradiction
+from support.scenario import CONSTANTS, KNOBS, SETTINGS, Scenario, Want
 from support.steps import DIED
 
 from gateway.receipts.signature import sign
@@ -43,105 +45,6 @@ BURY = """
     update smsgw.route set retry_at = clock_timestamp() where retry_at is not null;
 """
 """The leases of a dead process are over."""
-
-Act = Callable[["Stage"], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """How a message must end."""
-
-    states: frozenset[str]
-    """Without a crash."""
-    crashed: frozenset[str]
-    """What may be as well, after one."""
-
-
-def want(*states: str, crashed: tuple[str, ...] = ()) -> Want:
-    """Return a wish."""
-    return Want(frozenset(states), frozenset((*states, *crashed)))
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One short life of a gateway."""
-
-    name: str
-    enqueue: Callable[["Stage"], Awaitable[dict[str, Want]]]
-    """Enqueues, and says by the body of each message how it must end."""
-    faults: tuple[dict[str, Any], ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    acts: tuple[Act, ...] = ()
-    """What others do meanwhile; a run is not over before they have come to their end."""
-    deaths_before: tuple[str, ...] = ()
-    """Steps at which earlier processes have died."""
-    knobs: Mapping[str, Any] = field(default_factory=dict)
-    """Of the simulator."""
-
-
-SETTINGS = {
-    "MTA_API_KEY": "simulator-key", "WEBHOOK_SECRET": SECRET, "POLL_INTERVAL": "50ms", "RECONCILE_INTERVAL": "300ms",
-    "CONCURRENCY": "4", "REQUEST_TIMEOUT": "2s", "LEASE": "30s", "REQUEST_LIMIT": "10000", "REQUEST_WINDOW": "1s",
-    "PARTS_PER_MINUTE": "600000", "PARTS_PER_DAY": "1000000", "MANAGEMENT_LIMIT": "100000", "DRAIN_TIMEOUT": "5s",
-}  # fmt: skip
-
-CONSTANTS = {
-    "gateway.app.daemon:DATABASE_RETRY": 0.05,
-    "gateway.settings:LEASE_MARGIN": 0.2,
-    "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
-    "gateway.dispatch.finisher:DATABASE_RETRY": 0.05,
-    "gateway.dispatch.sweeping:EVERY": 0.1,
-    "gateway.dispatch.waker:PROBE_EVERY": 0.1,
-    "gateway.receipts.folder:DATABASE_RETRY": 0.05,
-    "gateway.receipts.folder:LOOK_EVERY": 0.1,
-    "gateway.receipts.folder:REMATCH_EVERY": 0.2,
-    "gateway.receipts.poller:FOLLOW_EVERY": 0.1,
-    "gateway.receipts.poller:RETRY_AFTER": 0.1,
-}
-"""Waits of loops, shortened: what they wait for comes within a second here."""
-
-KNOBS = {
-    "send_limit": 100_000, "other_limit": 100_000, "messages_per_minute": 10_000_000, "status_delay": (0.0, 0.02),
-    "webhook_backoff": 0.05, "rate_headers": False, "webhook_concurrency": 4,
-}  # fmt: skip
-
-
-PHONES = {None: 1, 601: 3}
-"""How many a message reaches, by its group at the simulator."""
-
-_NEVER = {
-    "select m.id, m.state, array_agg(f.state order by f.place) as told "
-    "from smsgw.message as m left join smsgw.final_feed as f on f.message_id = m.id "
-    "where m.final_at is not null group by m.id, m.state having array_agg(f.state) <> array[m.state]": (
-        "the feed tells of a message wrongly"
-    ),
-    "select o.id, o.request_id from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
-    "where o.request_id is not null and (r.id is null or not o.id = any(r.members))": (
-        "a message is bound to a request that does not carry it"
-    ),
-    "select a.request_id, a.number from smsgw.attempt as a join smsgw.request as r on r.id = a.request_id "
-    "where a.finished_at is null and r.claim_token is null and r.dispatch <> 'in_flight' and a.number > r.attempts": (
-        "an attempt is open that its request does not know"
-    ),
-}
-"""Queries that find nothing, ever."""
-
-
-def _wrong(row: Any, count: int, states: frozenset[str]) -> str | None:
-    """Return how a message's state contradicts the ledger, None if it does not."""
-    state, most = row["state"], PHONES[row["to_group_id"]]
-    if state not in states:
-        return f"ended {state}: {row['reason']}"
-    if count > most:
-        return f"left {count} times"
-    if state == "delivered" and count != most:
-        return f"is called delivered and left {count} times"
-    if state in {"failed", "expired", "suppressed"} and count:
-        return f"is called {state} and left {count} times"
-    if state == "uncertain" and not row["reason"]:
-        return "is uncertain without a reason"
-    return None
 
 
 async def _slow(body: bytes) -> AsyncIterator[bytes]:
@@ -340,7 +243,7 @@ class Stage:
         left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
         for row in rows:
             wish = wanted[row["body"]]
-            wrong = _wrong(row, left[row["body"]], wish.crashed if crashed else wish.states)
+            wrong = contradiction(row, left[row["body"]], wish.crashed if crashed else wish.states)
             if wrong:
                 raise Breach(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():
@@ -349,7 +252,7 @@ class Stage:
         lost = [body for body in self._acknowledged if body not in kept]
         if lost:
             raise Breach(f"{scenario.name}: {len(lost)} receipts were answered with 200 and are gone")
-        for query, what in _NEVER.items():
+        for query, what in NEVER.items():
             found = await self.rows(query)
             if found:
                 raise Breach(f"{scenario.name}: {what}: {dict(found[0])}")

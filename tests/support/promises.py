@@ -1,0 +1,39 @@
+"""What must be true of every message when a life is over, however it ended."""
+
+from typing import Any
+
+PHONES = {None: 1, 601: 3}
+"""How many a message reaches, by its group at the simulator."""
+
+NEVER = {
+    "select m.id, m.state, array_agg(f.state order by f.place) as told "
+    "from smsgw.message as m left join smsgw.final_feed as f on f.message_id = m.id "
+    "where m.final_at is not null group by m.id, m.state having array_agg(f.state) <> array[m.state]": (
+        "the feed tells of a message wrongly"
+    ),
+    "select o.id, o.request_id from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
+    "where o.request_id is not null and (r.id is null or not o.id = any(r.members))": (
+        "a message is bound to a request that does not carry it"
+    ),
+    "select a.request_id, a.number from smsgw.attempt as a join smsgw.request as r on r.id = a.request_id "
+    "where a.finished_at is null and r.claim_token is null and r.dispatch <> 'in_flight' and a.number > r.attempts": (
+        "an attempt is open that its request does not know"
+    ),
+}
+"""Queries that find nothing, ever."""
+
+
+def contradiction(row: Any, count: int, states: frozenset[str]) -> str | None:
+    """Return how a message's state contradicts the ledger, None if it does not."""
+    state, most = row["state"], PHONES[row["to_group_id"]]
+    if state not in states:
+        return f"ended {state}: {row['reason']}"
+    if count > most:
+        return f"left {count} times"
+    if state == "delivered" and count != most:
+        return f"is called delivered and left {count} times"
+    if state in {"failed", "expired", "suppressed"} and count:
+        return f"is called {state} and left {count} times"
+    if state == "uncertain" and not row["reason"]:
+        return "is uncertain without a reason"
+    return None

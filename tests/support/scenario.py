@@ -1,0 +1,72 @@
+"""What a short life of a gateway is made of: settings under which everything happens within a second, and a wish."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from support.processes import SECRET
+
+if TYPE_CHECKING:
+    from support.crashes import Stage
+
+Act = Callable[["Stage"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """How a message must end."""
+
+    states: frozenset[str]
+    """Without a crash."""
+    crashed: frozenset[str]
+    """What may be as well, after one."""
+
+
+def want(*states: str, crashed: tuple[str, ...] = ()) -> Want:
+    """Return a wish."""
+    return Want(frozenset(states), frozenset((*states, *crashed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One short life of a gateway."""
+
+    name: str
+    enqueue: Callable[["Stage"], Awaitable[dict[str, Want]]]
+    """Enqueues, and says by the body of each message how it must end."""
+    faults: tuple[dict[str, Any], ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    acts: tuple[Act, ...] = ()
+    """What others do meanwhile; a run is not over before they have come to their end."""
+    deaths_before: tuple[str, ...] = ()
+    """Steps at which earlier processes have died."""
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    """Of the simulator."""
+
+
+SETTINGS = {
+    "MTA_API_KEY": "simulator-key", "WEBHOOK_SECRET": SECRET, "POLL_INTERVAL": "50ms", "RECONCILE_INTERVAL": "300ms",
+    "CONCURRENCY": "4", "REQUEST_TIMEOUT": "2s", "LEASE": "30s", "REQUEST_LIMIT": "10000", "REQUEST_WINDOW": "1s",
+    "PARTS_PER_MINUTE": "600000", "PARTS_PER_DAY": "1000000", "MANAGEMENT_LIMIT": "100000", "DRAIN_TIMEOUT": "5s",
+}  # fmt: skip
+
+CONSTANTS = {
+    "gateway.app.daemon:DATABASE_RETRY": 0.05,
+    "gateway.settings:LEASE_MARGIN": 0.2,
+    "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
+    "gateway.dispatch.finisher:DATABASE_RETRY": 0.05,
+    "gateway.dispatch.sweeping:EVERY": 0.1,
+    "gateway.dispatch.waker:PROBE_EVERY": 0.1,
+    "gateway.receipts.folder:DATABASE_RETRY": 0.05,
+    "gateway.receipts.folder:LOOK_EVERY": 0.1,
+    "gateway.receipts.folder:REMATCH_EVERY": 0.2,
+    "gateway.receipts.poller:FOLLOW_EVERY": 0.1,
+    "gateway.receipts.poller:RETRY_AFTER": 0.1,
+}
+"""Waits of loops, shortened: what they wait for comes within a second here."""
+
+KNOBS = {
+    "send_limit": 100_000, "other_limit": 100_000, "messages_per_minute": 10_000_000, "status_delay": (0.0, 0.02),
+    "webhook_backoff": 0.05, "rate_headers": False, "webhook_concurrency": 4,
+}  # fmt: skip
