@@ -188,6 +188,6 @@ async def test_when_the_one_who_asks_dies_another_takes_over(stage: Stage) -> No
     async def taken_over() -> bool:
         return await stage.connection.fetchval(LEADER, NAMESPACE, RECONCILE) not in (None, held_by)
 
-    await poll(taken_over, patience=15.0)
+    await poll(taken_over)
     await stage.connection.execute(FILL, 3)
     await poll(lambda: stage.all_are("delivered", 3))
