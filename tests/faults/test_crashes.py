@@ -97,21 +97,38 @@ def world(server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def reached(world: World) -> dict[str, list[str]]:
-    """Play every scenario without a death; return each step that one comes to, and which ones do."""
+    """Play every scenario without a death; return each step that one comes to, and which ones do.
+
+    What happens at the same time happens in another order each time, so where a step is missing they are played again.
+    """
+    scenarios: dict[str, list[str]] = {}
+    for _ in range(TRIES):
+        for name, steps in _come_to(world).items():
+            for step in steps:
+                scenarios.setdefault(step, []).append(name)
+        if not unexplained(scenarios):
+            break
+    return {step: list(dict.fromkeys(names)) for step, names in scenarios.items()}
+
+
+def unexplained(reached: dict[str, list[str]]) -> list[str]:
+    """Return the steps that no scenario came to, and of which nobody says why."""
+    missing = [step for step in (*static_steps(), *WIRE_STEPS) if step not in reached]
+    return [step for step in missing if not matching(step, REASONS | SOMETIMES)]
+
+
+def _come_to(world: World) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
 
     async def play(stage: Stage, name: str) -> None:
         record = world.folder / f"{name}.steps"
+        record.unlink(missing_ok=True)
         await stage.run(SCENARIOS[name], record=record)
         found[name] = record.read_text().splitlines()
 
     failures = asyncio.run(_each(world, list(SCENARIOS), play))
     assert not failures, "\n".join(failures)
-    scenarios: dict[str, list[str]] = {}
-    for name in SCENARIOS:
-        for step in found[name]:
-            scenarios.setdefault(step, []).append(name)
-    return {step: list(dict.fromkeys(names)) for step, names in scenarios.items()}
+    return found
 
 
 async def _each(world: World, lives: list[str], play: Callable[[Stage, str], Awaitable[None]]) -> list[str]:
@@ -145,9 +162,7 @@ async def _each(world: World, lives: list[str], play: Callable[[Stage, str], Awa
 
 
 def test_every_step_of_the_path_is_come_to_or_has_a_reason(reached: dict[str, list[str]]) -> None:
-    missing = [step for step in (*static_steps(), *WIRE_STEPS) if step not in reached]
-    unexplained = [step for step in missing if not matching(step, REASONS | SOMETIMES)]
-    assert not unexplained, "\n".join(unexplained)
+    assert unexplained(reached) == []
 
 
 def test_every_reason_is_about_a_step_and_every_step_that_is_come_to_is_known(reached: dict[str, list[str]]) -> None:
