@@ -28,7 +28,6 @@ STATUSES = (3, 3, 4)
 MEMBERS = 500
 """Messages of one request, as many as the gateway sends at the most by default."""
 
-CONNECTIONS = 32
 PATIENCE = 120.0
 TARGET_RATIO, TARGET_P99 = 0.6, 25.0
 
@@ -53,12 +52,12 @@ async def receipts(bench: Bench) -> Result:
     every = bodies(requests, members)
     sent.write_bytes(b"\0".join(every))
     async with _serving(["-m", "gateway.bench.posting", "serve", "nothing"], bench.folder) as port:
-        ceiling = await _load(port, sent, bench.folder)
+        ceiling = await _load(bench, port, sent)
     bare: list[Load] = []
     durable: list[Durable] = []
     for _ in range(bench.scale.repeat):
         async with _serving(["-m", "gateway.bench.posting", "serve", "bare"], bench.folder) as port:
-            bare.append(await _load(port, sent, bench.folder))
+            bare.append(await _load(bench, port, sent))
         async with bench.databases.fresh() as database:
             await _bind(database, requests, members)
             durable.append(await _through_the_gateway(bench, database, sent, len(requests) * members))
@@ -121,7 +120,7 @@ async def _through_the_gateway(bench: Bench, database: Database, sent: Path, mes
     }  # fmt: skip
     arguments = ["-m", "gateway.cli", "run", "--only", "webhook"]
     async with _serving(arguments, bench.folder, port=port, environment=environment):
-        load = await _load(port, sent, bench.folder)
+        load = await _load(bench, port, sent)
         ended = time.monotonic()
         state = await database.row("receipts_state")
         journalled, behind = state["journalled"], state["unfolded"]
@@ -169,7 +168,7 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _load(port: int, sent: Path, folder: Path) -> Load:
+async def _load(bench: Bench, port: int, sent: Path) -> Load:
     """Generate in a process of its own, so that it shares no interpreter with what it measures."""
     command: list[str | Path] = [
         sys.executable,
@@ -178,7 +177,7 @@ async def _load(port: int, sent: Path, folder: Path) -> Load:
         "generate",
         sent,
         str(port),
-        str(CONNECTIONS),
+        str(bench.concurrency),
     ]
-    async with child(command, folder / "receipts.log", output=True) as process:
+    async with child(command, bench.folder / "receipts.log", output=True) as process:
         return Load(**await process.result(PATIENCE))
