@@ -31,8 +31,10 @@ left join smsgw.attempt as attempt on r.id = attempt.request_id and r.attempts =
 left join lateral (
     select p.id
     from smsgw.outbox as p
-    where p.tenant = o.tenant and p.order_key = o.order_key and p.id < o.id
+    where
+        o.order_key is not null and p.tenant = o.tenant and p.order_key = o.order_key and p.id < o.id
+        and p.ending is null
     order by p.id desc
     limit 1
-) as previous on o.order_key is not null
+) as previous on true
 where o.id = $1;

@@ -50,3 +50,13 @@ async def test_no_statement_of_an_operator_scans_the_outbox(operator: Any) -> No
         rows = await operator.fetch(f"explain {query(name)}", *arguments)
         scanning += [name for row in rows if "Seq Scan on outbox" in row[0]]
     assert scanning == []
+
+
+async def test_what_a_message_waits_for_is_found_without_a_walk_over_the_others(operator: Any) -> None:
+    await operator.execute(FILL)
+    await operator.execute(BOUND)
+    await operator.execute("update smsgw.outbox set order_key = 'a key' where id in (40, 29960)")
+    await operator.execute("analyze smsgw.outbox")
+    for message_id in (29960, 29959):
+        (plan,) = await operator.fetchrow(f"explain (analyze, buffers, format json) {query('why_facts')}", message_id)
+        assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300
