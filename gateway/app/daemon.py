@@ -16,7 +16,7 @@ from gateway.app.examining import examine
 from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.limits import sending_limits
 from gateway.app.management import paced_provider
-from gateway.app.sending import build_engine
+from gateway.app.sending import build_engine, sending_pool
 from gateway.app.services import Handler, background, listening, on_hangup, stop_on_signals
 from gateway.console.access import AccessSettings
 from gateway.console.server import build_ops_app
@@ -123,7 +123,8 @@ class Daemon:
 
     async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
-            pool = await lazy_pool(dsn, purpose="run", most=10, pooler=self.settings.listen_url is not None)
+            pooler = self.settings.listen_url is not None
+            pool = await lazy_pool(dsn, purpose="run", most=10, pooler=pooler)
             stack.push_async_callback(close_pool, pool)
             if Duty.CONSOLE in self.duties:
                 await self._console(stack, pool, metrics)
@@ -143,7 +144,9 @@ class Daemon:
             if provider is not None and Duty.RECONCILE in self.duties:
                 await self._reconcile(stack, pool, provider)
             if provider is not None and Duty.DISPATCH in self.duties:
-                await self._dispatch(pool, metrics, provider, worker)
+                sending = await sending_pool(dsn, pooler=pooler)
+                stack.push_async_callback(close_pool, sending)
+                await self._dispatch(pool, sending, metrics, provider, worker)
             else:
                 await self.stopping.wait()
 
@@ -254,7 +257,9 @@ class Daemon:
         direct = self.settings.direct_url
         return _dsn(self.settings) if direct is None else direct.get_secret_value()
 
-    async def _dispatch(self, pool: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str) -> None:
+    async def _dispatch(
+        self, pool: Pool, sending: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str
+    ) -> None:
         sender = await self._insist(lambda: self._sender(provider))
 
         async def resume() -> None:
@@ -266,7 +271,7 @@ class Daemon:
         await self._insist(resume)
         self.engine = build_engine(
             self.settings,
-            pool,
+            sending,
             provider,
             SendingObserver(metrics),
             dsn=self._direct_dsn(),

@@ -18,7 +18,22 @@ from gateway.dispatch.waker import Waker
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings
 from gateway.store.doorbell import Doorbell
-from gateway.store.pool import Pool
+from gateway.store.pool import Pool, lazy_pool
+
+CONNECTIONS = 6
+"""Sessions for sending: one claims, one writes results, one renews leases; the rest looks before the wire."""
+
+
+async def sending_pool(dsn: str, *, pooler: bool) -> Pool:
+    """Return the sessions of the engine; `pooler` as in `gateway.store.pool.open_pool`.
+
+    Apart from those of receipts and the console, so that neither makes a message wait for a session. Its statements
+    are few and have one good plan each (tests/store/test_claim_plan.py), so they are planned once a session: planning
+    anew took longer than running, 2 ms of the 5 between a lone message's commit and its first byte. Behind a pooler no
+    statement is kept prepared, and each is planned every time.
+    """
+    generic = {"plan_cache_mode": "force_generic_plan"}
+    return await lazy_pool(dsn, purpose="send", most=CONNECTIONS, pooler=pooler, settings=generic)
 
 
 def build_engine(

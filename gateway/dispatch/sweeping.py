@@ -49,12 +49,14 @@ class Sweeper:
         """Look, if it is time."""
         began = self._monotonic()
         if began >= self._next:
-            done = await self._end_and_let_go(connection)
+            due = await claims.due(connection)
+            done = not (due.expired or due.held)
             while not done and self._monotonic() - began < LONGEST:
                 done = await self._end_and_let_go(connection)
             if done:
                 self._next = self._monotonic() + EVERY
-            await self._let_next(connection)
+            if due.behind or self.some_behind:
+                await self._let_next(connection)
             await self._forget_shares(connection)
         elif self.some_behind:
             await self._let_next(connection)

@@ -130,6 +130,17 @@ class NewRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """Whether there is anything of each kind."""
+
+    expired: bool
+    held: bool
+    """By a pause of their tag, which may be over."""
+    behind: bool
+    """Behind another of their order key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Under which terms a worker holds what it claims."""
 
@@ -161,6 +172,13 @@ async def heads(
         most,
     )
     return [Head(*row.values()) for row in rows]
+
+
+async def due(connection: Connection) -> Due:
+    """Return what a look at the whole backlog would have to do."""
+    row = await connection.fetchrow(query("claim_due"))
+    assert row is not None  # three answers are always a row  # noqa: S101
+    return Due(row["expired"], row["held"], row["behind"])
 
 
 async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:

@@ -91,10 +91,19 @@ async def _as_it_is(connection: object) -> None:
     """
 
 
-async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, pooler: bool = False) -> Pool:
+async def open_pool(
+    dsn: str,
+    *,
+    purpose: str,
+    least: int = 1,
+    most: int = 8,
+    pooler: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Pool:
     """Open a pool; connections beyond `least` are made when they are needed.
 
-    Each connection that is handed out is asked whether it can write at all; one that cannot is closed.
+    Each connection that is handed out is asked whether it can write at all; one that cannot is closed. `settings` of
+    the server are set for each session, beside those that every session has.
 
     `pooler` says that the address leads through one in transaction mode, such as PgBouncer. There a session of ours is
     lent a server's session for one transaction at a time, so no prepared statement outlives its use, nothing is reset
@@ -104,7 +113,8 @@ async def open_pool(dsn: str, *, purpose: str, least: int = 1, most: int = 8, po
 
     Raises one of `UNAVAILABLE` when the database cannot be reached.
     """
-    options: dict[str, Any] = {"setup": refuse_standby, "server_settings": server_settings(purpose)}
+    sets = server_settings(purpose) | dict(settings or {})
+    options: dict[str, Any] = {"setup": refuse_standby, "server_settings": sets}
     if pooler:
         options = {
             "statement_cache_size": 0,
@@ -134,12 +144,14 @@ async def close_pool(pool: Pool) -> None:
         pool.terminate()
 
 
-async def lazy_pool(dsn: str, *, purpose: str, most: int, pooler: bool = False) -> Pool:
+async def lazy_pool(
+    dsn: str, *, purpose: str, most: int, pooler: bool = False, settings: Mapping[str, str] | None = None
+) -> Pool:
     """Open a pool that makes its first connection when it is asked for one: the database may still be away.
 
     Raises `ValueError` for an address that is none.
     """
-    return await open_pool(dsn, purpose=purpose, least=0, most=most, pooler=pooler)
+    return await open_pool(dsn, purpose=purpose, least=0, most=most, pooler=pooler, settings=settings)
 
 
 async def connect(

@@ -116,5 +116,5 @@ ended as (
         and o.ending is null
 )
 
-select settled.id, settled.dispatch, settled.lane, cardinality(settled.members) as messages
+select settled.id, settled.dispatch::text as dispatch, settled.lane, cardinality(settled.members) as messages
 from settled;

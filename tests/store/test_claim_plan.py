@@ -71,6 +71,15 @@ BIND_ARGUMENTS = (
     "array[1], array[0::smallint], array[1], array[gen_random_uuid()], array[1::smallint], gen_random_uuid(), 60, "
     "'w', 'mta'"
 )
+FINISH_TYPES = (
+    "uuid[], uuid[], int[], text[], smallint[], text[], text[], real[], real[], text[], float8[], boolean[], "
+    "boolean[], text[], text[], int[], text[], text[]"
+)
+FINISH_ARGUMENTS = (
+    "array[gen_random_uuid()], array[gen_random_uuid()], array[1], array['refused'], array[400::smallint], "
+    "array[null::text], array['p'], array[null::real], array[0.1::real], array['rejected'], array[0], array[false], "
+    "array[false], array[null::text], array[null::text], array[null::int], array[null::text], array['bad_request']"
+)
 LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int"
 FROM = "'mta', array['bulk', 'otp'], array['{}', '{}'], array[0, 0], array[]::text[], array[]::bigint[], 200"
 FROM_THE_START = "'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], 200"
@@ -84,11 +93,13 @@ STATEMENTS = {
     "look around the end": ("claim_heads", LOOK_TYPES, FROM.format("tenant 999", "tenant 9999")),
     "shares": ("share_forget", "text, text, int, float8", "'bulk', 'tenant 5', 100, 3600"),
     "retries": ("claim_requests", "text[], bigint[], int[]", "array['bulk'], array[2], array[10]"),
+    "anything due": ("claim_due", "", ""),
     "expiry": ("claim_expire", "int", "1000"),
     "held tags": ("claim_let_go", "int", "1000"),
     "order keys": ("claim_let_next", "text, text, bigint, int", "'', '', 0, 500"),
     "stand behind": ("claim_stand_behind", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
     "bind": ("claim_bind", BIND_TYPES, BIND_ARGUMENTS),
+    "finish": ("finish", FINISH_TYPES, FINISH_ARGUMENTS),
     "renew": ("lease_renew", "uuid[], float8, uuid[]", "array[gen_random_uuid()], 60, array[gen_random_uuid()]"),
 }
 """Name, query, types and arguments."""
@@ -97,9 +108,10 @@ INDEX = {
     "claim": "outbox_waiting", "newest first": "outbox_waiting", "all scheduled": "outbox_waiting",
     "all scheduled, newest first": "outbox_waiting", "look": "outbox_waiting",
     "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "share_pkey",
-    "retries": "request_due",
+    "retries": "request_due", "anything due": "outbox_expiring",
     "expiry": "outbox_expiring", "held tags": "outbox_held", "order keys": "outbox_behind",
-    "stand behind": "outbox_order", "bind": "outbox_pkey", "renew": "request_pkey",
+    "stand behind": "outbox_order", "bind": "outbox_pkey", "finish": "request_pkey",
+    "renew": "request_pkey",
 }  # fmt: skip
 
 LOOKS = dict.fromkeys(("look", "look from the middle", "look around the end"), 4500)
@@ -144,8 +156,10 @@ async def explained(connection: Any, name: str) -> list[dict[str, Any]]:
     """Run a statement, roll it back, and return the nodes of its plan with what each of them did."""
     file, types, arguments = STATEMENTS[name]
     await connection.execute("set plan_cache_mode = force_generic_plan")
-    await connection.execute(f"prepare {file} ({types}) as {query(file)}")
-    row = await connection.fetchval(f"explain (analyze, buffers, format json) execute {file} ({arguments})")
+    # What takes no arguments takes no parentheses either.
+    types, arguments = (f"({given})" if given else "" for given in (types, arguments))
+    await connection.execute(f"prepare {file} {types} as {query(file)}")
+    row = await connection.fetchval(f"explain (analyze, buffers, format json) execute {file} {arguments}")
     await connection.execute(f"deallocate {file}")
     return nodes(json.loads(row)[0]["Plan"])
 
