@@ -208,7 +208,12 @@ SCENARIOS = {
         ),
         Scenario("ordered", _ordered),
         Scenario("blocked", _some, faults=({"kind": "402"} | _call(1),)),
-        Scenario("split late", _poisoned, faults=({"kind": "429", "retry_after": 1} | _call(1),)),
+        Scenario(
+            "split late",
+            _poisoned,
+            settings={"CONCURRENCY": "1"},
+            faults=({"kind": "429", "retry_after": 1} | _call(1),),
+        ),
         Scenario("breaker", _some, acts=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 10},)),
         Scenario(
             "uncertain",
