@@ -2,10 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from gateway.clock import monotonic
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.picking import Picked, Room, encode, pick
@@ -53,8 +54,16 @@ class Bound:
 class Binder:
     """Makes new requests inside the claim's transaction."""
 
-    def __init__(self, provider: Provider, settings: ClaimSettings, observer: Observer) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        settings: ClaimSettings,
+        observer: Observer,
+        *,
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
         self._provider = provider
+        self._monotonic = monotonic
         self._settings = settings
         self._observer = observer
         self._at_once = MOST_AT_ONCE
@@ -82,6 +91,7 @@ class Binder:
         if not heads or budget.slots <= 0:
             return Bound([])
         planned = turns([_queue(head, budget) for head in heads.values()], budget.slots)
+        consulted_at = self._monotonic()
         found = await claims.waiting_messages(connection, self._wanted(planned, heads, budget))
         waiting = await self._set_aside(connection, found)
         picked = self._pick(planned, heads, [row.message for row in waiting], budget)
@@ -102,7 +112,7 @@ class Binder:
         await claims.bind(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
-        tickets = [self._ticket(request, lease, claimed_at, ready_at, budget) for request in requests]
+        tickets = [self._ticket(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
         return Bound(tickets, moved, behind)
 
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
@@ -192,7 +202,13 @@ class Binder:
         await claims.remember_shares(connection, [(*key, value) for key, value in sorted(served.items())])
 
     def _ticket(
-        self, request: NewRequest, lease: Lease, claimed_at: float, ready_at: dict[int, float], budget: Budget
+        self,
+        request: NewRequest,
+        lease: Lease,
+        claimed_at: float,
+        consulted_at: float,
+        ready_at: dict[int, float],
+        budget: Budget,
     ) -> Ticket:
         expiries = [message.expires_at.timestamp() - budget.now for message in request.messages if message.expires_at]
         return Ticket(
@@ -208,7 +224,7 @@ class Binder:
             maybe_arrived=False,
             probe=budget.probe,
             messages=request.messages,
-            claimed_at=claimed_at,
+            consulted_at=consulted_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=tuple(ready_at[message.id] for message in request.messages),

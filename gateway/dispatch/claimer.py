@@ -78,7 +78,7 @@ class Claimer:
         self._observer = observer
         self._monotonic = monotonic
         self._retrier = Retrier(settings, observer)
-        self._binder = Binder(provider, settings, observer)
+        self._binder = Binder(provider, settings, observer, monotonic=monotonic)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
         self._rounds = Rounds(breaker.route, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}

@@ -151,7 +151,7 @@ class Retrier:
             maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
             probe=probe,
             messages=None,
-            claimed_at=claimed_at,
+            consulted_at=claimed_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=() if request.oldest_ready is None else (request.oldest_ready.timestamp(),),

@@ -27,8 +27,8 @@ class Ticket:
     """The breaker is open, and this attempt asks whether the way is."""
     messages: tuple[Message, ...] | None
     """Of a request claimed just now; None for a retry, whose bytes say all that is needed."""
-    claimed_at: float
-    """When the claim began."""
+    consulted_at: float
+    """When the claim was about to consult the list of suppressed numbers; a retry's does not."""
     send_by: float
     """After this the limiter's margin is used up, and the attempt needs new tokens. Counted from before the claim
     began, so never from later than the database's own time of the tokens."""

@@ -1,6 +1,6 @@
 """Numbers that nothing is sent to: consulted by every claim, and once more before the wire where a claim was slow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,7 +33,6 @@ async def list_numbers(connection: Connection, *, above: str = "", limit: int = 
     return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_list"), above, limit)]
 
 
-async def any_of(connection: Connection, numbers: Sequence[str]) -> bool:
-    """Whether any of these numbers is suppressed."""
-    hit: bool = await connection.fetchval(query("suppression_hit"), list(numbers))
-    return hit
+async def among(connection: Connection, numbers: Iterable[str]) -> frozenset[str]:
+    """Return which of these numbers are suppressed."""
+    return frozenset(row["number"] for row in await connection.fetch(query("suppression_hit"), list(numbers)))

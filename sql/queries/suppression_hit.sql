@@ -1,6 +1,4 @@
--- Whether any of these numbers is suppressed. $1 numbers. By primary key.
-select exists(
-    select
-    from smsgw.suppression as s
-    where s.number = any($1::text[])
-);
+-- Which of these numbers are suppressed. $1 numbers. By primary key.
+select s.number
+from smsgw.suppression as s
+where s.number = any($1::text[]);

@@ -13,12 +13,13 @@ from support.workers import News, Wire
 from gateway.app.sending import build_engine
 from gateway.dispatch.budget import Limits
 from gateway.dispatch.engine import Engine
+from gateway.dispatch.rechecking import Rechecker
 from gateway.domain.outcome import Answer
 from gateway.receipts.folder import Folder
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.settings import Settings
-from gateway.store import claims, receipts
+from gateway.store import claims, receipts, suppressions
 from gateway.store.buckets import Limit
 from gateway.store.pool import Pool
 
@@ -35,6 +36,20 @@ OPEN_TRANSACTIONS = (
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine under load takes longer than half a second from a claim to the wire; that is not what is tested."""
     monkeypatch.setattr("gateway.app.sending.START_WITHIN", 60.0)
+
+
+@pytest.fixture
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Record what the list of suppressed numbers is asked again."""
+    asked: list[set[str]] = []
+    among = suppressions.among
+
+    async def recorded(connection: Any, numbers: Any) -> frozenset[str]:
+        asked.append(set(numbers))
+        return await among(connection, numbers)
+
+    monkeypatch.setattr(suppressions, "among", recorded)
+    return asked
 
 
 def engine_on(database: Any, pool: Pool, wire: Any) -> Engine:
@@ -99,6 +114,64 @@ async def test_a_stop_that_comes_while_the_process_dawdles_is_heeded(
     await run_until(engine, ended)
     assert wire.sent == []
     assert await state(filled, message_id) == "suppressed"
+
+
+async def test_requests_of_a_claim_that_dawdle_are_asked_about_together(
+    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+) -> None:
+    now = 1000.0
+    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    for number in range(123, 126):
+        await enqueue(filled, number)
+    tickets = await one.claim(50)
+    await filled.execute(STOP)
+    now += 0.03
+    answers = await asyncio.gather(*(rechecker.holds_back(ticket) for ticket in tickets))
+    stopped = {ticket.messages[0].recipient.number: why for ticket, why in zip(tickets, answers, strict=True)}
+    assert stopped == {"+12025550123": "suppressed", "+12025550124": None, "+12025550125": None}
+    assert questions == [set(stopped)]
+
+
+async def test_a_request_that_is_launched_at_once_is_not_asked_about(
+    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+) -> None:
+    now = 1000.0
+    one, rechecker = worker(monotonic=lambda: now), Rechecker(pool, monotonic=lambda: now)
+    await enqueue(filled)
+    (ticket,) = await one.claim()
+    now += 0.01
+    assert await rechecker.holds_back(ticket) is None
+    assert questions == []
+
+
+async def test_who_dawdles_longer_is_asked_about_by_a_question_of_his_own(
+    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+) -> None:
+    now = 1000.0
+    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    for number in range(123, 125):
+        await enqueue(filled, number)
+    quick, slow = sorted(await one.claim(50), key=lambda ticket: ticket.messages[0].recipient.number, reverse=True)
+    now += 0.03
+    assert await rechecker.holds_back(quick) is None
+    await filled.execute(STOP)
+    assert await rechecker.holds_back(slow) == "suppressed"
+    assert len(questions) == 2
+
+
+async def test_an_attempt_that_is_cancelled_takes_no_answer_from_the_others(
+    filled: Any, pool: Pool, worker: Make
+) -> None:
+    now = 1000.0
+    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    for number in range(123, 125):
+        await enqueue(filled, number)
+    tickets = await one.claim(50)
+    now += 0.03
+    first, second = [asyncio.create_task(rechecker.holds_back(ticket)) for ticket in tickets]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is None
 
 
 async def test_the_time_to_live_is_looked_at_again_before_the_wire(filled: Any, worker: Make) -> None:
