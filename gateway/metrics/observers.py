@@ -14,6 +14,12 @@ class SendingObserver:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        # Looking a child up by its labels costs more than counting on it, and each message counts on several.
+        self._inflight = cache(metrics.inflight.labels)
+        self._requests = cache(metrics.requests.labels)
+        self._request_seconds = cache(metrics.request_seconds.labels)
+        self._commit_to_send = cache(metrics.commit_to_send.labels)
+        self._commit_to_accept = cache(metrics.commit_to_accept.labels)
 
     def claimed(self, lane: str, messages: int) -> None:
         """Messages were bound to requests."""
@@ -25,24 +31,24 @@ class SendingObserver:
 
     def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
         """A request goes on the wire."""
-        self._metrics.inflight.labels(route).inc()
+        self._inflight(route).inc()
         self._metrics.recipients.observe(recipients)
-        wait = self._metrics.commit_to_send.labels(lane)
+        wait = self._commit_to_send(lane)
         for age in ages:
             wait.observe(age)
 
     def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
         """A request came back."""
-        self._metrics.inflight.labels(route).dec()
-        self._metrics.requests.labels(route, outcome.value, code).inc()
-        self._metrics.request_seconds.labels(route, outcome.value).observe(seconds)
+        self._inflight(route).dec()
+        self._requests(route, outcome.value, code).inc()
+        self._request_seconds(route, outcome.value).observe(seconds)
         if outcome is Outcome.DUPLICATE_UNEXPECTED:
             self._metrics.duplicate_unexpected.inc()
 
     def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""
         if dispatch is Dispatch.ACCEPTED:
-            accepted = self._metrics.commit_to_accept.labels(lane)
+            accepted = self._commit_to_accept(lane)
             for age in ages:
                 accepted.observe(age)
         elif dispatch is Dispatch.REJECTED and messages == 1:

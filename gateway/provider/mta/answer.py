@@ -18,6 +18,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window:
     data = content.get("data") if content is not None else None
     values: dict[str, Any] = data if isinstance(data, dict) else {}
     error: dict[str, Any] = content or {}
+    rate = rate_headers(headers, window=window)
     return Answer(
         phase=Phase.ANSWERED,
         duration=duration,
@@ -31,8 +32,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window:
         provider_request_id=_text(error.get("requestId")) or _text(headers.get("X-Request-ID")),
         error_name=_name(error.get("name")),
         account_level=status == 403 and _account_level(error),
-        retry_after=retry_after(headers, window=window),
-        rate=rate_headers(headers, window=window),
+        retry_after=retry_after(headers, window=window, rate=rate),
+        rate=rate,
     )
 
 

@@ -14,11 +14,16 @@ from gateway.domain.outcome import RateHeaders
 
 
 def retry_after(
-    headers: Mapping[str, str], *, window: float, now: Callable[[], datetime] | None = None
+    headers: Mapping[str, str],
+    *,
+    window: float,
+    rate: RateHeaders | None,
+    now: Callable[[], datetime] | None = None,
 ) -> float | None:
     """Return the seconds to wait, within `[0, 2 × window]`; None when the answer does not say.
 
-    Understands seconds and an HTTP date (RFC 9110 §10.2.3); falls back to the window's reset.
+    Understands seconds and an HTTP date (RFC 9110 §10.2.3); falls back to the window's reset,
+    of `rate` as `rate_headers` read it.
     """
     value = headers.get("Retry-After")
     if value is not None:
@@ -29,16 +34,14 @@ def retry_after(
             if seconds > 1000 and seconds / 1000 <= 2 * window:
                 seconds /= 1000
             return min(max(seconds, 0.0), 2 * window)
-    rate = rate_headers(headers, window=window)
     return rate.reset if rate is not None else None
 
 
 def rate_headers(headers: Mapping[str, str], *, window: float) -> RateHeaders | None:
     """Return what either family of rate headers says; None when neither is there or makes sense."""
-    limit, remaining, reset = (
-        _number(headers.get(f"RateLimit-{name}", headers.get(f"X-RateLimit-{name}", "")))
-        for name in ("Limit", "Remaining", "Reset")
-    )
+    limit = _either(headers, "RateLimit-Limit", "X-RateLimit-Limit")
+    remaining = _either(headers, "RateLimit-Remaining", "X-RateLimit-Remaining")
+    reset = _either(headers, "RateLimit-Reset", "X-RateLimit-Reset")
     if limit is None and remaining is None and reset is None:
         return None
     if reset is not None:
@@ -55,6 +58,13 @@ def http_date(headers: Mapping[str, str]) -> datetime | None:
     except (ValueError, TypeError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _either(headers: Mapping[str, str], name: str, other: str) -> float | None:
+    value = headers.get(name)
+    if value is None:
+        value = headers.get(other)
+    return None if value is None else _number(value)
 
 
 def _number(text: str) -> float | None:
