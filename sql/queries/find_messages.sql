@@ -2,7 +2,7 @@
 -- $4 tenant, $5 tag (key or key=value), $6 reference, $7 number, $8 request, $9 made since, $10 made until, $11 code of
 -- the reason, $12 status that the provider answered to an attempt, $13 ended since, $14 ended until. Primary keys.
 -- An uncertain one has not ended: it counts from when its last attempt was due; and one that lacks a receipt from its
--- acceptance. What is uncertain is uncertain under a pause as well.
+-- acceptance.
 select
     m.id,
     m.reference,
@@ -10,7 +10,7 @@ select
     m.tenant,
     m.lane,
     m.to_number,
-    case when r.dispatch = 'uncertain' and m.state = 'held' then 'uncertain' else m.state end as state,
+    m.state,
     m.reason,
     m.attempts,
     m.request_id,
@@ -33,10 +33,7 @@ inner join smsgw.outbox as o on m.id = o.id
 left join smsgw.request as r on o.request_id = r.id
 where
     m.id = any($1::bigint[])
-    and (
-        $2::text[] is null
-        or case when r.dispatch = 'uncertain' and m.state = 'held' then 'uncertain' else m.state end = any($2::text[])
-    )
+    and ($2::text[] is null or m.state = any($2::text[]))
     and ($3::text is null or m.lane = $3)
     and ($4::text is null or m.tenant = $4)
     and ($5::text is null or smsgw.has_tag(o.tags, $5))

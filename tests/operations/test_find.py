@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from support.operating import accepted, deliver, expired, failed, uncertain
-from support.outbox import enqueue
+from support.outbox import enqueue, state
 
 from gateway.operations.find import STATES, Page, count, find, narrowed
 from gateway.store import finding
@@ -156,3 +156,8 @@ async def test_the_bisection_finds_the_place_of_a_moment(operator: Any) -> None:
         moment = await operator.fetchval("select created_at from smsgw.outbox where id = $1", message_id)
         assert before < await operator.fetchval("select smsgw.id_at($1)", moment) <= message_id
     assert await operator.fetchval("select smsgw.id_at(now() + interval '1 day')") == made[-1] + 1
+
+
+async def test_applications_see_it_as_uncertain_too(operator: Any, mixed: dict[str, int]) -> None:
+    await operator.execute("insert into smsgw.pause (scope, actor, reason) values ('all', 'x', 'y')")
+    assert await state(operator, mixed["uncertain"]) == "uncertain"
