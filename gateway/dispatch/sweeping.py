@@ -17,6 +17,9 @@ KEYS_AT_ONCE = 500
 EVERY = 1.0
 """Seconds between two looks. The claim itself never takes a message that has expired."""
 
+QUIET = 2.0
+"""Seconds until the next look where this one found nothing to do."""
+
 LONGEST = 0.2
 """Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""
 
@@ -51,10 +54,11 @@ class Sweeper:
         if began >= self._next:
             due = await claims.due(connection)
             done = not (due.expired or due.held)
+            beat = QUIET if done and not due.behind else EVERY
             while not done and self._monotonic() - began < LONGEST:
                 done = await self._end_and_let_go(connection)
             if done:
-                self._next = self._monotonic() + EVERY
+                self._next = self._monotonic() + beat
             if due.behind or self.some_behind:
                 await self._let_next(connection)
             await self._forget_shares(connection)

@@ -57,6 +57,7 @@ CONSTANTS = {
     "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
     "gateway.dispatch.finisher:DATABASE_RETRY": 0.05,
     "gateway.dispatch.sweeping:EVERY": 0.1,
+    "gateway.dispatch.sweeping:QUIET": 0.1,
     "gateway.dispatch.waker:PROBE_EVERY": 0.1,
     "gateway.receipts.folder:DATABASE_RETRY": 0.05,
     "gateway.receipts.folder:LOOK_EVERY": 0.1,
