@@ -48,18 +48,30 @@ NOTES = {
     "floors": "The bare claim and finish are two statements for a batch, on a table with one index; no request, no "
     "attempt, no limit.",
     "drain": "The bare client posts the same bytes and does nothing else. It runs alone, while the gateway shares the "
-    "cores with Postgres: of two cores the bare client has more to itself, whatever the gateway does.",
+    "cores with Postgres: of two cores the bare client has more to itself, whatever the gateway does. What the limit "
+    "is made of: claims go one after another, each with seven round trips and a commit before the first byte leaves "
+    "(promise 3), about 12 ms for 40 messages on this machine, while 64 calls of 10 ms land in as long; the process "
+    "itself is busy half of the time. Of what a message costs it, aiohttp's client is a third.",
     "coalesced": "No checkpoint falls into a run. The first change of a page after a checkpoint writes the whole page "
     "into the WAL; with checkpoints a quarter of an hour apart that adds little to a steady load and much to a burst.",
     "wake": "A bare NOTIFY writes nothing. Whatever must be decided once has to be on disk before its first byte "
     "leaves (promise 3), so the second line is the least that any such outbox can take: one durable statement and one "
     "POST after the bell.",
-    "otp": "The time to the next token is read from the limiter's row in the transaction that inserts the code; what "
-    "is shown beyond it is all that the gateway adds.",
+    "snapshot": "Index entries of messages that were sent can't be removed while an old snapshot may still see them. "
+    "What suffers is the look at what waits (`claim_heads.sql`): it passes them before it knows that a lane is empty, "
+    "30 ms for 100,000, where the claim of the messages themselves stays under one. `smsgw doctor` says who holds the "
+    "snapshot, and `smsgw_database_oldest_snapshot_seconds` for how long.",
+    "otp": "A code that comes while the claim of the next token is already under way has the token after it: that is "
+    "the longest wait here. The time to the next token is read from the limiter's row in the transaction that inserts "
+    "the code; what is shown beyond it is all that the gateway adds.",
+    "idle": "Half of it is the safety poll, which is there for a bell that nobody hears; the rest is the gauges and "
+    "the heartbeat.",
     "insert": "The bare table has the same columns of use and a primary key. Ours adds the checks, the doorbell and "
     "the indexes for number, reference, claim, expiry and time.",
-    "receipts": "Every answer of the gateway is a committed receipt, and the fold runs meanwhile. The generator has a "
-    "process of its own; all three share the cores with Postgres.",
+    "receipts": "Every answer of the gateway is a committed receipt, and the fold runs a quarter of the time. "
+    "The generator has a process of its own; all share the cores with Postgres. The ratio moved between 0.46 and 0.61 "
+    "within an hour on this machine: the listener's own Python is what it is made of, 97 µs a receipt beside the bare "
+    "handler's 62.",
     "processes": "Every process is up before the backlog appears. The cores are shared with Postgres and the server, "
     "so more processes than cores add their own cost and no speed; the limiter's row makes claims wait for each other.",
     "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "
