@@ -12,6 +12,8 @@ from gateway.cli.printing import clock, csv_lines, line, span, table
 
 group = typer.Typer(help="Find messages, read their story, call them back.", no_args_is_help=True)
 
+DATE = len("2026-01-31")
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers in full.")]
 Id = Annotated[int, typer.Argument(metavar="ID", help="The message's id.")]
@@ -94,12 +96,13 @@ def show(message_id: Id, reveal: Reveal = False, as_json: Json = False) -> None:
         ((name, clock(v) if isinstance(v, datetime) else v) for name, v in message.items() if v is not None),
     )
     typer.echo()
+    happened = [chapter.step for chapter in told.chapters]
+    # What happened on one day has its date in the heading, which leaves a narrow terminal room for the rest.
+    days = {clock(one.at)[:DATE] for one in happened}
+    heading, begin = (f"{days.pop()} (UTC)", DATE + 1) if len(days) == 1 else ("WHEN (UTC)", 0)
     table(
-        ("WHEN (UTC)", "WHAT", "CODE", "TOOK", "PROVIDER'S REQUEST", "DETAIL"),
-        (
-            (clock(s.at), s.what, s.status, span(s.duration), s.provider_request_id, s.detail)
-            for s in (chapter.step for chapter in told.chapters)
-        ),
+        (heading, "WHAT", "CODE", "TOOK", "PROVIDER'S REQUEST", "DETAIL"),
+        ((clock(s.at)[begin:], s.what, s.status, span(s.duration), s.provider_request_id, s.detail) for s in happened),
     )
     if told.meaning is not None:
         typer.echo(f"\n{told.meaning.means}\nWhat to do: {told.meaning.do}")
