@@ -70,8 +70,9 @@ class Sweeper:
         lanes = await claims.expire(connection, AT_ONCE)
         for lane in lanes:
             self._observer.ended(lane, Ending.EXPIRED.value, 1)
+        doubtful = await claims.take_back(connection, AT_ONCE)
         freed = await claims.let_go(connection, AT_ONCE)
-        return len(lanes) < AT_ONCE and freed < AT_ONCE
+        return max(len(lanes), doubtful, freed) < AT_ONCE
 
     async def _let_next(self, connection: Connection) -> None:
         """Look at some order keys, going round: with very many of them each has its turn after a few claims."""

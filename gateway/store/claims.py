@@ -311,6 +311,11 @@ async def expire(connection: Connection, most: int) -> list[str]:
     return [row["lane"] for row in await connection.fetch(query("claim_expire"), most)]
 
 
+async def take_back(connection: Connection, most: int) -> int:
+    """Make up to `most` messages uncertain again that came too late to be sent again; return how many."""
+    return len(await connection.fetch(query("claim_take_back"), most))
+
+
 async def make_uncertain(connection: Connection, ids: Sequence[UUID], reason: str) -> list[tuple[str, int]]:
     """Stop locked requests whose outcome is not known; return lane and number of messages of each."""
     rows = await connection.fetch(query("claim_uncertain"), list(ids), reason)

@@ -1,15 +1,43 @@
 -- End requests that certainly did not arrive, and with them their messages. $1 ids, $2 how the messages end
 -- (failed or expired), $3 why. The requests are locked by claim_requests in this same transaction; messages by
 -- primary key, after their request, as the fold does.
+-- One that was being sent again is not called expired while an earlier copy may have arrived: it is put back for
+-- claim_take_back.sql.
 with over as (
     update smsgw.request as r
     set dispatch = 'rejected', claim_token = null, unsettled = 0, reason = $3
     where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
     returning r.id, r.members
+),
+
+member as (
+    select
+        o.id,
+        over.id as request_id,
+        $2::text = 'expired' and o.generation > 0 and exists (
+            select
+            from smsgw.request as r
+            where r.id = any(o.earlier_requests) and r.dispatch = 'uncertain'
+        ) as doubtful
+    from over
+    inner join smsgw.outbox as o on o.id = any(over.members) and over.id = o.request_id
+),
+
+ended as (
+    update smsgw.outbox as o
+    set
+        ending = case when not m.doubtful then $2::text::smsgw.ending end,
+        reason = case when not m.doubtful then $3 end,
+        final_at = case when not m.doubtful then clock_timestamp() end,
+        request_id = case when not m.doubtful then o.request_id end,
+        earlier_requests = case
+            when m.doubtful then array_append(o.earlier_requests, m.request_id) else o.earlier_requests
+        end
+    from member as m
+    where o.id = m.id and o.request_id = m.request_id and o.ending is null
+    returning o.lane, o.ending
 )
 
-update smsgw.outbox as o
-set ending = $2::smsgw.ending, reason = $3, final_at = clock_timestamp()
-from over
-where o.id = any(over.members) and o.request_id = over.id and o.ending is null
-returning o.lane;
+select ended.lane
+from ended
+where ended.ending is not null;

@@ -81,6 +81,48 @@ async def test_a_lane_may_resend_under_a_new_generation(filled: Any, worker: Mak
     assert await state(filled, message_id) == "accepted"
 
 
+@pytest.fixture
+async def resent(filled: Any, worker: Make) -> tuple[int, Any]:
+    """A message that is about to be sent again under a new generation, and who would."""
+    await filled.execute("update smsgw.lane set on_uncertain = 'resend' where name = 'otp'")
+    message_id, one = await enqueue(filled, lane="otp"), worker(horizon=60.0)
+    one.wire.answers.append(LOST)
+    await one.turn()
+    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    assert await one.claim(1) == []
+    assert await filled.fetchval("select generation from smsgw.outbox") == 1
+    return message_id, one
+
+
+LATE = "update smsgw.outbox set expires_at = clock_timestamp()"
+
+
+async def test_what_may_have_arrived_is_not_called_expired_when_it_is_too_late_to_send_it_again(
+    filled: Any, resent: tuple[int, Any], worker: Make
+) -> None:
+    message_id, _ = resent
+    await filled.execute(LATE)
+    assert await worker().claim() == []
+    assert await state(filled, message_id) == "uncertain"
+    row = await filled.fetchrow("select generation, unsettled from smsgw.request")
+    assert tuple(row) == (0, 1)
+    assert await filled.fetchval("select generation from smsgw.outbox") == 0
+    assert await filled.fetchval("select count(*) from smsgw.final_news") == 0
+
+
+async def test_nor_when_its_second_copy_never_left(filled: Any, resent: tuple[int, Any], worker: Make) -> None:
+    message_id, one = resent
+    one.wire.answers.append(UNREACHED)
+    await one.turn()
+    await filled.execute(LATE)
+    await make_due(filled)
+    for _ in range(2):
+        assert await worker().claim() == []
+    assert len(one.wire.sent) == 2
+    assert await state(filled, message_id) == "uncertain"
+    assert await filled.fetchval("select generation from smsgw.outbox") == 0
+
+
 async def test_a_request_that_kills_its_workers_is_set_aside(filled: Any, worker: Make) -> None:
     message_id = await enqueue(filled)
     for _ in range(3):
