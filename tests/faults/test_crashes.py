@@ -38,7 +38,7 @@ SIDE_BY_SIDE = 3
 SHARE = 20
 """One in so many of the steps that are not chosen anyway."""
 
-TRIES = 3
+TRIES = 6
 """Lives in which the process may fail to come to its step, as its order of things is not always the same; each time
 another scenario is tried that came to it."""
 
