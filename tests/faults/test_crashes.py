@@ -42,9 +42,6 @@ TRIES = 6
 """Lives in which the process may fail to come to its step, as its order of things is not always the same; each time
 another scenario is tried that came to it."""
 
-MOST_MISSED = 20
-"""One in so many of the steps may be missed in all of its lives."""
-
 BY_COMMAND = "only commands of a person call this; what they change is one transaction"
 
 REASONS = {
@@ -134,7 +131,9 @@ def _come_to(world: World) -> dict[str, list[str]]:
     return found
 
 
-async def _each(world: World, lives: list[str], play: Callable[[Stage, str], Awaitable[None]]) -> list[str]:
+async def _each(
+    world: World, lives: list[str], play: Callable[[Stage, str], Awaitable[None]], *, at_once: int = SIDE_BY_SIDE
+) -> list[str]:
     """Play lives, named by what they are about, several side by side; return what went wrong."""
     waiting = list(reversed(lives))
     failures: list[str] = []
@@ -159,7 +158,7 @@ async def _each(world: World, lives: list[str], play: Callable[[Stage, str], Awa
 
     async with asyncio.TaskGroup() as group:
         # One after another: they copy the same template.
-        for number in range(min(SIDE_BY_SIDE, len(lives))):
+        for number in range(min(at_once, len(lives))):
             group.create_task(worker(number))
     return failures
 
@@ -199,9 +198,13 @@ def test_nothing_is_lost_or_doubled_wherever_the_process_dies(world: World, reac
                 died.add(step)
                 return
 
+    def missed() -> list[str]:
+        return [step for step in lives if step not in died and not matching(step, SOMETIMES)]
+
     failures = asyncio.run(_each(world, lives, play))
+    if occurrence == 1 and not failures:
+        # What was not come to beside others is tried again by itself: they change what meets what.
+        failures = asyncio.run(_each(world, missed(), play, at_once=1))
     print(f"{len(lives)} steps, {len(died)} deaths, {len(failures)} breaches")
     assert not failures, "\n".join(failures)
-    missed = [step for step in lives if step not in died and not matching(step, SOMETIMES)]
-    # A step of two things that meet by chance may not be come to again; a scenario that lost its way misses many.
-    assert occurrence > 1 or len(missed) <= len(lives) // MOST_MISSED, "\n".join(missed)
+    assert occurrence > 1 or not missed(), "\n".join(missed())

@@ -246,6 +246,7 @@ SCENARIOS = {
             "used up",
             _two,
             settings={"CONCURRENCY": "1"},
+            faults=({"kind": "slow_after", "delay": 0.2},),
             knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True, "rejected_counts": False},
         ),
         Scenario(
