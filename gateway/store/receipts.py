@@ -78,7 +78,7 @@ class InboundReply:
 
 
 async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes]:
-    """Commit receipts; return the digests that were new."""
+    """Commit receipts, at least one; return the digests that were new."""
     rows = await connection.fetch(query("receipt_journal"), *zip(*entries, strict=True))
     return {row[0] for row in rows}
 

@@ -33,6 +33,17 @@ async def list_numbers(connection: Connection, *, above: str = "", limit: int = 
     return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_list"), above, limit)]
 
 
+async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:
+    """Return suppressed numbers, the newest first, from before a time on."""
+    return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_newest"), before, limit)]
+
+
+async def one(connection: Connection, number: str) -> Suppressed | None:
+    """Return how a number (E.164) came to be suppressed; None when it is not."""
+    row = await connection.fetchrow(query("suppression_one"), number)
+    return None if row is None else Suppressed(*row.values())
+
+
 async def among(connection: Connection, numbers: Iterable[str]) -> frozenset[str]:
     """Return which of these numbers are suppressed."""
     return frozenset(row["number"] for row in await connection.fetch(query("suppression_hit"), list(numbers)))

@@ -24,14 +24,14 @@ from gateway.operations.find import reason_filter
 from gateway.operations.snapshot import Snapshot
 from gateway.operations.story import Story
 from gateway.operations.why import Why
-from gateway.store import revealing, samples, suppressed
+from gateway.store import revealing, samples, suppressions
 from gateway.store.actions import Action
 from gateway.store.finding import Filters, MessageRow
 from gateway.store.lanes import Lane
 from gateway.store.revealing import Reply
 from gateway.store.samples import Cohort, Sample
 from gateway.store.status import Pause
-from gateway.store.suppressed import Suppressed
+from gateway.store.suppressions import Suppressed
 
 
 def filters_of(wanted: Wanted | ListQuery) -> Filters:
@@ -100,13 +100,13 @@ async def _pauses(asked: Asked) -> list[Pause]:
 
 async def _suppressions(asked: Asked) -> list[Suppressed]:
     async with asked.parts.pool.acquire() as connection:
-        rows = await suppressed.newest(connection, before=asked.given.before, limit=asked.given.limit)
+        rows = await suppressions.newest(connection, before=asked.given.before, limit=asked.given.limit)
     return [replace(row, number=mask(row.number)) for row in rows]
 
 
 async def _is_suppressed(asked: Asked) -> SuppressedAnswer:
     async with asked.parts.pool.acquire() as connection:
-        hit = await suppressed.one(connection, asked.given.number)
+        hit = await suppressions.one(connection, asked.given.number)
     if hit is None:
         return SuppressedAnswer(suppressed=False)
     return SuppressedAnswer(suppressed=True, since=hit.created_at, source=hit.source, reason=hit.reason)

@@ -10,7 +10,7 @@ from gateway.console.context import identity
 from gateway.console.parts import Parts
 from gateway.console.rendering import see
 from gateway.operations import suppression
-from gateway.store import suppressed
+from gateway.store import suppressions
 
 PAGE = 50
 
@@ -19,12 +19,12 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def page(
-        request: web.Request, *, asked: bool = False, hit: suppressed.Suppressed | None = None
+        request: web.Request, *, asked: bool = False, hit: suppressions.Suppressed | None = None
     ) -> web.Response:
         below = inputs.word(request.query, "below")
         before = inputs.moment(below) if below else None
         async with parts.pool.acquire() as connection:
-            rows = await suppressed.newest(connection, before=before, limit=PAGE)
+            rows = await suppressions.newest(connection, before=before, limit=PAGE)
         older = rows[-1].created_at.isoformat() if len(rows) == PAGE else None
         return parts.renderer.page(
             request, "suppression.html", rows=rows, older=older, first=before is None, asked=asked, hit=hit
@@ -37,7 +37,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         form: Mapping[str, Any] = await request.post()
         number = inputs.number(inputs.word(form, "number"))
         async with parts.pool.acquire() as connection:
-            hit = await suppressed.one(connection, number)
+            hit = await suppressions.one(connection, number)
         return await page(request, asked=True, hit=hit)
 
     async def add(request: web.Request) -> web.Response:
