@@ -1,13 +1,16 @@
 """What every benchmark is given: sizes, a Postgres, the counting server, a folder."""
 
 import statistics
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.bench.database import Database, Databases
 from gateway.bench.processes import Server
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,11 @@ class Bench:
 def median(values: Sequence[float]) -> float:
     """Return the middle of several runs."""
     return statistics.median(values)
+
+
+def middle(runs: Sequence[T], rate: Callable[[T], float]) -> T:
+    """Return the run whose rate is the median; of an even number, the faster of the two."""
+    return sorted(runs, key=rate)[len(runs) // 2]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.bench.context import Bench, median
+from gateway.bench.context import Bench, median, middle
 from gateway.bench.database import Cost, Database
 from gateway.bench.processes import BenchError, Child, child, gateway
 from gateway.bench.results import Better, Line, Measure, Result
@@ -146,9 +146,9 @@ async def single(bench: Bench) -> Result:
         raw.append(await raw_client(bench, count))
         async with bench.filled(count, "bulk") as database:
             ours.append(await drain(bench, database, count, max_recipients=1))
-    best = _median_of(ours)
+    best = middle(ours, lambda run: run.rate)
     result.lines = [
-        Line("bare aiohttp client", sorted(raw, key=lambda one: float(one["rate"]))[len(raw) // 2]),
+        Line("bare aiohttp client", middle(raw, lambda one: float(one["rate"]))),
         Line("smsgw, one message a request", best.values()),
     ]
     ratio = median([one.rate / bare["rate"] for one, bare in zip(ours, raw, strict=True)])
@@ -167,7 +167,7 @@ async def coalesced(bench: Bench) -> Result:
     for _ in range(bench.scale.repeat):
         async with bench.filled(count, "default") as database:
             ours.append(await drain(bench, database, count, max_recipients=500))
-    best = _median_of(ours)
+    best = middle(ours, lambda run: run.rate)
     cost = best.cost.per(count)
     result.lines = [Line("smsgw, up to 500 a request", best.values())]
     result.measures = [
@@ -192,10 +192,6 @@ async def processes(bench: Bench) -> Result:
         Measure("1 → 8 processes", rates[3] / rates[0], "×", note="likewise"),
     ]
     return result
-
-
-def _median_of(runs: Sequence[Drained]) -> Drained:
-    return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
 
 
 def _clean(runs: Sequence[Drained]) -> list[Measure]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.bench.context import Bench, median
+from gateway.bench.context import Bench, median, middle
 from gateway.bench.database import Database
 from gateway.bench.drain import Drained, await_replicas, drain
 from gateway.bench.processes import BenchError, gateway
@@ -41,8 +41,8 @@ async def history(bench: Bench) -> Result:
                 runs.append(await _one_drain(bench, database, count, turn))
             ratios.append(with_rows[-1].rate / without[-1].rate)
     result.lines = [
-        Line(f"with {bench.scale.history:,} finished rows", _middle(with_rows).values()),
-        Line("with none", _middle(without).values()),
+        Line(f"with {bench.scale.history:,} finished rows", middle(with_rows, lambda run: run.rate).values()),
+        Line("with none", middle(without, lambda run: run.rate).values()),
     ]
     note = f"{bench.scale.history:,} finished rows"
     result.measures = [
@@ -65,8 +65,8 @@ async def snapshot(bench: Bench) -> Result:
             free.append(await _one_drain(bench, clean, count, turn))
             ratios.append(held[-1].rate / free[-1].rate)
     result.lines = [
-        Line(f"a snapshot held, {dead:,} dead tuples", _middle(held).values()),
-        Line("no snapshot held", _middle(free).values()),
+        Line(f"a snapshot held, {dead:,} dead tuples", middle(held, lambda run: run.rate).values()),
+        Line("no snapshot held", middle(free, lambda run: run.rate).values()),
     ]
     note = f"{dead:,} dead tuples"
     result.measures = [
@@ -146,7 +146,3 @@ async def memory(bench: Bench) -> Result:
     note = f"{backlog:,} waiting; {growth:+.1f} MB over the last four fifths of the drain"
     result.measures = [Measure("resident memory over the drain", highest, "MB", TARGET_MEMORY, Better.LOWER, note)]
     return result
-
-
-def _middle(runs: list[Drained]) -> Drained:
-    return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
