@@ -33,8 +33,11 @@ async def state(connection: Any, message_id: int) -> str:
 
 
 async def make_due(connection: Any) -> None:
-    """Let every retry and every lease be due now."""
-    await connection.execute("update smsgw.request set due_at = now() where dispatch = 'in_flight'")
+    """Let every retry and every lease be due now; locks in the order that every transaction of ours does."""
+    await connection.execute(
+        "update smsgw.request set due_at = now() where id in "
+        "(select id from smsgw.request where dispatch = 'in_flight' order by id for update)"
+    )
 
 
 async def age(connection: Any, message_id: int, seconds: float) -> None:
