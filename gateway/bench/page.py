@@ -58,9 +58,10 @@ NOTES = {
     "leaves (promise 3), so the second line is the least that any such outbox can take: one durable statement and one "
     "POST after the bell.",
     "snapshot": "Index entries of messages that were sent can't be removed while an old snapshot may still see them. "
-    "What suffers is the look at what waits (`claim_heads.sql`): it passes them before it knows that a lane is empty, "
-    "30 ms for 100,000, where the claim of the messages themselves stays under one. `smsgw doctor` says who holds the "
-    "snapshot, and `smsgw_database_oldest_snapshot_seconds` for how long.",
+    "A look at what waits passes all of them, 30 ms for 100,000, so a look that was dear is not repeated before every "
+    "claim: for a while only urgent lanes are looked at, and the known queues go on from where they were left "
+    "(`gateway/dispatch/places.py`). `smsgw doctor` says who holds the snapshot, and "
+    "`smsgw_database_oldest_snapshot_seconds` for how long.",
     "otp": "A code that comes while the claim of the next token is already under way has the token after it: that is "
     "the longest wait here. The time to the next token is read from the limiter's row in the transaction that inserts "
     "the code; what is shown beyond it is all that the gateway adds.",

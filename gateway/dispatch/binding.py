@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from gateway.clock import monotonic
@@ -16,7 +16,7 @@ from gateway.domain.message import Message
 from gateway.domain.turns import Queue, Turn, rested, turns
 from gateway.provider.protocol import Provider
 from gateway.store import claims
-from gateway.store.claims import Ending, Head, Lease, NewRequest, WaitingMessage, Wanted
+from gateway.store.claims import Ending, Head, Key, Lease, NewRequest, Place, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
 MOST_AT_ONCE = 5000
@@ -28,9 +28,6 @@ SLOW_CLAIM = 0.4
 SUPPRESSED = "suppressed: this number asked not to be written to"
 
 NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
-
-Key = tuple[str, str, int]
-"""Lane, tenant and sending number: what has a queue of its own."""
 
 Heads = dict[Key, Head]
 
@@ -49,6 +46,8 @@ class Bound:
     """Messages went out of the way without being sent: there may be others behind them."""
     behind: bool = False
     """Some of them are behind another of their order key."""
+    left: Mapping[Key, Place | None] = field(default_factory=dict)
+    """Where each queue was left; None for one that gave less than it was asked for."""
 
 
 class Binder:
@@ -92,7 +91,9 @@ class Binder:
             return Bound([])
         planned = turns([_queue(head, budget) for head in heads.values()], budget.slots)
         consulted_at = self._monotonic()
-        found = await claims.waiting_messages(connection, self._wanted(planned, heads, budget))
+        wanted = self._wanted(planned, heads, budget)
+        found = await claims.waiting_messages(connection, wanted)
+        left = _left(wanted, found)
         waiting = await self._set_aside(connection, found)
         picked = self._pick(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
@@ -108,12 +109,12 @@ class Binder:
         moved = len(waiting) < len(found) or bool(failed)
         behind = not all(row.next for row in found)
         if not requests:
-            return Bound([], moved, behind)
+            return Bound([], moved, behind, left)
         await claims.bind(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
         tickets = [self._ticket(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
-        return Bound(tickets, moved, behind)
+        return Bound(tickets, moved, behind, left)
 
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
         """Say how many messages of each queue to read, most deserving first: `_at_once` of all of them together."""
@@ -127,7 +128,7 @@ class Binder:
             if most < 1:
                 break
             left -= most
-            wanted.append(Wanted(queue.lane, queue.tenant, queue.sender, most, head.newest_first))
+            wanted.append(Wanted(*_key(queue), most, head.newest_first, None if head.newest_first else head.first))
         return wanted
 
     def _per_request(self, head: Head, budget: Budget) -> int:
@@ -235,6 +236,15 @@ class Binder:
 
 def _key(queue: Queue) -> Key:
     return queue.lane, queue.tenant, queue.sender
+
+
+def _left(wanted: Sequence[Wanted], found: Sequence[WaitingMessage]) -> dict[Key, Place | None]:
+    """Return where each queue was left: behind the last of what it gave, if it gave all that was asked for."""
+    asked = {(one.lane, one.tenant, one.sender): one.most for one in wanted}
+    seen: dict[Key, list[Place]] = {key: [] for key in asked}
+    for row in found:
+        seen[row.message.lane, row.message.tenant, row.message.sender_id or 0].append(row.place)
+    return {key: max(places) if len(places) >= asked[key] else None for key, places in seen.items()}
 
 
 def _queue(head: Head, budget: Budget) -> Queue:

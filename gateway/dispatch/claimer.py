@@ -15,6 +15,7 @@ from gateway.dispatch.binding import Binder
 from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.observer import Observer
+from gateway.dispatch.places import Places
 from gateway.dispatch.retrying import Retrier
 from gateway.dispatch.rounds import Look, Rounds
 from gateway.dispatch.sweeping import Sweeper
@@ -68,6 +69,7 @@ class Claimer:
         breaker: RouteBreaker,
         observer: Observer,
         *,
+        places: Places | None = None,
         monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._pool = pool
@@ -80,7 +82,7 @@ class Claimer:
         self._retrier = Retrier(settings, observer)
         self._binder = Binder(provider, settings, observer, monotonic=monotonic)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
-        self._rounds = Rounds(breaker.route, monotonic=monotonic)
+        self._rounds = Rounds(breaker.route, places=places, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}
         self._fruitless = 0
         self._looked_on = 0
@@ -149,6 +151,7 @@ class Claimer:
         if budget.fresh:
             bound = await self._binder.claim(connection, ready, budget, lease, claimed_at)
             tickets, moved, behind = bound.tickets, bound.moved, bound.behind
+            self._rounds.left(bound.left)
         # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
@@ -160,6 +163,7 @@ class Claimer:
             bound = await self._binder.claim(connection, group, budget, lease, claimed_at)
             tickets += bound.tickets
             moved, behind = moved or bound.moved, behind or bound.behind
+            self._rounds.left(bound.left)
         self._sweeper.some_behind = self._sweeper.some_behind or behind
         if budget.probe and tickets:
             await breakers.begin_probe(connection, self._route, tickets[0].request_id, self._settings.lease)
@@ -169,6 +173,7 @@ class Claimer:
             self._fruitless = self._looked_on = 0
             self._rounds.begin()
             return Claimed(tickets, 0.0, isolate=isolate)
+        self._rounds.forget()
         return self._fruitless_claim(look, budget, isolate=isolate)
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:

@@ -5,12 +5,13 @@ application: there may be any number of them. So one look takes up a bounded num
 on from there. Every lane is looked at each time, so a crowd in one of them delays nobody in another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.clock import monotonic
+from gateway.dispatch.places import Places
 from gateway.store import claims
-from gateway.store.claims import Head
+from gateway.store.claims import Head, Key, Place
 from gateway.store.pool import Connection
 
 MOST_QUEUES = 200
@@ -32,9 +33,10 @@ class Look:
 class Rounds:
     """Where the looks of one process have come to. Another process goes its own rounds; the shares are common."""
 
-    def __init__(self, route: str, *, monotonic: Callable[[], float] = monotonic) -> None:
+    def __init__(self, route: str, *, places: Places | None = None, monotonic: Callable[[], float] = monotonic) -> None:
         self._route = route
         self._monotonic = monotonic
+        self._places = places or Places(monotonic=monotonic)
         self._after: dict[str, tuple[str, int]] = {}
         self._again_after: dict[str, int] = {}
         self._ends: dict[tuple[str, bool], int] = {}
@@ -54,13 +56,36 @@ class Rounds:
         moment = self._monotonic() + wait
         self._soonest = moment if self._soonest is None else min(self._soonest, moment)
 
+    def left(self, places: Mapping[Key, Place | None]) -> None:
+        """Hear where a claim left queues, None for what gave less than it was asked for."""
+        self._places.left(places)
+
+    def forget(self) -> None:
+        """Take nothing for granted at the next look."""
+        self._places.forget()
+
     async def look(self, connection: Connection) -> Look:
-        """Look at the next queues of every lane; what is paused is left out. After a whole round a new one begins."""
+        """Look at the next queues of every lane; what is paused is left out. After a whole round a new one begins.
+
+        After a dear look come quick ones, which see only what may go.
+        """
+        if known := self._places.known():
+            heads = await claims.heads(connection, self._route, {}, {}, MOST_QUEUES, known)
+            self.failing = any(head.route_failures or head.route_open for head in heads)
+            ready = [head for head in self._places.find(heads) if head.wait <= 0 and not head.paused]
+            if ready:
+                return Look(ready, whole=False, wait=None)
+        return await self._look_whole(connection)
+
+    async def _look_whole(self, connection: Connection) -> Look:
         heads = await claims.heads(connection, self._route, self._after, self._again_after, MOST_QUEUES)
         self.failing = any(head.route_failures or head.route_open for head in heads)
         whole = self._go_on(heads)
+        crowded = bool(self._after or self._again_after)
         open_heads = [head for head in heads if not head.paused]
         ready = [head for head in open_heads if head.wait <= 0]
+        # Quick looks don't go round, so they would keep the turn from those that were not seen.
+        self._places.learn([] if crowded else ready)
         if len(ready) < len(open_heads):
             self.note(min(head.wait for head in open_heads if head.wait > 0))
         wait = None if self._soonest is None else max(0.0, self._soonest - self._monotonic())

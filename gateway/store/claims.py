@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.message import Message
@@ -24,6 +25,13 @@ class Ending(StrEnum):
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
     CANCELLED = "cancelled"
+
+
+Key = tuple[str, str, int]
+"""Lane, tenant and sending number: what has a queue of its own."""
+
+Place = tuple[datetime, int]
+"""Where a message stands in its queue: `not_before`, and the id among those of one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,10 @@ class Head:
     """Held with its lane or tenant."""
     around: bool = False
     """The look began behind it, came to the lane's end, and went on from the lane's start."""
+    first: Place | None = None
+    """Of messages: the place of the first, when the look saw it."""
+    took: float = 0.0
+    """Seconds that Postgres had looked until it came to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ class WaitingMessage:
     message: Message
     ready_at: datetime
     """When it could first have gone: its insertion or its `not_before`, whichever is later."""
+    place: Place
     suppressed: bool
     held_tag: str | None
     """The pause that its tags fall under."""
@@ -111,6 +124,8 @@ class Wanted:
     sender: int
     most: int
     newest_first: bool
+    first: Place | None = None
+    """Where to begin; None is for the beginning of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +170,12 @@ async def heads(
     after: Mapping[str, tuple[str, int]],
     again_after: Mapping[str, int],
     most: int,
+    known: Sequence[Key] | None = None,
 ) -> list[Head]:
     """Return what waits, up to `most` queues of messages and of requests in each lane; takes no lock.
 
-    The look at a lane begins after the queue that is given for it, and goes around. The columns of `claim_heads.sql`
-    are the fields.
+    The look at a lane begins after the queue that is given for it, and goes around. Where queues are `known`, only
+    urgent lanes are looked at, and the known ones are returned as if they had been seen.
     """
     rows = await connection.fetch(
         query("claim_heads"),
@@ -170,8 +186,21 @@ async def heads(
         list(again_after),
         list(again_after.values()),
         most,
+        known is not None,
+        *_columns(known or (), 3),
     )
-    return [Head(*row.values()) for row in rows]
+    return [_head(*row.values()) for row in rows]
+
+
+def _head(*values: Any) -> Head:
+    """Return the head of a row: the columns of `claim_heads.sql` are the fields, but a place is two of them."""
+    *fields, first_at, first_id, took = values
+    fields += [None if first_id is None else (first_at, first_id), took]
+    return Head(*fields)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 async def due(connection: Connection) -> Due:
@@ -231,11 +260,14 @@ async def waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> 
         [w.sender for w in wanted],
         [w.most for w in wanted],
         [w.newest_first for w in wanted],
+        [None if w.first is None else w.first[0] for w in wanted],
+        [None if w.first is None else w.first[1] for w in wanted],
     )
     return [
         WaitingMessage(
             to_message(row),
             row["ready_at"],
+            (row["not_before"], row["id"]),
             row["suppressed"],
             row["held_tag"],
             row["next"],

@@ -2,12 +2,17 @@
 -- (lane and sending number); with the state of the route's breaker.
 -- $1 route. Where the look at a lane begins, one entry for each lane that does not begin at its start: of messages
 -- $2 lanes, $3 tenants, $4 sending numbers, of requests $5 lanes, $6 sending numbers. $7 how many queues of each kind to
--- look at in one lane.
+-- look at in one lane. To look quickly: $8 is true, and $9 lanes, $10 tenants, $11 sending numbers are queues of which
+-- something waited a moment ago.
 --
 -- The recursions are loose scans: they ask outbox_waiting for the smallest (tenant, sender) of a lane greater than the last
 -- one, and request_due for the smallest sender. So they cost one index probe for each queue, however long the backlog, and
 -- no more than $7 of them in any lane, however many tenants wait: `onward` from where the look begins, and `around` from
 -- the lane's start up to there. The leases of requests in flight stand in request_due too, with the moment at which they end.
+-- A quick look goes through the urgent lanes only and takes the given queues of the others for granted. It is for times
+-- when a look is dear: while an old transaction holds its snapshot, no index loses the entries of what was sent, and each
+-- probe passes those of its queue. `first_at` and `first_id` are the place of what was found, for a claim to begin there.
+-- `took` is what Postgres needed to come to this row, in seconds.
 -- Locks nothing. Everything is left out while the whole or a route is paused; what a narrower pause holds is marked, so that
 -- the look goes on behind it. In the order of the look: lane, kind, place.
 with work as (
@@ -19,13 +24,14 @@ with work as (
         false as retry,
         q.not_before + (q.expires_at - q.not_before) / 2 < clock_timestamp() as half_over,
         q.place,
-        q.around
+        q.around,
+        q.id as first_id
     from smsgw.lane as l
     left join unnest($2::text[], $3::text[], $4::bigint[]) as b (lane, tenant, sender) on l.name = b.lane
     cross join lateral (
         with recursive onward as (
             (
-                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at, 1 as place
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at, 1 as place
                 from smsgw.outbox as o
                 where
                     o.request_id is null and o.ending is null and o.held_tag is null
@@ -36,10 +42,10 @@ with work as (
                 limit 1
             )
             union all
-            select behind.tenant, behind.sender, behind.not_before, behind.expires_at, onward.place + 1
+            select behind.tenant, behind.sender, behind.not_before, behind.id, behind.expires_at, onward.place + 1
             from onward
             cross join lateral (
-                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at
                 from smsgw.outbox as o
                 where
                     o.request_id is null and o.ending is null and o.held_tag is null
@@ -57,6 +63,7 @@ with work as (
                     o.tenant,
                     coalesce(o.sender_id, 0) as sender,
                     o.not_before,
+                    o.id,
                     o.expires_at,
                     (select count(*)::integer from onward) + 1 as place
                 from smsgw.outbox as o
@@ -70,10 +77,10 @@ with work as (
                 limit 1
             )
             union all
-            select behind.tenant, behind.sender, behind.not_before, behind.expires_at, around.place + 1
+            select behind.tenant, behind.sender, behind.not_before, behind.id, behind.expires_at, around.place + 1
             from around
             cross join lateral (
-                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.expires_at
+                select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at
                 from smsgw.outbox as o
                 where
                     o.request_id is null and o.ending is null and o.held_tag is null
@@ -86,13 +93,26 @@ with work as (
             where around.place < $7::integer
         )
 
-        select onward.tenant, onward.sender, onward.not_before, onward.expires_at, onward.place, false as around
+        select onward.tenant, onward.sender, onward.not_before, onward.id, onward.expires_at, onward.place, false as around
         from onward
         union all
-        select around.tenant, around.sender, around.not_before, around.expires_at, around.place, true as around
+        select around.tenant, around.sender, around.not_before, around.id, around.expires_at, around.place, true as around
         from around
         limit $7::integer
     ) as q
+    where l.urgent or not $8::boolean
+    union all
+    select
+        k.lane,
+        k.tenant,
+        k.sender,
+        statement_timestamp() as due_at,
+        false as retry,
+        false as half_over,
+        k.place::integer,
+        false as around,
+        null as first_id
+    from unnest($9::text[], $10::text[], $11::bigint[]) with ordinality as k (lane, tenant, sender, place)
     union all
     select
         l.name as lane,
@@ -102,7 +122,8 @@ with work as (
         true as retry,
         false as half_over,
         q.place,
-        q.around
+        q.around,
+        null as first_id
     from smsgw.lane as l
     left join unnest($5::text[], $6::bigint[]) as b (lane, sender) on l.name = b.lane
     cross join lateral (
@@ -170,6 +191,7 @@ with work as (
         from around
         limit $7::integer
     ) as q
+    where l.urgent or not $8::boolean
 ),
 
 paused as (
@@ -203,7 +225,10 @@ select
             (paused.scope = 'lane' and paused.subject = w.lane)
             or (paused.scope = 'tenant' and paused.subject = w.tenant)
     ) as paused,
-    w.around
+    w.around,
+    case when w.first_id is not null then w.due_at end as first_at,
+    w.first_id,
+    extract(epoch from clock_timestamp() - statement_timestamp())::double precision as took
 from work as w
 inner join smsgw.lane as l on w.lane = l.name
 left join smsgw.route as b on b.name = $1

@@ -1,5 +1,6 @@
 -- Messages that may go now, in claim order inside each lane, tenant and sending number; newest first where asked.
--- $1 lanes, $2 tenants, $3 senders (0 is the default number), $4 how many of each, $5 newest first. Served by
+-- $1 lanes, $2 tenants, $3 senders (0 is the default number), $4 how many of each, $5 newest first; $6 times and $7 ids: the
+-- place in each queue from which on to read, null for its beginning. Served by
 -- outbox_waiting, one range scan each, forwards or backwards; locks the rows it returns and steps over those that
 -- another claim or the fold holds.
 -- `next` says that nothing under the same order key is in front (smsgw.is_next); what is not next must stand aside.
@@ -7,9 +8,16 @@
 -- has expired is asked by the clock, one by one.
 -- The scan in the direction that is not asked for is never begun: its first condition is false from the start.
 with wanted as (
-    select w.lane, w.tenant, w.sender, w.most, w.newest
-    from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::boolean[])
-        as w (lane, tenant, sender, most, newest)
+    select
+        w.lane,
+        w.tenant,
+        w.sender,
+        w.most,
+        w.newest,
+        coalesce(w.first_at, '-infinity') as first_at,
+        coalesce(w.first_id, 0) as first_id
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::boolean[], $6::timestamptz[], $7::bigint[])
+        as w (lane, tenant, sender, most, newest, first_at, first_id)
 ),
 
 found as (
@@ -26,6 +34,7 @@ found as (
             and o.request_id is null
             and o.ending is null
             and o.held_tag is null
+            and (o.not_before, o.id) >= (wanted.first_at, wanted.first_id)
             and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
         order by o.not_before, o.id
@@ -79,6 +88,7 @@ select
     o.generation,
     o.order_key,
     o.expires_at,
+    o.not_before,
     greatest(o.created_at, o.not_before) as ready_at,
     o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id) as next,
     exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,

@@ -11,8 +11,8 @@ import pytest
 from gateway.store.sql import query
 
 WAITING = """
-    insert into smsgw.outbox (to_number, body, lane, sender_id, expires_at)
-    select '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'text', 'bulk', nullif(n % 3, 0),
+    insert into smsgw.outbox (to_number, body, lane, sender_id, not_before, expires_at)
+    select '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'text', 'bulk', nullif(n % 3, 0), '2026-01-01 00:00Z',
         now() + interval '1 day'
     from generate_series(1, 200000) as n
 """
@@ -60,8 +60,14 @@ SHARES = """
     select 'bulk', 'tenant ' || n, 1, now() - interval '2 hours' from generate_series(1, 20000) as n
 """
 
-ONE_QUEUE = "array['{lane}'], array[''], array[0], array[100], array[{newest}]"
-CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[]"
+ONE_QUEUE = (
+    "array['{lane}'], array[''], array[0], array[100], array[{newest}], array[null::timestamptz], array[null::bigint]"
+)
+FROM_A_PLACE = (
+    "array['bulk'], array[''], array[0], array[100], array[false], "
+    "array['2026-01-01 00:00Z'::timestamptz], array[299000]"
+)
+CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[], timestamptz[], bigint[]"
 BIND_TYPES = (
     "uuid[], text[], bytea[], text[], int[], text[], text[], bigint[], smallint[], bigint[], uuid[], smallint[], "
     "uuid, float8, text, text"
@@ -80,15 +86,24 @@ FINISH_ARGUMENTS = (
     "array[null::text], array['p'], array[null::real], array[0.1::real], array['rejected'], array[0], array[false], "
     "array[false], array[null::text], array[null::text], array[null::int], array[null::text], array['bad_request']"
 )
-LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int"
-FROM = "'mta', array['bulk', 'otp'], array['{}', '{}'], array[0, 0], array[]::text[], array[]::bigint[], 200"
-FROM_THE_START = "'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], 200"
+LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int, boolean, text[], text[], bigint[]"
+WHOLE = "200, false, array[]::text[], array[]::text[], array[]::bigint[]"
+FROM = f"'mta', array['bulk', 'otp'], array['{{}}', '{{}}'], array[0, 0], array[]::text[], array[]::bigint[], {WHOLE}"
+FROM_THE_START = (
+    f"'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], {WHOLE}"
+)
+QUICK = (
+    "'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], 200, true, "
+    "array['bulk'], array[''], array[0]"
+)
 STATEMENTS = {
     "claim": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="false")),
     "newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="true")),
     "all scheduled": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="false")),
     "all scheduled, newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="true")),
+    "claim from a place": ("claim_messages", CLAIM_TYPES, FROM_A_PLACE),
     "look": ("claim_heads", LOOK_TYPES, FROM_THE_START),
+    "quick look": ("claim_heads", LOOK_TYPES, QUICK),
     "look from the middle": ("claim_heads", LOOK_TYPES, FROM.format("tenant 5", "tenant 7")),
     "look around the end": ("claim_heads", LOOK_TYPES, FROM.format("tenant 999", "tenant 9999")),
     "shares": ("share_forget", "text, text, int, float8", "'bulk', 'tenant 5', 100, 3600"),
@@ -106,7 +121,8 @@ STATEMENTS = {
 
 INDEX = {
     "claim": "outbox_waiting", "newest first": "outbox_waiting", "all scheduled": "outbox_waiting",
-    "all scheduled, newest first": "outbox_waiting", "look": "outbox_waiting",
+    "all scheduled, newest first": "outbox_waiting", "claim from a place": "outbox_waiting",
+    "look": "outbox_waiting", "quick look": "outbox_waiting",
     "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "share_pkey",
     "retries": "request_due", "anything due": "outbox_expiring",
     "expiry": "outbox_expiring", "held tags": "outbox_held", "order keys": "outbox_behind",
@@ -117,7 +133,14 @@ INDEX = {
 LOOKS = dict.fromkeys(("look", "look from the middle", "look around the end"), 4500)
 """Two lanes with twenty thousand tenants each: two hundred probes of the backlog and of the shares in each of them."""
 
-MOST_BUFFERS = {"claim": 1500, "newest first": 1500, "order keys": 3000, "stand behind": 2500} | LOOKS
+MOST_BUFFERS = {
+    "claim": 1500,
+    "claim from a place": 1500,
+    "quick look": 2300,
+    "newest first": 1500,
+    "order keys": 3000,
+    "stand behind": 2500,
+} | LOOKS
 """Pages touched at the most; for the others a hundred. Walking over what is not wanted would touch thousands."""
 
 

@@ -196,7 +196,12 @@ SCENARIOS = {
             "trouble",
             _trouble,
             settings={"CONCURRENCY": "2"},
-            constants={"gateway.dispatch.sweeping:AT_ONCE": 1},
+            # Every look is dear, and after each of them come quick ones for half a second.
+            constants={
+                "gateway.dispatch.sweeping:AT_ONCE": 1,
+                "gateway.dispatch.places:DEAR": 0.0,
+                "gateway.dispatch.places:SHARE": 0.001,
+            },
             acts=(_resume,),
             faults=(
                 {"kind": "429", "retry_after": 1} | _call(3),

@@ -1,5 +1,6 @@
 """One gateway process turned by hand, with a provider that answers what a test says."""
 
+import math
 import random
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from gateway.dispatch.breaking import RouteBreaker
 from gateway.dispatch.budget import ClaimSettings, Limits
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.places import Places
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.ticket import Ticket
@@ -90,8 +92,9 @@ def make_worker(
     parts: Limit | None = None,
     parts_per_day: Limit | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    dear: float = math.inf,
 ) -> Worker:
-    """Build the parts of one process; limits are far away unless a test says otherwise."""
+    """Build the parts of one process; limits are far away and no look is dear unless a test says otherwise."""
     news: Any = News()
     done: list[Ticket] = []
     settings = ClaimSettings(
@@ -105,9 +108,10 @@ def make_worker(
     )
     limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
+    places = Places(dear=dear, monotonic=monotonic)
     splitter = Splitter(wire, prefix="", default_sender=1)
     return Worker(
-        claimer=Claimer(pool, wire, settings, limits, breaker, news, monotonic=monotonic),
+        claimer=Claimer(pool, wire, settings, limits, breaker, news, places=places, monotonic=monotonic),
         sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
         finisher=Finisher(pool, splitter, breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic),
         wire=wire,
