@@ -23,7 +23,7 @@ from gateway.dispatch.ticket import Ticket
 from gateway.provider.protocol import Provider
 from gateway.store import breakers, buckets
 from gateway.store.buckets import Limit
-from gateway.store.claims import Lease
+from gateway.store.claims import Head, Lease
 from gateway.store.pool import Connection, Pool
 
 HELD_WAIT = 0.02
@@ -139,8 +139,10 @@ class Claimer:
         locked, now = await buckets.lock(connection, names)
         locked = self._limits.capped(locked, ready)
         per_request = tuple(limit.name for limit in self._limits.per_request)
-        slots = min([slots, *(whole(locked[name].available(now)) for name in per_request)])
-        budget = Budget(now, locked, slots, per_request)
+        tokens = min((whole(locked[name].available(now)) for name in per_request), default=slots)
+        if 0 < tokens <= slots and await self._urgent_came(connection, ready):
+            return Claimed([], 0.0, more=True)
+        budget = Budget(now, locked, min(slots, tokens), per_request)
         if ready[0].route_open:
             wait = await self._await_probe(connection, budget)
             if wait > 0:
@@ -175,6 +177,14 @@ class Claimer:
             return Claimed(tickets, 0.0, isolate=isolate)
         self._rounds.forget()
         return self._fruitless_claim(look, budget, isolate=isolate)
+
+    async def _urgent_came(self, connection: Connection, ready: Sequence[Head]) -> bool:
+        """Return whether something urgent waits that the look did not see: the last tokens are not for others.
+
+        Between the look and the lock another claim may have had the lock for long. From here on nothing that commits
+        can be meant for these tokens.
+        """
+        return not any(head.urgent for head in ready) and await self._rounds.sees_urgent(connection)
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:
         """Return how long the open breaker holds everything; at 0.0 one request may go, and is the probe."""

@@ -77,6 +77,11 @@ class Rounds:
                 return Look(ready, whole=False, wait=None)
         return await self._look_whole(connection)
 
+    async def sees_urgent(self, connection: Connection) -> bool:
+        """Return whether anything in an urgent lane may go now."""
+        heads = await claims.heads(connection, self._route, {}, {}, MOST_QUEUES, known=())
+        return any(head.wait <= 0 and not head.paused for head in heads)
+
     async def _look_whole(self, connection: Connection) -> Look:
         heads = await claims.heads(connection, self._route, self._after, self._again_after, MOST_QUEUES)
         self.failing = any(head.route_failures or head.route_open for head in heads)
