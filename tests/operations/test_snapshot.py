@@ -1,6 +1,7 @@
 """What stands where: the backlog and how long it lasts, limits, troubles, receipts."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.operating import failed, uncertain
@@ -26,6 +27,24 @@ async def test_a_lane_says_what_waits_and_how_long(operator: Any) -> None:
     assert lane.eta is not None
     assert 9 < lane.eta < 11
     assert found.sending
+
+
+async def test_what_stands_aside_is_counted_as_the_view_has_it(operator: Any, worker: Make) -> None:
+    """Held by its tag, behind another of its order key, scheduled, and just waiting."""
+    await enqueue(operator, 1)
+    for index in (2, 3):
+        await enqueue(operator, index, order_key="k")
+        await enqueue(operator, index, tags={"c": "spring"})
+    await enqueue(operator, 4, not_before=datetime.now(UTC) + timedelta(hours=1))
+    await hold.pause(operator, Scope.TAG, "c=spring", actor="a", because="b")
+    await worker().claim()
+    for index in (5, 6):
+        await enqueue(operator, index)
+    seen = await operator.fetch("select state, count(*) from smsgw.message group by state")
+    found = next(line for line in (await snapshot(operator)).lanes if line.lane == "default")
+    counts = {state: count for state, count in found.states.items() if count}
+    assert counts == {row["state"]: row["count"] for row in seen}
+    assert (counts["ready"], counts["held"], counts["scheduled"]) == (3, 2, 1)
 
 
 async def test_while_nobody_sends_or_it_is_paused_nobody_can_say_how_long(operator: Any) -> None:

@@ -113,6 +113,7 @@ STATEMENTS = {
     "held tags": ("claim_let_go", "int", "1000"),
     "order keys": ("claim_let_next", "text, text, bigint, int", "'', '', 0, 500"),
     "stand behind": ("claim_stand_behind", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
+    "backlog": ("backlog", "bigint", "2000"),
     "bind": ("claim_bind", BIND_TYPES, BIND_ARGUMENTS),
     "finish": ("finish", FINISH_TYPES, FINISH_ARGUMENTS),
     "renew": ("lease_renew", "uuid[], float8, uuid[]", "array[gen_random_uuid()], 60, array[gen_random_uuid()]"),
@@ -126,7 +127,7 @@ INDEX = {
     "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "share_pkey",
     "retries": "request_due", "anything due": "outbox_expiring",
     "expiry": "outbox_expiring", "held tags": "outbox_held", "order keys": "outbox_behind",
-    "stand behind": "outbox_order", "bind": "outbox_pkey", "finish": "request_pkey",
+    "stand behind": "outbox_order", "backlog": "outbox_waiting", "bind": "outbox_pkey", "finish": "request_pkey",
     "renew": "request_pkey",
 }  # fmt: skip
 
@@ -140,6 +141,7 @@ MOST_BUFFERS = {
     "newest first": 1500,
     "order keys": 3000,
     "stand behind": 2500,
+    "backlog": 300,
 } | LOOKS
 """Pages touched at the most; for the others a hundred. Walking over what is not wanted would touch thousands."""
 
