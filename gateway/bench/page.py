@@ -62,9 +62,9 @@ NOTES = {
     "claim: for a while only urgent lanes are looked at, and the known queues go on from where they were left "
     "(`gateway/dispatch/places.py`). `smsgw doctor` says who holds the snapshot, and "
     "`smsgw_database_oldest_snapshot_seconds` for how long.",
-    "otp": "The time to the next token is read, and the limiter's row locked, by the transaction that inserts the code, so "
-    "nobody can take that token before the code is committed; a claim that waits for the lock meanwhile looks for urgent "
-    "messages again before it spends. What is shown beyond the token is all that the gateway adds.",
+    "otp": "The transaction that inserts the code reads the time to the next token and locks the limiter's row, "
+    "so nobody can take that token before the code is committed; a claim that waits for the lock meanwhile looks for "
+    "urgent messages again before it spends. What is shown beyond the token is all that the gateway adds.",
     "idle": "Half of it is the safety poll, which is there for a bell that nobody hears; the rest is the gauges and "
     "the heartbeat.",
     "insert": "The bare table has the same columns of use and a primary key. Ours adds the checks, the doorbell and "

@@ -17,8 +17,9 @@ KEYS_AT_ONCE = 500
 EVERY = 1.0
 """Seconds between two looks. The claim itself never takes a message that has expired."""
 
-QUIET = 2.0
-"""Seconds until the next look where this one found nothing to do."""
+QUIET = 4.0
+"""Seconds until the next look where this one found nothing to do: so late may an idle gateway call a message expired,
+or let go what a pause of its tag held."""
 
 LONGEST = 0.2
 """Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""

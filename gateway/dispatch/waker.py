@@ -16,7 +16,7 @@ PROBE_EVERY = 15.0
 """Seconds between proofs that the listening session lives."""
 
 JITTER = 0.2
-"""Share by which a poll comes early, so that replicas that started together do not look together for ever."""
+"""Share by which polls differ, so that replicas that started together do not look together for ever."""
 
 
 class Waker:
@@ -54,7 +54,9 @@ class Waker:
         The order matters: arm, look once more, sleep. A commit before `arm` returned is seen by that look; one after
         it rings.
         """
-        wait = self._poll_interval if claimed.wait is None else min(max(claimed.wait, 0.0), self._poll_interval)
+        wait = self._poll_interval * (1.0 + JITTER * (self._rng.random() - 0.5))
+        if claimed.wait is not None:
+            wait = min(wait, max(claimed.wait, 0.0))
         if claimed.limited:
             # Tokens are missing, and no insert can change that: no bell, and no look before they are there.
             await self._sleep(wait)
@@ -66,11 +68,11 @@ class Waker:
             return
         if bell is Bell.OPEN:
             self._checked = False
-            wait = min(wait, FIRST_POLL * 2 ** min(self._open_polls, 10))
+            wait = min(wait, FIRST_POLL * 2 ** min(self._open_polls, 10) * (1.0 - JITTER * self._rng.random()))
             self._open_polls += 1
         else:
             self._open_polls = 0
-        await self._sleep(wait * (1.0 - JITTER * self._rng.random()))
+        await self._sleep(wait)
 
     async def close(self) -> None:
         """Give up the listening session."""

@@ -7,7 +7,7 @@ import structlog
 
 from gateway.metrics.registry import INDEXES, OPEN_STATES, SCOPES, TABLES, Metrics
 from gateway.operations.snapshot import etas
-from gateway.store import health, lanes, overview, receipts
+from gateway.store import health, lanes, receipts
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.status import Status, status
 
@@ -43,7 +43,7 @@ class BacklogGauges:
         """Ask once."""
         async with self._pool.acquire() as connection:
             found = await status(connection)
-            ends = etas(found, await lanes.list_lanes(connection), await overview.now(connection), self._max_recipients)
+            ends = etas(found, await lanes.list_lanes(connection), self._max_recipients)
             unmatched = await receipts.unmatched(connection)
             if self._beats % HEALTH_EVERY == 0:
                 await self._health(connection)

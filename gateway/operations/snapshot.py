@@ -91,7 +91,7 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
     now = await overview.now(connection)
     return Snapshot(
         at=datetime.fromtimestamp(now, UTC),
-        lanes=_lanes(found, every_lane, etas(found, every_lane, now, max_recipients)),
+        lanes=_lanes(found, every_lane, etas(found, every_lane, max_recipients)),
         limits=tuple(_limit(bucket, tokens, now) for bucket, tokens in found.buckets),
         pauses=tuple(found.pauses),
         replicas=tuple(found.replicas),
@@ -102,9 +102,7 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
     )
 
 
-def etas(
-    found: status.Status, every: Sequence[lanes.Lane], now: float, max_recipients: int
-) -> Mapping[str, float | None]:
+def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int) -> Mapping[str, float | None]:
     """Return the seconds until each lane is empty; None where nobody can say: it is paused, or nobody sends."""
     stopped, held = _held(found)
     sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
@@ -115,7 +113,7 @@ def etas(
         if row.state == "ready":
             ready[row.lane] = ready.get(row.lane, 0) + row.messages
     queues = [Queue(lane.name, ready.get(lane.name, 0), lane.urgent, lane.weight, lane.coalesce) for lane in every]
-    ends = drain(queues, _rates(found, now, max_recipients))
+    ends = drain(queues, _rates(found, max_recipients))
     return {name: None if name in held else _finite(end) for name, end in ends.items()}
 
 
@@ -159,14 +157,14 @@ def _finite(seconds: float | None) -> float | None:
     return None if seconds is None or seconds == float("inf") else seconds
 
 
-def _rates(found: status.Status, now: float, max_recipients: int) -> Rates:
+def _rates(found: status.Status, max_recipients: int) -> Rates:
     """Return what the limiter gives; of several sending numbers the slowest, as nobody asks which the backlog names."""
     requests = [bucket for bucket, _ in found.buckets if bucket.name == REQUESTS]
     parts = [bucket for bucket, _ in found.buckets if bucket.name.startswith("parts:")]
-    blocked = max((_blocked(bucket, now) for bucket in (*requests, *parts)), default=0.0)
+    blocked = max((_blocked(bucket, found.now) for bucket in (*requests, *parts)), default=0.0)
     return Rates(
-        requests=min((bucket.rate_at(now + blocked) for bucket in requests), default=float("inf")),
-        parts=min((bucket.rate_at(now + blocked) for bucket in parts), default=float("inf")),
+        requests=min((bucket.rate_at(found.now + blocked) for bucket in requests), default=float("inf")),
+        parts=min((bucket.rate_at(found.now + blocked) for bucket in parts), default=float("inf")),
         recipients=max_recipients,
         blocked=blocked,
     )

@@ -58,6 +58,8 @@ class Status:
     backlog: list[Backlog]
     buckets: list[tuple[Bucket | Quota, float]]
     """Each with the tokens that it would give now."""
+    now: float
+    """The database's time when the buckets were read, in seconds of the epoch; 0.0 while there is none."""
     pauses: list[Pause]
     replicas: list[Replica]
     routes: list[RouteStatus]
@@ -80,6 +82,7 @@ async def status(connection: Connection) -> Status:
     return Status(
         backlog=await backlog(connection),
         buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
+        now=buckets[0]["now"] if buckets else 0.0,
         pauses=await paused(connection),
         replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
         routes=[RouteStatus(*row.values()) for row in await connection.fetch(query("status_routes"))],
