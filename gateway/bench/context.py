@@ -33,9 +33,11 @@ class Scale:
     probes: int
     """Lone messages whose way is timed."""
     seconds: float
-    """Of watching: idle, steady load."""
+    """Of watching an idle gateway."""
     window: float
     """Seconds of sending at the provider's limit."""
+    steady: float
+    """Seconds of steady load."""
     peer_rows: int
     patience: float = 20.0
     """Longest silence of a drain before it is taken for dead."""
@@ -44,9 +46,9 @@ class Scale:
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("tiny", 200, 1000, 1, 2000, 2000, 2000, 8, 1.0, 0.0, 100),
-        Scale("short", 8000, 100_000, 3, 100_000, 300_000, 200_000, 100, 10.0, 75.0, 3000),
-        Scale("full", 20_000, 200_000, 3, 1_000_000, 1_000_000, 200_000, 200, 20.0, 75.0, 3000),
+        Scale("tiny", 200, 1000, 1, 2000, 2000, 2000, 8, 1.0, 0.0, 6.0, 100),
+        Scale("short", 8000, 100_000, 3, 100_000, 300_000, 200_000, 100, 10.0, 75.0, 300.0, 3000),
+        Scale("full", 20_000, 200_000, 3, 1_000_000, 1_000_000, 200_000, 200, 20.0, 75.0, 3600.0, 3000),
     )
 }
 

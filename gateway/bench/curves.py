@@ -43,7 +43,7 @@ async def steady(bench: Bench) -> Result:
         bench.filled(0, "default") as database,
         gateway(bench.folder, database.dsn, bench.server.base, concurrency=bench.concurrency, max_recipients=1),
     ):
-        ticks = max(2, int(bench.scale.seconds * 6 * 2))
+        ticks = max(2, int(bench.scale.steady * 2))
         sent = 0
         for tick in range(ticks):
             await database.run("fill", STEADY_RATE // 2, "default", sent)
@@ -53,9 +53,10 @@ async def steady(bench: Bench) -> Result:
             await asyncio.sleep(0.5)
         stats = await bench.server.await_messages(sent, patience=bench.scale.patience)
         result.lines.append(Line("end", {"seconds": ticks / 2, **await _dead(database)}))
-    dead = [line.values["dead_share"] for line in result.lines]
+    note = f"{STEADY_RATE} messages/s for {bench.scale.steady:,.0f} s"
+    last = result.lines[-1].values
     result.measures = [
-        Measure("dead tuples of the hot tables, at the most", max(dead), "of live", note=f"{STEADY_RATE} messages/s"),
+        Measure("dead tuples of the hot tables, at the end", float(last["dead_share"]), "of live", note=note),
         *([Measure("lost", float(sent - stats["distinct"]))] if stats["distinct"] != sent else []),
     ]
     return result

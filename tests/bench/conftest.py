@@ -9,7 +9,7 @@ from gateway.bench.context import Bench, Scale
 from gateway.bench.database import Databases
 from gateway.bench.processes import server
 
-TINY = Scale("test", 60, 60, 1, 60, 60, 60, 3, 0.5, 0.0, 20)
+TINY = Scale("test", 60, 60, 1, 60, 60, 60, 3, 0.5, 0.0, 3.0, 20)
 
 
 @pytest.fixture
