@@ -93,7 +93,6 @@ class Binder:
         consulted_at = self._monotonic()
         wanted = self._wanted(planned, heads, budget)
         found = await claims.waiting_messages(connection, wanted)
-        left = _left(wanted, found)
         waiting = await self._set_aside(connection, found)
         picked = self._pick(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
@@ -106,6 +105,8 @@ class Binder:
         for message, why in failed:
             await claims.end_messages(connection, [message.id], Ending.FAILED, why)
             self._observer.ended(message.lane, Ending.FAILED.value, 1)
+        gone = {message.id for request in requests for message in request.messages} | {one.id for one, _ in failed}
+        left = _left(wanted, found, [row for row in waiting if row.message.id not in gone])
         moved = len(waiting) < len(found) or bool(failed)
         behind = not all(row.next for row in found)
         if not requests:
@@ -238,13 +239,26 @@ def _key(queue: Queue) -> Key:
     return queue.lane, queue.tenant, queue.sender
 
 
-def _left(wanted: Sequence[Wanted], found: Sequence[WaitingMessage]) -> dict[Key, Place | None]:
-    """Return where each queue was left: behind the last of what it gave, if it gave all that was asked for."""
+def _left(
+    wanted: Sequence[Wanted], found: Sequence[WaitingMessage], stayed: Sequence[WaitingMessage]
+) -> dict[Key, Place | None]:
+    """Return where each queue was left: at the first that stayed, else at the last that was read.
+
+    None is for a queue of which nothing stayed, and that gave less than it was asked for.
+    """
     asked = {(one.lane, one.tenant, one.sender): one.most for one in wanted}
-    seen: dict[Key, list[Place]] = {key: [] for key in asked}
-    for row in found:
-        seen[row.message.lane, row.message.tenant, row.message.sender_id or 0].append(row.place)
-    return {key: max(places) if len(places) >= asked[key] else None for key, places in seen.items()}
+    read, waits = _places(found), _places(stayed)
+    return {
+        key: min(waits[key]) if key in waits else max(read[key]) if len(read.get(key, ())) >= most else None
+        for key, most in asked.items()
+    }
+
+
+def _places(rows: Sequence[WaitingMessage]) -> dict[Key, list[Place]]:
+    places: dict[Key, list[Place]] = {}
+    for row in rows:
+        places.setdefault((row.message.lane, row.message.tenant, row.message.sender_id or 0), []).append(row.place)
+    return places
 
 
 def _queue(head: Head, budget: Budget) -> Queue:

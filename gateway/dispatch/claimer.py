@@ -37,6 +37,9 @@ LONGEST_LOOK = 0.2
 MOST_LOOKS_ON = 8
 """Looks in a row that a wait for one number's tokens is put off, because queues of other numbers may wait elsewhere."""
 
+CHEAP_LOOK = 0.02
+"""Seconds of Postgres that a look may take which is repeated under the limiter's lock."""
+
 SHORT_WAIT = 0.25
 """Seconds. For less than this the doorbell is not armed while one number's pace is awaited: arming costs inserts more
 than the wait costs anybody."""
@@ -86,6 +89,7 @@ class Claimer:
         self._configured: dict[str, Limit] = {}
         self._fruitless = 0
         self._looked_on = 0
+        self._asked_again = False
 
     @property
     def some_behind(self) -> bool:
@@ -111,8 +115,13 @@ class Claimer:
             limits = needed(self._limits, ready, self._settings.default_sender)
             await self._configure(connection, limits)
             began = self._monotonic()
-            async with connection.transaction():
-                claimed = await self._claim(connection, look, sorted(limits), slots, alone=alone)
+            try:
+                async with connection.transaction():
+                    claimed = await self._claim(connection, look, sorted(limits), slots, alone=alone)
+            except BaseException:
+                # The places where queues were left are those of a claim that did not happen.
+                self._rounds.forget()
+                raise
             self._binder.learn(self._monotonic() - began)
         for ticket in claimed.tickets:
             if ticket.messages is not None:
@@ -142,6 +151,7 @@ class Claimer:
         tokens = min((whole(locked[name].available(now)) for name in per_request), default=slots)
         if 0 < tokens <= slots and await self._urgent_came(connection, ready):
             return Claimed([], 0.0, more=True)
+        self._asked_again = False
         budget = Budget(now, locked, min(slots, tokens), per_request)
         if ready[0].route_open:
             wait = await self._await_probe(connection, budget)
@@ -171,20 +181,33 @@ class Claimer:
             await breakers.begin_probe(connection, self._route, tickets[0].request_id, self._settings.lease)
         if budget.changed:
             await buckets.write(connection, budget.written())
+        return self._conclude(look, budget, tickets, moved=moved, isolate=isolate)
+
+    def _conclude(self, look: Look, budget: Budget, tickets: list[Ticket], *, moved: bool, isolate: bool) -> Claimed:
+        if isolate:
+            # Only a whole look finds it when everything else has landed.
+            self._rounds.forget()
         if tickets or moved:
             self._fruitless = self._looked_on = 0
             self._rounds.begin()
             return Claimed(tickets, 0.0, isolate=isolate)
-        self._rounds.forget()
-        return self._fruitless_claim(look, budget, isolate=isolate)
+        claimed = self._fruitless_claim(look, budget, isolate=isolate)
+        if not claimed.limited:
+            self._rounds.forget()
+        return claimed
 
     async def _urgent_came(self, connection: Connection, ready: Sequence[Head]) -> bool:
-        """Return whether something urgent waits that the look did not see: the last tokens are not for others.
+        """Return whether an urgent queue waits that the look did not see: the last tokens are not for others.
 
         Between the look and the lock another claim may have had the lock for long. From here on nothing that commits
-        can be meant for these tokens.
+        can be meant for these tokens. Asked once before a claim, or a stream of new queues would put it off for ever;
+        and only where a look is cheap, because others wait for the lock meanwhile and the attempts must start in time.
         """
-        return not any(head.urgent for head in ready) and await self._rounds.sees_urgent(connection)
+        if self._asked_again or max(head.took for head in ready) > CHEAP_LOOK:
+            return False
+        seen = {(head.lane, head.tenant, head.sender) for head in ready if head.urgent}
+        self._asked_again = await self._rounds.sees_urgent(connection, besides=seen)
+        return self._asked_again
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:
         """Return how long the open breaker holds everything; at 0.0 one request may go, and is the probe."""

@@ -6,8 +6,11 @@ look that was dear is not repeated at once: for a while only urgent lanes are lo
 that were seen, each from the place where it was left.
 
 What such a quick look does not see waits for the next whole one: messages of other queues, requests to try again, and
-messages that lie before the place because they were committed late or given back. Nothing is lost by it and nobody
-waits longer than some looks take; a process rests only after a whole look.
+messages that lie before the place because they were committed late, given back or let go. Nothing is lost by it and
+nobody waits longer than some looks take; a process rests only after a whole look.
+
+Two cases stay dear: the entries of urgent lanes, which every look passes, and a lane of 200 queues and more, because a
+quick look does not go round.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,9 +52,7 @@ class Places:
 
     def known(self) -> list[Key]:
         """Return the queues of which messages wait; none when it is time for a whole look."""
-        if self._monotonic() >= self._until:
-            self.forget()
-        return list(self._seen)
+        return list(self._seen) if self._monotonic() < self._until else []
 
     def left(self, places: Mapping[Key, Place | None]) -> None:
         """Remember where a claim left queues; None is for a queue that gave less than it was asked for."""

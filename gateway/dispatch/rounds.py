@@ -67,7 +67,7 @@ class Rounds:
     async def look(self, connection: Connection) -> Look:
         """Look at the next queues of every lane; what is paused is left out. After a whole round a new one begins.
 
-        After a dear look come quick ones, which see only what may go.
+        After a dear look come quick ones, which see only what may go; one that sees nothing is followed by a whole one.
         """
         if known := self._places.known():
             heads = await claims.heads(connection, self._route, {}, {}, MOST_QUEUES, known)
@@ -77,10 +77,21 @@ class Rounds:
                 return Look(ready, whole=False, wait=None)
         return await self._look_whole(connection)
 
-    async def sees_urgent(self, connection: Connection) -> bool:
-        """Return whether anything in an urgent lane may go now."""
+    async def sees_urgent(self, connection: Connection, *, besides: set[tuple[str, str | None, int]]) -> bool:
+        """Return whether an urgent queue (lane, tenant, sending number) may go now besides those that are known of.
+
+        It is among the first of its lane; the next look begins there.
+        """
         heads = await claims.heads(connection, self._route, {}, {}, MOST_QUEUES, known=())
-        return any(head.wait <= 0 and not head.paused for head in heads)
+        new = {
+            head.lane
+            for head in heads
+            if head.wait <= 0 and not head.paused and (head.lane, head.tenant, head.sender) not in besides
+        }
+        for lane in new:
+            self._after.pop(lane, None)
+            self._again_after.pop(lane, None)
+        return bool(new)
 
     async def _look_whole(self, connection: Connection) -> Look:
         heads = await claims.heads(connection, self._route, self._after, self._again_after, MOST_QUEUES)

@@ -18,8 +18,8 @@ EVERY = 1.0
 """Seconds between two looks. The claim itself never takes a message that has expired."""
 
 QUIET = 4.0
-"""Seconds until the next look where this one found nothing to do: so late may an idle gateway call a message expired,
-or let go what a pause of its tag held."""
+"""Seconds until the next look where this one found nothing to do. So late, and a poll later, is a message called
+expired, let go what a pause of its tag held, or noticed what another replica left behind an order key."""
 
 LONGEST = 0.2
 """Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""

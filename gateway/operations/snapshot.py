@@ -12,7 +12,7 @@ from gateway.store.breakers import RouteStatus
 from gateway.store.buckets import REQUESTS
 from gateway.store.overview import Receiving, Trouble
 from gateway.store.pool import Connection
-from gateway.store.status import MOST_COUNTED, Backlog, Pause, Replica
+from gateway.store.status import Backlog, Pause, Replica
 
 SILENT = 30.0
 """Seconds without a heartbeat after which a replica is called silent: three beats."""
@@ -132,7 +132,7 @@ def _lanes(found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str,
             urgent=lane.urgent,
             weight=lane.weight,
             states=_states(lines[lane.name]),
-            at_least=any(row.messages >= MOST_COUNTED for row in lines[lane.name] if row.oldest is not None),
+            at_least=any(row.at_least for row in lines[lane.name]),
             oldest=_oldest(lines[lane.name]),
             held=stopped or lane.name in held,
             eta=ends.get(lane.name),

@@ -11,7 +11,7 @@ from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
 MOST_COUNTED = 200_000
-"""Waiting messages counted in one lane; beyond, the figure means "at least"."""
+"""Waiting messages counted in one lane, and of each kind that stands aside; beyond, the figure means "at least"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Backlog:
     messages: int
     oldest: float | None
     """Seconds since the oldest could have gone; for `ready` and `held` only."""
+    at_least: bool = False
+    """There may be more: the count reached its bound."""
 
 
 @dataclass(frozen=True, slots=True)

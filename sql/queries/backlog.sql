@@ -1,14 +1,16 @@
 -- What is not final, by lane and state: for the metrics, `status` and the console, at a slow beat.
 -- The waiting are counted in outbox_waiting, up to $1 a lane, in the order of that index so that no other way is taken; what
--- stands aside in outbox_held, up to $1 of all (a count that reaches it means "at least"). Everything else is counted by
--- request, over the partial indexes of open requests. The history is never read. Locks nothing.
+-- stands aside in outbox_held, up to $1 of each kind: held by a pause of a tag, or behind another message of its order key,
+-- which waits like any other. `at_least` says that a count reached its bound. Everything else is counted by request, over the
+-- partial indexes of open requests. The history is never read. Locks nothing.
 with waiting as (
     select
         l.name as lane,
         false as held,
         counted.total,
         counted.later,
-        counted.oldest
+        counted.oldest,
+        counted.total >= $1 as cut
     from smsgw.lane as l
     cross join lateral (
         select
@@ -25,29 +27,40 @@ with waiting as (
     ) as counted
 ),
 
--- Held by a pause of a tag, or behind another message of the same order key: that one waits like any other.
 aside as (
     select
         a.lane,
-        a.held_tag > '' as held,
+        a.held,
         count(*) as total,
         count(*) filter (where a.not_before > clock_timestamp()) as later,
-        min(a.not_before) as oldest
+        min(a.not_before) as oldest,
+        -- The bound is common to all lanes, so any of them may be short.
+        sum(count(*)) over (partition by a.held) >= $1 as cut
     from (
-        select o.lane, o.held_tag, o.not_before
-        from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag is not null
-        order by o.held_tag
-        limit $1
+        (
+            select o.lane, o.not_before, true as held
+            from smsgw.outbox as o
+            where o.request_id is null and o.ending is null and o.held_tag > ''
+            order by o.held_tag
+            limit $1
+        )
+        union all
+        (
+            select o.lane, o.not_before, false as held
+            from smsgw.outbox as o
+            where o.request_id is null and o.ending is null and o.held_tag = ''
+            order by o.tenant, o.order_key
+            limit $1
+        )
     ) as a
-    group by a.lane, a.held_tag > ''
+    group by a.lane, a.held
 ),
 
 unsent as (
-    select w.lane, w.held, w.total, w.later, w.oldest
+    select w.lane, w.held, w.total, w.later, w.oldest, w.cut
     from waiting as w
     union all
-    select a.lane, a.held, a.total, a.later, a.oldest
+    select a.lane, a.held, a.total, a.later, a.oldest, a.cut
     from aside as a
 ),
 
@@ -85,14 +98,15 @@ select
         else 'ready'
     end as state,
     sum(u.total - u.later)::bigint as messages,
-    extract(epoch from clock_timestamp() - min(u.oldest))::double precision as oldest
+    extract(epoch from clock_timestamp() - min(u.oldest))::double precision as oldest,
+    bool_or(u.cut) or coalesce((select bool_or(a.cut) from aside as a), false) as at_least
 from unsent as u
 group by 1, 2
 union all
-select u.lane, 'scheduled' as state, sum(u.later)::bigint as messages, null as oldest
+select u.lane, 'scheduled' as state, sum(u.later)::bigint as messages, null as oldest, bool_or(u.cut) as at_least
 from unsent as u
 group by u.lane
 union all
-select o.lane, o.state, sum(o.messages)::bigint as messages, null as oldest
+select o.lane, o.state, sum(o.messages)::bigint as messages, null as oldest, false as at_least
 from open as o
 group by o.lane, o.state;

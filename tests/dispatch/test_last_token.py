@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from support.outbox import enqueue
+from support.outbox import enqueue, grant
 from support.processes import poll
 from support.workers import Worker
 
+from gateway.dispatch import claimer
+from gateway.dispatch.rounds import Rounds
 from gateway.store import pauses
 from gateway.store.pauses import Scope
 from gateway.store.pool import Pool
@@ -65,6 +67,43 @@ async def test_with_tokens_to_spare_nobody_looks_again(one: Worker, pool: Pool, 
 
 async def test_an_urgent_message_that_may_not_go_stops_nobody(one: Worker, pool: Pool, filled: Any) -> None:
     await pauses.pause(filled, Scope.LANE, "otp", actor="test", reason="a test")
+    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    claiming, _ = await claim_behind_a_code(one, pool, filled)
+    assert [ticket.lane for ticket in (await claiming).tickets] == ["bulk"]
+
+
+async def test_a_code_is_seen_beside_an_urgent_queue_that_may_not_go(one: Worker, pool: Pool, filled: Any) -> None:
+    """The cap of the lane is used up; the code is of another urgent lane."""
+    await filled.execute(
+        "insert into smsgw.lane (name, urgent, cap_percent, ttl) values ('alarm', true, 50, '1 hour') "
+        "on conflict (name) do update set urgent = true, cap_percent = 50"
+    )
+    await enqueue(filled, 8, lane="alarm")
+    await one.claim(0)
+    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 0, counted_at = now()")
+    await grant(filled, "requests", 1.5)
+    claiming, code = await claim_behind_a_code(one, pool, filled)
+    assert (await claiming).more
+    (ticket,) = await one.claim()
+    assert [message.id for message in ticket.messages or ()] == [code]
+
+
+async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
+    one: Worker, filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def always(*_: Any, **__: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(Rounds, "sees_urgent", always)
+    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    assert (await one.claimer.claim(10)).more
+    assert len(await one.claim()) == 1
+
+
+async def test_where_a_look_is_dear_nobody_repeats_it_under_the_lock(
+    one: Worker, pool: Pool, filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claimer, "CHEAP_LOOK", 0.0)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, _ = await claim_behind_a_code(one, pool, filled)
     assert [ticket.lane for ticket in (await claiming).tickets] == ["bulk"]

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.outbox import enqueue
+from support.outbox import enqueue, grant, make_due
 from support.workers import Wire, Worker, make_worker
 
 from gateway.dispatch import places
-from gateway.store import pauses
+from gateway.store import buckets, pauses
+from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
 from gateway.store.pool import Pool
 
@@ -105,6 +106,72 @@ async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: An
     clock.now += 10.0
     await filled.execute("update smsgw.request set due_at = now() - interval '1 second' where claim_token is not null")
     assert [ticket.number for ticket in await dear.claim(1)] == [2]
+
+
+async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, worker: Callable[..., Worker]) -> None:
+    await enqueue(filled, 0)
+    for _ in range(2):
+        await worker(recipients=1).claim()
+        await make_due(filled)
+    for n in range(1, 9):
+        await enqueue(filled, n)
+    one = worker(dear=0.0, recipients=1, monotonic=Clock())
+    busy = await one.claimer.claim(2, alone=False)
+    assert (busy.isolate, len(busy.tickets)) == (True, 2)
+    (suspect,) = (await one.claimer.claim(2, alone=True)).tickets
+    assert suspect.number == 3
+
+
+async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
+    filled: Any, worker: Callable[..., Worker], clock: Clock
+) -> None:
+    """Two campaigns in one queue: a request holds one of them, and the other was read in vain."""
+    one = worker(dear=0.0, monotonic=clock)
+    ids = [await enqueue(filled, n, tags={"campaign": str(n % 2)}) for n in range(16)]
+    taken = [await claimed(one) for _ in range(2)]
+    assert taken == [ids[::2], ids[1::2]]
+
+
+async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it(
+    filled: Any, worker: Callable[..., Worker], clock: Clock
+) -> None:
+    one = worker(dear=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
+    ids = [await enqueue(filled, n, body="y" * 300) for n in range(30)]
+    await one.claim()
+    taken = []
+    for _ in range(4):
+        await grant(filled, "parts:1", 10.0)
+        taken += await claimed(one, 20)
+    assert taken == [one for one in ids if one in taken]
+    assert len(taken) > 10
+    assert taken == ids[ids.index(taken[0]) :][: len(taken)]
+
+
+async def test_a_claim_that_was_rolled_back_has_left_no_place(
+    filled: Any, dear: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [await enqueue(filled, n) for n in range(4)]
+    assert await claimed(dear) == ids[:1]
+    with monkeypatch.context() as broken:
+        broken.setattr(buckets, "write", _fail)
+        with pytest.raises(ConnectionError):
+            await dear.claim(1)
+    assert await claimed(dear) == ids[1:2]
+
+
+async def _fail(*_: Any) -> None:
+    raise ConnectionError
+
+
+async def test_waiting_for_a_token_forgets_no_place(filled: Any, dear: Worker) -> None:
+    ids = [await enqueue(filled, n) for n in range(4)]
+    await dear.claim(0)
+    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    assert await claimed(dear) == ids[:1]
+    assert await claimed(dear) == []
+    await put_in_front(filled, await enqueue(filled, 9))
+    await grant(filled, "requests", 1.5)
+    assert await claimed(dear) == ids[1:2]
 
 
 async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Worker]) -> None:
