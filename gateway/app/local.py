@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -37,6 +38,7 @@ async def run_locally(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await _refuse_taken(*settings.ops_listen)
     folder = Path.cwd() / ".smsgw"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)  # the ledger and the address of the database are in it
@@ -52,7 +54,7 @@ async def run_locally(settings: Settings) -> None:
         if simulated:
             environment |= await _simulator(stack, settings, folder)
         died = await _gateway(stack, settings, environment, folder)
-        await _introduce(settings, dsn, folder, simulated=simulated)
+        _introduce(settings, dsn, folder, provider=environment["SMSGW_MTA_BASE_URL"] if simulated else None)
         if simulated:
             await _samples(dsn, stop)
         print("\nCtrl-C stops everything.", flush=True)
@@ -110,9 +112,9 @@ async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) ->
 async def _gateway(
     stack: AsyncExitStack, settings: Settings, environment: dict[str, str], folder: Path
 ) -> "asyncio.Task[int]":
+    host, port = settings.ops_listen
     process = await stack.enter_async_context(_child(["-m", "gateway.cli", "run"], environment, folder / "gateway.log"))
     died = asyncio.create_task(process.wait())
-    host, port = settings.ops_listen
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT
     while not await _answers(_connectable(host), port):
         if died.done() or asyncio.get_running_loop().time() > deadline:
@@ -120,6 +122,16 @@ async def _gateway(
             raise LocalError(f"the gateway did not start: {''.join(last)}")
         await asyncio.sleep(0.05)
     return died
+
+
+async def _refuse_taken(host: str, port: int) -> None:
+    """Raise `LocalError` where something listens: its answers would be taken for those of our gateway."""
+    try:
+        _, writer = await asyncio.open_connection(_connectable(host), port)
+    except OSError:
+        return
+    writer.close()
+    raise LocalError(f"something listens at {host}:{port} already, another smsgw up perhaps; set SMSGW_OPS_LISTEN")
 
 
 async def _answers(host: str, port: int) -> bool:
@@ -137,13 +149,13 @@ async def _answers(host: str, port: int) -> bool:
         writer.close()
 
 
-async def _introduce(settings: Settings, dsn: str, folder: Path, *, simulated: bool) -> None:
+def _introduce(settings: Settings, dsn: str, folder: Path, *, provider: str | None) -> None:
     host, port = settings.ops_listen
     print(f"console       http://{_connectable(host)}:{port}/")
     print(f"DSN           {dsn}")
     print(f"logs          {folder / 'gateway.log'}")
-    if simulated:
-        print("ledger        what left: smsgw simulate --ledger --url <the provider's address without /v3>")
+    if provider is not None:
+        print(f"ledger        what left: {_command()} simulate --ledger --url {provider.removesuffix('/v3')}")
     print("\nSend one, from any language, in your own transaction:\n")
     print(
         "  INSERT INTO smsgw.outbox (to_number, body) VALUES ('+12025550123', 'Hello from my transaction');\n",
@@ -169,7 +181,7 @@ async def _samples(dsn: str, stop: asyncio.Event) -> None:
                     seen[message_id] = state
                     print(f"  message {message_id:<6} {state}", flush=True)
             if set(seen.values()) == {"delivered"}:
-                print(f"\nThe story of one: smsgw messages show {ids[0]}", flush=True)
+                print(f"\nThe story of one: {_command()} messages show {ids[0]}", flush=True)
                 return
             await asyncio.sleep(0.02)
     finally:
@@ -202,6 +214,12 @@ async def _child(
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+
+def _command() -> str:
+    """Return how this was called, for commands that a newcomer copies: the folder may not be on the path."""
+    called = Path(sys.argv[0])
+    return sys.argv[0] if called.name == "smsgw" and shutil.which("smsgw") != str(called) else "smsgw"
 
 
 def _fresh(log: Path) -> TextIO:

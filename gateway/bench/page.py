@@ -82,6 +82,9 @@ NOTES = {
     "so more processes than cores add their own cost and no speed; the limiter's row makes claims wait for each other.",
     "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "
     "request: the message's own row is what remains.",
+    "steady": "Autovacuum keeps what is dead of `outbox` and `request` under a hundredth of what lives. In this hour "
+    "`attempt` still had the server's default, a fifth of the table; since then it has the terms of the others "
+    "(`0026_pre_attempt_vacuum.sql`).",
     "peers": "Rates of short runs on a busy machine; the costs beside them are steadier. Whoever deletes a row when it "
     "is done keeps no history and pays less WAL for it; whoever writes no attempt can't say what was tried. The "
     "gateway in these runs also asks its limiter, fences late workers, logs each attempt and stores the exact bytes "

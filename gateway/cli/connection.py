@@ -18,6 +18,9 @@ from gateway.store.pool import UNAVAILABLE, connect
 
 T = TypeVar("T")
 
+REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""Postgres is there, and lets nobody in under this address: a wrong password, an unknown role or database."""
+
 LOCAL_DSN = Path(".smsgw") / "dsn"
 """Where `smsgw up` leaves the address of its database, readable by its user alone."""
 
@@ -48,8 +51,13 @@ def database_url(found: Settings) -> str:
         fail("SMSGW_DATABASE_URL is not set, and no smsgw up has run in this folder")
 
 
-def with_database(work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]") -> T:
-    """Run `work` on one connection and return its result; a database that is away ends the command plainly."""
+def with_database(
+    work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]", *, role: str = "smsgw_operator"
+) -> T:
+    """Run `work` on one connection and return its result; a database that is away ends the command plainly.
+
+    `role` is who may do it.
+    """
     dsn = database_url(settings())
 
     async def session() -> T:
@@ -68,9 +76,20 @@ def with_database(work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitabl
     except asyncpg.UndefinedTableError:
         fail("the database has no schema yet; run: smsgw migrate")
     except asyncpg.InsufficientPrivilegeError:
-        fail("this database role may not do that; ask for smsgw_operator")
-    except UNAVAILABLE as error:
-        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+        fail(f"this database role may not do that; ask for {role}")
+    except (*UNAVAILABLE, *REFUSED) as error:
+        fail_by_database(error)
+
+
+def fail_by_database(error: Exception) -> NoReturn:
+    """End the command with what kept it from the database; a reader of its output who left is no such thing."""
+    if isinstance(error, BrokenPipeError):
+        raise error
+    if isinstance(error, REFUSED):
+        fail(f"SMSGW_DATABASE_URL: Postgres refuses it: {type(error).__name__}")
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        fail("SMSGW_DATABASE_URL is no address of a database; one looks like postgresql://user@host:5432/name", 2)
+    fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
 
 
 def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> T:
@@ -89,8 +108,8 @@ def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> 
         return run_async(session())
     except ProviderError as error:
         fail(str(error))
-    except UNAVAILABLE as error:
-        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+    except (*UNAVAILABLE, *REFUSED) as error:
+        fail_by_database(error)
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+import asyncpg
 import typer
 
-from gateway.cli.connection import database_url, fail, run_async, settings
+from gateway.cli.connection import REFUSED, database_url, fail, fail_by_database, run_async, settings
 
 
 def migrate(
@@ -22,8 +23,13 @@ def migrate(
         applied = run_async(apply(database_url(settings()), phases=phases))
     except MigrationError as error:
         fail(str(error))
-    except UNAVAILABLE as error:
-        fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
+    except asyncpg.InsufficientPrivilegeError as error:
+        fail(
+            f"{error.args[0]}: migrations need the owner of the database, who may create roles (CREATEROLE); "
+            "what was applied stays, and the next run goes on from there"
+        )
+    except (*UNAVAILABLE, *REFUSED) as error:
+        fail_by_database(error)
     typer.echo(f"applied {', '.join(f'{n:04}' for n in applied)}" if applied else "the schema is up to date")
 
 

@@ -9,6 +9,9 @@ import typer
 from gateway.cli.connection import fail
 from gateway.settings import duration
 
+GREATEST_ID = 2**63 - 1
+"""What a bigint holds."""
+
 
 def _states(incomplete: str) -> list[str]:
     """Return what the shell may complete a state to."""
@@ -34,7 +37,10 @@ EndedUntil = Annotated[str | None, typer.Option(help="Came to stand where it is 
 Reason = Annotated[
     str | None, typer.Option(help="Only this code of the reason (no_credit), or status of the provider (402).")
 ]
-Ids = Annotated[list[int] | None, typer.Option("--id", help="Only this message; may be given more than once.")]
+Ids = Annotated[
+    list[int] | None, typer.Option("--id", max=GREATEST_ID, help="Only this message; may be given more than once.")
+]
+Below = Annotated[int | None, typer.Option(max=GREATEST_ID, help="Go on below this id: the last of the page before.")]
 
 
 def filters(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.connection import actor, fail, seconds, with_database
-from gateway.cli.printing import line, table
+from gateway.cli.printing import line, span, table
 
 group = typer.Typer(help="See and tune lanes; a change holds from the next claim on.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
                 lane.name,
                 "yes" if lane.urgent else "",
                 lane.weight,
-                f"{lane.ttl:g} s",
+                span(lane.ttl),
                 "yes" if lane.coalesce else "no",
                 lane.on_uncertain,
                 lane.max_attempts,

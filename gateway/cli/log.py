@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from gateway.cli.connection import with_database
+from gateway.cli.filtering import GREATEST_ID
 from gateway.cli.printing import clock, line, table
 
 
 def log(
-    message: Annotated[int | None, typer.Option(help="Only what touched this message.")] = None,
+    message: Annotated[int | None, typer.Option(max=GREATEST_ID, help="Only what touched this message.")] = None,
     by: Annotated[str | None, typer.Option(help="Only what this person did.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this: replay, pause, resolve_failed, lane_set …")] = None,
-    below: Annotated[int | None, typer.Option(help="Go on below this entry: the last of the page before.")] = None,
+    below: Annotated[
+        int | None, typer.Option(max=GREATEST_ID, help="Go on below this entry: the last of the page before.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:

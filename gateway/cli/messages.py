@@ -16,7 +16,7 @@ DATE = len("2026-01-31")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers in full.")]
-Id = Annotated[int, typer.Argument(metavar="ID", help="The message's id.")]
+Id = Annotated[int, typer.Argument(metavar="ID", max=filtering.GREATEST_ID, help="The message's id.")]
 
 
 @group.command("list")
@@ -34,7 +34,7 @@ def list_(
     ended_until: filtering.EndedUntil = None,
     reason: filtering.Reason = None,
     stuck: Annotated[bool, typer.Option("--stuck", help="What may need a person: uncertain, failed and such.")] = False,
-    below: Annotated[int | None, typer.Option(help="Go on below this id: the last of the page before.")] = None,
+    below: filtering.Below = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
     count: Annotated[bool, typer.Option("--count", help="Only say how many, up to 10000.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a heading.")] = False,
@@ -131,7 +131,10 @@ def why(message_id: Id, as_json: Json = False) -> None:
 
 @group.command()
 def cancel(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Messages; or give filters.")] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", max=filtering.GREATEST_ID, help="Messages; or give filters."),
+    ] = None,
     state: filtering.States = None,
     lane: filtering.Lane = None,
     tenant: filtering.Tenant = None,
@@ -149,11 +152,12 @@ def cancel(
     )
     if not because:
         fail("--because: say why, for whoever looks for these messages", 2)
+    filtered = any(value is not None for value in asdict(wanted).values())
+    if bool(ids) == filtered:
+        fail("name messages by their ids, or give filters: one of both", 2)
     if ids:
         _cancel_these(ids, because, as_json=as_json)
         return
-    if not any(value is not None for value in asdict(wanted).values()):
-        fail("name messages by their ids, or give a filter", 2)
     _cancel_matching(wanted, because, yes=yes, as_json=as_json)
 
 

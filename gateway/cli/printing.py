@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -11,6 +12,12 @@ import typer
 
 T = TypeVar("T")
 
+FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9•]+$)")
+"""How a text begins that a spreadsheet takes for a formula; a phone number, masked or not, is none."""
+
+WIDE = 10_000
+"""Columns where no terminal bounds them."""
+
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table; plain where no person looks."""
@@ -18,10 +25,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        # Folded and not cut: an id that lost its end is of no use to anybody.
+        shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
-    Console(highlight=False, soft_wrap=False).print(shown)
+    Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else WIDE).print(shown)
 
 
 def visible(text: str) -> str:
@@ -96,7 +106,7 @@ def _cell(value: object) -> str:
     if isinstance(value, dict):
         value = json.dumps(value)
     text = _plain(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=@\t\r" else text
+    return f"'{text}" if isinstance(value, str) and FORMULA.match(text) else text
 
 
 def span(seconds: float | None) -> str:

@@ -30,7 +30,7 @@ def refold(
         )
         return count
 
-    typer.echo(f"{with_database(work)} receipts will be folded again by the running gateway")
+    typer.echo(f"{with_database(work, role='smsgw_gateway')} receipts will be folded again by the running gateway")
 
 
 def register(app: typer.Typer) -> None:

@@ -35,14 +35,16 @@ def replay(
     per_second: Annotated[float, typer.Option(min=1, help="Put back at most so many messages a second.")] = 5000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    resume: Annotated[int | None, typer.Option(help="Go on with this replay, which was interrupted.")] = None,
+    resume: Annotated[
+        int | None, typer.Option(max=filtering.GREATEST_ID, help="Go on with this replay, which was interrupted.")
+    ] = None,
     history: Annotated[bool, typer.Option("--history", help="List the replays that were begun.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Send again what failed, expired or is uncertain: the safe part by itself, the risky part only where allowed.
 
-    First says how many, their parts, and which of them could reach a phone twice; then asks. Without --state it means
-    failed, expired and uncertain messages. A time to live is never reset but by --new-ttl.
+    First says how many, their parts, and which of them could reach a phone twice; then asks. A filter is needed;
+    without --state it means failed, expired and uncertain messages. A time to live is never reset but by --new-ttl.
     """
     if history:
         _history(as_json=as_json)
@@ -58,9 +60,11 @@ def replay(
         fail("say which messages: by a state, a lane, a reason, a time, or their ids", 2)
     if allow_duplicates and not because:
         fail("--because: say why a second copy is better than none", 2)
-    ttl = None if new_ttl is None else seconds("--new-ttl", new_ttl)
+    ttl = _ttl(new_ttl)
     planned = _plan(wanted, ttl)
     _print_plan(planned, allow_duplicates=allow_duplicates, as_json=as_json)
+    if not planned.found:
+        _say_why_none(ids or [])
     going = planned.safe.messages + (planned.risky.messages if allow_duplicates else 0)
     if dry_run:
         return
@@ -70,6 +74,30 @@ def replay(
         confirm(f"replay {going} messages?")
     replay_id = _begin(planned, because, allow_duplicates=allow_duplicates)
     _carry_out(replay_id, per_second, as_json=as_json)
+
+
+def _ttl(text: str | None) -> float | None:
+    if text is None:
+        return None
+    given = seconds("--new-ttl", text)
+    if given <= 0:
+        fail("--new-ttl: a time to live is longer than nothing", 2)
+    return given
+
+
+def _say_why_none(ids: list[int]) -> None:
+    """Say what became of messages that were named and are not to be replayed."""
+    from gateway.operations.find import one
+
+    if not ids:
+        typer.echo("smsgw: nothing matches", err=True)
+
+    async def work(connection: Any) -> list[str]:
+        found = [(message_id, await one(connection, message_id)) for message_id in ids]
+        return [f"there is no message {n}" if m is None else f"message {n} is {m.state}" for n, m in found]
+
+    for says in with_database(work):
+        typer.echo(f"smsgw: {says}", err=True)
 
 
 def _plan(wanted: Any, ttl: float | None) -> Any:
@@ -143,7 +171,8 @@ def _print_plan(planned: Any, *, allow_duplicates: bool, as_json: bool) -> None:
         Step.DONE: "left out: delivered",
     }
     rows = [(planned.steps.get(step, Tally()), meaning) for step, meaning in meanings.items()]
-    table(("MESSAGES", "PARTS", "WHAT"), ((t.messages, t.parts, meaning) for t, meaning in rows if t.messages))
+    if planned.found:
+        table(("MESSAGES", "PARTS", "WHAT"), ((t.messages, t.parts, meaning) for t, meaning in rows if t.messages))
     if planned.companions:
         typer.echo(f"{planned.companions} other messages share these requests and go along")
 
@@ -179,7 +208,7 @@ def _standing(one: Any) -> str:
 
 
 def resolve(
-    message_id: Annotated[int, typer.Argument(metavar="ID", help="An uncertain message.")],
+    message_id: Annotated[int, typer.Argument(metavar="ID", max=filtering.GREATEST_ID, help="An uncertain message.")],
     how: Annotated[str, typer.Option("--as", help="accepted, failed or resend.")],
     because: Because = "",
     new_ttl: NewTtl = None,
@@ -197,7 +226,7 @@ def resolve(
         fail("--as is accepted, failed or resend", 2)
     if not because:
         fail("--because: say what you found out, and where", 2)
-    ttl = None if new_ttl is None else seconds("--new-ttl", new_ttl)
+    ttl = _ttl(new_ttl)
     if with_database(lambda connection: one(connection, message_id)) is None:
         fail(f"there is no message {message_id}")
     if not yes:

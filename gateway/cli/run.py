@@ -20,7 +20,9 @@ def _help() -> str:
 
 
 def run(
-    only: Annotated[str, typer.Option(help="Some duties only: dispatch, webhook, console, comma-separated.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Some duties only: dispatch, webhook, reconcile, console, comma-separated.")
+    ] = "",
 ) -> None:
     """Run the gateway."""
     from gateway import logs

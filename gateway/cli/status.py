@@ -109,7 +109,7 @@ def _alarms(found: Any) -> Iterator[str]:
         if route.opened_at is not None:
             yield (
                 f"BREAKER OPEN {route.name} since {clock(route.opened_at)} UTC: {route.last_error}; "
-                f"next probe {clock(route.retry_at)}"
+                f"next probe {clock(route.retry_at)} UTC"
             )
     if not found.sending:
         yield "NOBODY SENDS: no process with the duty of sending is alive; start one: smsgw run"

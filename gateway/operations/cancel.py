@@ -33,6 +33,12 @@ class Cancelled:
     """By message, why not."""
 
 
+async def possible(connection: Connection, message_id: int) -> bool:
+    """Return whether a message could be called back now; in a moment that may have changed."""
+    judged = await resolving.cancellable(connection, [message_id])
+    return any(one.step in ("waiting", "unsent") for one in judged)
+
+
 async def cancel(connection: Connection, ids: Sequence[int], *, actor: str, because: str) -> Cancelled:
     """Call messages back; those that are sent, or may be, are refused one by one.
 

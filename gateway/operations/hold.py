@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gateway.operations.errors import NotPossible
-from gateway.store import actions, pauses, status
+from gateway.provider.protocol import ROUTES
+from gateway.store import actions, lanes, pauses, status
 from gateway.store.pauses import Scope
 from gateway.store.pool import Connection
 from gateway.store.status import Pause
@@ -25,11 +26,12 @@ async def pause(
 ) -> Pause:
     """Hold back what has not been sent, for `seconds` or until it is resumed; what is in the air lands.
 
-    Raises `NotPossible` without a reason, for a scope that is paused already, and for a subject that does not fit.
+    Raises `NotPossible` without a reason, for what is paused already, and for a lane or route that is not there.
     """
     if not because:
         raise NotPossible("say why; whoever is called at night will want to know")
     _check(scope, subject)
+    await _check_exists(connection, scope, subject)
     async with connection.transaction():
         made = await pauses.pause(connection, scope, subject, actor=actor, reason=because, seconds=seconds)
         standing = await _standing(connection, scope, subject)
@@ -69,8 +71,20 @@ async def _standing(connection: Connection, scope: Scope, subject: str) -> Pause
 
 
 def _check(scope: Scope, subject: str) -> None:
-    if (scope is Scope.ALL) != (subject == ""):
-        raise NotPossible("scope all takes no name; every other scope takes one")
+    if scope is Scope.ALL and subject:
+        raise NotPossible("scope all takes no name")
+    if scope is not Scope.ALL and not subject:
+        raise NotPossible(f"say which {scope.value}: scope {scope.value} takes its name")
+
+
+async def _check_exists(connection: Connection, scope: Scope, subject: str) -> None:
+    """Refuse what a misspelt name would leave running. Tenants and tags are words of the application: any may come."""
+    known: dict[Scope, list[str]] = {
+        Scope.ROUTE: [*ROUTES],
+        Scope.LANE: [lane.name for lane in await lanes.list_lanes(connection)],
+    }
+    if scope in known and subject not in known[scope]:
+        raise NotPossible(f"there is no {scope.value} {subject}; there are: {', '.join(known[scope])}")
 
 
 def _name(scope: Scope, subject: str) -> str:

@@ -35,7 +35,7 @@ class LaneLine:
     """Seconds since the oldest waiting one could have gone."""
     held: bool
     eta: float | None
-    """Seconds until what waits is gone, at the present rates; None when nobody can say: paused, or nobody sends."""
+    """Seconds until what waits is gone, at the present rates; None when nobody can say: see `etas`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,19 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
 
 
 def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int) -> Mapping[str, float | None]:
-    """Return the seconds until each lane is empty; None where nobody can say: it is paused, or nobody sends."""
+    """Return the seconds until each lane is empty.
+
+    None where nobody can say: it is paused, nobody sends, or the breaker is open.
+    """
     stopped, held = _held(found)
     sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
-    if stopped or not sending:
+    if stopped or not sending or any(route.opened_at is not None for route in found.routes):
         return {lane.name: None for lane in every}
-    ready: dict[str, int] = {}
+    waiting: dict[str, int] = {}
     for row in found.backlog:
-        if row.state == "ready":
-            ready[row.lane] = ready.get(row.lane, 0) + row.messages
-    queues = [Queue(lane.name, ready.get(lane.name, 0), lane.urgent, lane.weight, lane.coalesce) for lane in every]
+        if row.state in ("ready", "retrying"):
+            waiting[row.lane] = waiting.get(row.lane, 0) + row.messages
+    queues = [Queue(lane.name, waiting.get(lane.name, 0), lane.urgent, lane.weight, lane.coalesce) for lane in every]
     ends = drain(queues, _rates(found, max_recipients))
     return {name: None if name in held else _finite(end) for name, end in ends.items()}
 

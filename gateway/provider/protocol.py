@@ -9,6 +9,9 @@ from typing import Protocol
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer, RateHeaders
 
+ROUTES = ("mta",)
+"""Names of the ways out: one for each provider that the gateway can speak to."""
+
 
 class Event(StrEnum):
     """What a provider can tell by webhook."""

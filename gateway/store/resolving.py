@@ -50,5 +50,5 @@ async def failed(connection: Connection, request_id: UUID, reason: str) -> None:
 
 
 async def cancellable(connection: Connection, ids: Sequence[int]) -> list[Recall]:
-    """Return whether each of these locked messages can be called back."""
+    """Return whether each of these messages can be called back; true for as long as they are locked."""
     return [Recall(*row.values()) for row in await connection.fetch(query("cancel_judge"), list(ids))]

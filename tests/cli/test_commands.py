@@ -1,6 +1,8 @@
 """The command line, as a person or a script runs it."""
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,6 @@ import pytest
 
 
 def smsgw(*arguments: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    import os
-
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
     return subprocess.run(
         [sys.executable, "-m", "gateway.cli", *arguments],
@@ -40,6 +40,50 @@ def test_a_database_that_does_not_answer_is_told_plainly(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "migrate"])
+def test_a_database_that_refuses_is_told_plainly(command: str, database: Any, tmp_path: Path) -> None:
+    dsn = database.dsn.rpartition("/")[0] + "/no_such_database"
+    done = smsgw(command, folder=tmp_path, SMSGW_DATABASE_URL=dsn)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "Postgres refuses it" in done.stderr
+
+
+def test_what_is_no_address_is_called_so(tmp_path: Path) -> None:
+    done = smsgw("status", folder=tmp_path, SMSGW_DATABASE_URL="foo")
+    assert done.returncode == 2
+    assert "no address of a database" in done.stderr
+
+
+async def test_migrating_without_the_rights_says_whose_it_needs(connection: Any, database: Any, tmp_path: Path) -> None:
+    role = f"lowly_{database.dsn.rpartition('_')[2]}".lower()
+    await connection.execute(f"create role {role} login password 'x'")
+    try:
+        host = database.dsn.partition("@")[2].partition("/")[0]
+        await connection.execute("drop schema smsgw cascade")
+        name = database.dsn.rpartition("/")[2]
+        done = await asyncio.to_thread(
+            smsgw, "migrate", folder=tmp_path, SMSGW_DATABASE_URL=f"postgresql://{role}:x@{host}/{name}"
+        )
+    finally:
+        await connection.execute(f"drop role {role}")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "CREATEROLE" in done.stderr
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly(database: Any, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "status"],
+        env=os.environ | {"SMSGW_DATABASE_URL": database.dsn},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert b"does not answer" not in process.stderr.read()
 
 
 def test_a_bad_setting_is_a_usage_error(tmp_path: Path) -> None:

@@ -32,6 +32,20 @@ def alive(pid: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+async def test_beside_another_it_says_so_and_touches_nothing(tmp_path: Path) -> None:
+    other = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = other.sockets[0].getsockname()[1]
+    running = Process(["-m", "gateway.cli", "up"], {"SMSGW_OPS_LISTEN": f"127.0.0.1:{port}"}, tmp_path / "up.log")
+    try:
+        await running.start()
+        assert running.process is not None
+        assert await running.process.wait() == 1
+        assert "set SMSGW_OPS_LISTEN" in running.log.read_text()
+        assert not (tmp_path / ".smsgw").exists()
+    finally:
+        other.close()
+
+
 async def test_it_shows_a_delivered_message_and_keeps_its_state_for_the_next_time(tmp_path: Path) -> None:
     try:
         for count in (3, 6):

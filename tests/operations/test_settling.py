@@ -141,11 +141,27 @@ async def test_a_scope_and_its_subject_must_fit(operator: Any, scope: Scope, sub
         await hold.pause(operator, scope, subject, actor=ALICE, because="x")
 
 
+@pytest.mark.parametrize(
+    ("scope", "subject", "there_are"), [(Scope.LANE, "bluk", "otp, .*bulk"), (Scope.ROUTE, "mat", "mta")]
+)
+async def test_a_misspelt_name_is_no_pause(operator: Any, scope: Scope, subject: str, there_are: str) -> None:
+    with pytest.raises(NotPossible, match=f"there is no {scope.value} {subject}; there are: .*{there_are}"):
+        await hold.pause(operator, scope, subject, actor=ALICE, because="x")
+    assert await hold.listed(operator) == []
+
+
+async def test_a_lane_says_which_of_its_values_is_wrong_and_wants_to_be_told_one(operator: Any) -> None:
+    with pytest.raises(NotPossible, match="time to live"):
+        await lanes.change(operator, "bulk", {"ttl": 0.0}, actor=ALICE)
+    with pytest.raises(NotPossible, match="nothing is named"):
+        await lanes.change(operator, "bulk", {}, actor=ALICE)
+
+
 async def test_a_lane_is_changed_made_and_refused(operator: Any) -> None:
     assert not await lanes.change(operator, "bulk", {"weight": 7}, actor=ALICE)
     assert await lanes.change(operator, "news", {"ttl": 60.0}, actor=ALICE)
     assert {lane.name: lane.weight for lane in await lanes.listed(operator)}["bulk"] == 7
-    with pytest.raises(NotPossible, match="cannot be like that"):
+    with pytest.raises(NotPossible, match="name is lower-case"):
         await lanes.change(operator, "News!", {}, actor=ALICE)
     with pytest.raises(NotPossible, match="a lane has no colour"):
         await lanes.change(operator, "news", {"colour": "red"}, actor=ALICE)

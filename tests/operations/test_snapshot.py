@@ -58,6 +58,15 @@ async def test_while_nobody_sends_or_it_is_paused_nobody_can_say_how_long(operat
     assert (found["default"].eta, found["default"].held, found["otp"].eta) == (None, True, 0.0)
 
 
+async def test_with_the_breaker_open_nobody_can_say_how_long(operator: Any) -> None:
+    await operator.execute(
+        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}');"
+        "insert into smsgw.route (name, failures, opened_at, retry_at) values ('mta', 5, now(), now())"
+    )
+    await enqueue(operator)
+    assert {line.eta for line in (await snapshot(operator)).lanes} == {None}
+
+
 async def test_troubles_are_told_by_kind(operator: Any, worker: Make) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
     await failed(operator, worker(), 3)

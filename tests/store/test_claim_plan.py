@@ -141,7 +141,7 @@ MOST_BUFFERS = {
     "newest first": 1500,
     "order keys": 3000,
     "stand behind": 2500,
-    "backlog": 300,
+    "backlog": 2500,
 } | LOOKS
 """Pages touched at the most; for the others a hundred. Walking over what is not wanted would touch thousands."""
 

@@ -30,6 +30,7 @@ def _looking(parts: Parts) -> list[web.RouteDef]:
             found = await story.story(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
+            cancellable = await cancel.possible(connection, message_id)
         return parts.renderer.page(
             request,
             "message.html",
@@ -37,7 +38,7 @@ def _looking(parts: Parts) -> list[web.RouteDef]:
             message=found.message,
             waits=found.message.state not in FINAL,
             content=content,
-            cancellable=found.message.state in cancel.CANCELLABLE,
+            cancellable=cancellable,
             replayable=found.message.state in REPLAYABLE,
         )
 
