@@ -42,6 +42,9 @@ async def test_axe_finds_nothing_serious_on_any_page(world: Any, visit: Any, sch
         await page.get_by_role("heading", level=1).wait_for()
         found += await findings(page, what)
     await page.get_by_role("button", name="Log out").click()
+    await page.get_by_label("Token").wait_for()
+    # Its colours are those of the style sheet, once that is there.
+    await page.wait_for_load_state("load")
     found += await findings(page, what)
     assert found == []
 
