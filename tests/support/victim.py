@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from collections import Counter
 from typing import Any
 
@@ -78,6 +79,9 @@ def main() -> None:
             try:
                 _live(order, fate)
                 code = 0
+            except Exception:  # noqa: BLE001  whatever it is, the test must be able to show it
+                # Printed here: nothing comes back from the `finally` below.
+                traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
