@@ -25,6 +25,7 @@ from gateway.store.pool import Pool
 
 Make = Callable[..., Any]
 
+BLOCKED = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
 STOP = "insert into smsgw.suppression (number, source) values ('+12025550123', 'reply')"
 OPEN_TRANSACTIONS = (
     "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
@@ -213,7 +214,7 @@ async def test_a_claim_waits_for_tokens_that_another_is_just_taking(database: An
         await taking.start()
         await other.execute("update smsgw.bucket set tokens = 0, counted_at = clock_timestamp()")
         claiming = asyncio.create_task(one.claim())
-        await poll(lambda: other.fetchval("select exists (select from pg_locks where not granted)"))
+        await poll(lambda: other.fetchval(BLOCKED))
         await other.execute("update smsgw.bucket set counted_at = clock_timestamp() + interval '1 minute'")
         await taking.commit()
         assert await claiming == []

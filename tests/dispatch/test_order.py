@@ -83,13 +83,6 @@ async def test_keys_of_two_tenants_are_two_keys(filled: Any, worker: Make) -> No
     assert len(await worker().claim()) == 2
 
 
-async def test_the_empty_key_of_the_empty_tenant_is_a_key_like_any_other(filled: Any, worker: Make) -> None:
-    for n in range(3):
-        await enqueue(filled, n, order_key="", tenant="")
-    await worker().turn()
-    assert await states(filled) == ["accepted"] * 3
-
-
 async def test_what_is_behind_stands_aside_once_and_is_walked_over_no_more(filled: Any, worker: Make) -> None:
     one = worker()
     await filled.execute(MANY, 2000, "k")

@@ -28,7 +28,11 @@ FILL = """
     insert into smsgw.outbox (to_number, body)
     select '+1202555' || to_char(n, 'FM0000'), 'text ' || n from generate_series(1, $1::int) as n
 """
-LEADER = "select pid from pg_locks where locktype = 'advisory' and classid = $1 and objid = $2 and granted"
+LEADER = """
+    select l.pid
+    from pg_locks as l join pg_database as d on l.database = d.oid
+    where d.datname = current_database() and l.locktype = 'advisory' and l.classid = $1 and l.objid = $2 and l.granted
+"""
 
 
 class Stage:

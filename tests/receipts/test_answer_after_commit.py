@@ -18,7 +18,7 @@ from gateway.store.pool import Pool, lazy_pool
 
 SECRET = "secret-of-this-test"
 BODY = b'{"externalId": "of somebody else", "status": 4}'
-WAITING = "select exists (select from pg_locks where not granted)"
+WAITING = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
 
 
 class Deaf:
