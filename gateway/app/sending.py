@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 from gateway.app.limits import START_WITHIN, sending_limits
-from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.budget import ClaimSettings
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.engine import Engine
-from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.completer import Completer
 from gateway.dispatch.leases import Leases
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.rechecking import Rechecker
+from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.waker import Waker
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings
@@ -62,27 +62,27 @@ def build_engine(
     claimer = Claimer(pool, provider, claim_settings, sending_limits(settings), breaker, observer)
     waker = Waker(Doorbell(dsn), poll_interval=settings.poll_interval)
 
-    def written(tickets: Sequence[Ticket]) -> None:
-        leases.drop(tickets)
-        if claimer.some_behind:
+    def written(attempts: Sequence[Attempt]) -> None:
+        leases.drop(attempts)
+        if claimer.some_parked_by_order:
             # What waits for another of its order key may go now, and nothing else would say so.
-            waker.nudge()
+            waker.wake()
 
     return Engine(
         claimer=claimer,
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
-        finisher=Finisher(
+        completer=Completer(
             pool,
             splitter,
             breaker,
             observer,
             window=settings.request_window,
             on_written=written,
-            on_open=waker.nudge,
+            on_open=waker.wake,
         ),
         leases=leases,
         waker=waker,
-        rechecker=Rechecker(pool),
+        recheck=SuppressionRecheck(pool),
         concurrency=settings.concurrency,
         drain_timeout=settings.drain_timeout,
     )

@@ -63,7 +63,7 @@ NOTES = {
     "snapshot": "Index entries of messages that were sent can't be removed while an old snapshot may still see them. "
     "A look at what waits passes all of them, 30 ms for 100,000, so a look that was dear is not repeated before every "
     "claim: for a while only urgent lanes are looked at, and the known queues go on from where they were left "
-    "(`gateway/dispatch/places.py`). `smsgw doctor` says who holds the snapshot, and "
+    "(`gateway/dispatch/cursors.py`). `smsgw doctor` says who holds the snapshot, and "
     "`smsgw_database_oldest_snapshot_seconds` for how long.",
     "otp": "The transaction that inserts the code reads the time to the next token and locks the limiter's row, "
     "so nobody can take that token before the code is committed; a claim that waits for the lock meanwhile looks for "

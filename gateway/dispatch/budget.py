@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from gateway.domain.bucket import Bucket
 from gateway.domain.quota import Quota
 from gateway.store.buckets import Limit, day_bucket, lane_bucket, parts_bucket
-from gateway.store.claims import Head
+from gateway.store.claims import QueueHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Limits:
             limits.append(replace(self.parts_per_day, name=day_bucket(sender)))
         return limits
 
-    def of_lane(self, head: Head) -> list[Limit]:
+    def of_lane(self, head: QueueHead) -> list[Limit]:
         """Return the cap of an urgent lane, as a share of what every request takes from."""
         if not head.urgent or head.cap_percent >= 100:
             return []
@@ -39,7 +39,7 @@ class Limits:
             for limit in self.per_request[:1]
         ]
 
-    def capped(self, locked: dict[str, "Bucket | Quota"], heads: Iterable[Head]) -> dict[str, "Bucket | Quota"]:
+    def capped(self, locked: dict[str, "Bucket | Quota"], heads: Iterable[QueueHead]) -> dict[str, "Bucket | Quota"]:
         """Return locked buckets with each lane's cap as a share of the limit as it stands in the database.
 
         The settings of this process may be older than what another replica was told.
@@ -145,7 +145,7 @@ def whole(tokens: float) -> int:
     return int(min(tokens, 1e12) + 1e-9)
 
 
-def needed(limits: Limits, heads: Iterable[Head], default_sender: int | None) -> dict[str, Limit]:
+def needed(limits: Limits, heads: Iterable[QueueHead], default_sender: int | None) -> dict[str, Limit]:
     """Return every limit that a claim over these heads has to do with, by name."""
     found = {limit.name: limit for limit in limits.per_request}
     for head in heads:

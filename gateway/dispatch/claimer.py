@@ -11,33 +11,33 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from gateway.clock import monotonic
-from gateway.dispatch.binding import Binder
-from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.batcher import Batcher
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.places import Places
-from gateway.dispatch.retrying import Retrier
-from gateway.dispatch.rounds import Look, Rounds
-from gateway.dispatch.sweeping import Sweeper
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.cursors import QueueCursors
+from gateway.dispatch.retrier import Retrier
+from gateway.dispatch.scanner import ScanResult, QueueScanner
+from gateway.dispatch.sweeper import Sweeper
+from gateway.dispatch.attempt import Attempt
 from gateway.provider.protocol import Provider
 from gateway.store import breakers, buckets
 from gateway.store.buckets import Limit
-from gateway.store.claims import Head, Lease
+from gateway.store.claims import QueueHead, Lease
 from gateway.store.pool import Connection, Pool
 
 HELD_WAIT = 0.02
 """Seconds before another look when something is due but another claim or an order key holds it; doubles from there."""
 
-MOST_HELD_WAIT = 1.0
+MAX_HELD_WAIT = 1.0
 
-LONGEST_LOOK = 0.2
+MAX_SCAN_TIME = 0.2
 """Seconds that a claim goes round among queues of which nothing may go yet."""
 
-MOST_LOOKS_ON = 8
+MAX_CONTINUED_SCANS = 8
 """Looks in a row that a wait for one number's tokens is put off, because queues of other numbers may wait elsewhere."""
 
-CHEAP_LOOK = 0.02
+CHEAP_SCAN = 0.02
 """Seconds of Postgres that a look may take which is repeated under the limiter's lock."""
 
 SHORT_WAIT = 0.25
@@ -46,10 +46,10 @@ than the wait costs anybody."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimResult:
     """What one claim brought."""
 
-    tickets: list[Ticket]
+    attempts: list[Attempt]
     wait: float | None
     """Seconds until there may be something to do; None when nothing at all is waiting."""
     limited: bool = False
@@ -72,7 +72,7 @@ class Claimer:
         breaker: RouteBreaker,
         observer: Observer,
         *,
-        places: Places | None = None,
+        places: QueueCursors | None = None,
         monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._pool = pool
@@ -83,24 +83,24 @@ class Claimer:
         self._observer = observer
         self._monotonic = monotonic
         self._retrier = Retrier(settings, observer)
-        self._binder = Binder(provider, settings, observer, monotonic=monotonic)
+        self._batcher = Batcher(provider, settings, observer, monotonic=monotonic)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
-        self._rounds = Rounds(breaker.route, places=places, monotonic=monotonic)
+        self._scanner = QueueScanner(breaker.route, places=places, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}
         self._fruitless = 0
         self._looked_on = 0
         self._asked_again = False
 
     @property
-    def some_behind(self) -> bool:
+    def some_parked_by_order(self) -> bool:
         """Whether messages wait for another of their order key: then a result may be what lets them go."""
-        return self._sweeper.some_behind
+        return self._sweeper.some_parked_by_order
 
     def change_limits(self, limits: Limits) -> None:
         """Take new limits; they are in the database, and hold for every replica, from the next claim on."""
         self._limits = limits
 
-    async def claim(self, slots: int, *, alone: bool = True) -> Claimed:
+    async def claim(self, slots: int, *, alone: bool = True) -> ClaimResult:
         """Claim up to `slots` requests. Raises what the database raises; then nothing was claimed that we know of.
 
         `alone` says that this process has nothing else in the air.
@@ -111,7 +111,7 @@ class Claimer:
             ready = look.ready
             if not ready:
                 self._looked_on = 0
-                return Claimed([], look.wait, more=not look.whole)
+                return ClaimResult([], look.wait, more=not look.whole)
             limits = needed(self._limits, ready, self._settings.default_sender)
             await self._configure(connection, limits)
             began = self._monotonic()
@@ -120,28 +120,28 @@ class Claimer:
                     claimed = await self._claim(connection, look, sorted(limits), slots, alone=alone)
             except BaseException:
                 # The places where queues were left are those of a claim that did not happen.
-                self._rounds.forget()
+                self._scanner.forget()
                 raise
-            self._binder.learn(self._monotonic() - began)
-        for ticket in claimed.tickets:
-            if ticket.messages is not None:
-                self._observer.claimed(ticket.lane, ticket.recipients)
+            self._batcher.learn(self._monotonic() - began)
+        for attempt in claimed.attempts:
+            if attempt.messages is not None:
+                self._observer.claimed(attempt.lane, attempt.recipients)
         return claimed
 
-    async def _look(self, connection: Connection) -> Look:
-        """Look round until something may go, all was seen, or it is time to let others have the connection."""
-        until = self._monotonic() + LONGEST_LOOK
+    async def _look(self, connection: Connection) -> ScanResult:
+        """ScanResult round until something may go, all was seen, or it is time to let others have the connection."""
+        until = self._monotonic() + MAX_SCAN_TIME
         while True:
-            look = await self._rounds.look(connection)
+            look = await self._scanner.look(connection)
             if look.ready or look.whole or self._monotonic() >= until:
                 break
-        if self._rounds.failing:
+        if self._scanner.failing:
             self._breaker.failing = True
         return look
 
     async def _claim(
-        self, connection: Connection, look: Look, names: Sequence[str], slots: int, *, alone: bool
-    ) -> Claimed:
+        self, connection: Connection, look: ScanResult, names: Sequence[str], slots: int, *, alone: bool
+    ) -> ClaimResult:
         ready = look.ready
         # Before the tokens' own time, which is the database's and later: whatever is counted from here errs early.
         claimed_at = self._monotonic()
@@ -150,63 +150,63 @@ class Claimer:
         per_request = tuple(limit.name for limit in self._limits.per_request)
         tokens = min((whole(locked[name].available(now)) for name in per_request), default=slots)
         if 0 < tokens <= slots and await self._urgent_came(connection, ready):
-            return Claimed([], 0.0, more=True)
+            return ClaimResult([], 0.0, more=True)
         self._asked_again = False
         budget = Budget(now, locked, min(slots, tokens), per_request)
         if ready[0].route_open:
             wait = await self._await_probe(connection, budget)
             if wait > 0:
-                return Claimed([], wait, limited=True)
+                return ClaimResult([], wait, limited=True)
         lease = Lease(uuid4(), self._settings.lease, self._settings.worker)
-        tickets: list[Ticket] = []
+        attempts: list[Attempt] = []
         moved = isolate = behind = False
         if budget.fresh:
-            bound = await self._binder.claim(connection, ready, budget, lease, claimed_at)
-            tickets, moved, behind = bound.tickets, bound.moved, bound.behind
-            self._rounds.left(bound.left)
+            bound = await self._batcher.claim(connection, ready, budget, lease, claimed_at)
+            attempts, moved, behind = bound.attempts, bound.moved, bound.behind
+            self._scanner.left(bound.left)
         # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
-            again = await self._retrier.claim(connection, group, budget, lease, claimed_at, alone=alone and not tickets)
-            tickets += again.tickets
+            again = await self._retrier.claim(connection, group, budget, lease, claimed_at, alone=alone and not attempts)
+            attempts += again.attempts
             moved, isolate = moved or again.moved, isolate or again.suspects
             if again.isolated:
                 break
-            bound = await self._binder.claim(connection, group, budget, lease, claimed_at)
-            tickets += bound.tickets
+            bound = await self._batcher.claim(connection, group, budget, lease, claimed_at)
+            attempts += bound.attempts
             moved, behind = moved or bound.moved, behind or bound.behind
-            self._rounds.left(bound.left)
-        self._sweeper.some_behind = self._sweeper.some_behind or behind
-        if budget.probe and tickets:
-            await breakers.begin_probe(connection, self._route, tickets[0].request_id, self._settings.lease)
+            self._scanner.left(bound.left)
+        self._sweeper.some_parked_by_order = self._sweeper.some_parked_by_order or behind
+        if budget.probe and attempts:
+            await breakers.begin_probe(connection, self._route, attempts[0].request_id, self._settings.lease)
         if budget.changed:
             await buckets.write(connection, budget.written())
-        return self._conclude(look, budget, tickets, moved=moved, isolate=isolate)
+        return self._conclude(look, budget, attempts, moved=moved, isolate=isolate)
 
-    def _conclude(self, look: Look, budget: Budget, tickets: list[Ticket], *, moved: bool, isolate: bool) -> Claimed:
+    def _conclude(self, look: ScanResult, budget: Budget, attempts: list[Attempt], *, moved: bool, isolate: bool) -> ClaimResult:
         if isolate:
             # Only a whole look finds it when everything else has landed.
-            self._rounds.forget()
-        if tickets or moved:
+            self._scanner.forget()
+        if attempts or moved:
             self._fruitless = self._looked_on = 0
-            self._rounds.begin()
-            return Claimed(tickets, 0.0, isolate=isolate)
+            self._scanner.begin()
+            return ClaimResult(attempts, 0.0, isolate=isolate)
         claimed = self._fruitless_claim(look, budget, isolate=isolate)
         if not claimed.limited:
-            self._rounds.forget()
+            self._scanner.forget()
         return claimed
 
-    async def _urgent_came(self, connection: Connection, ready: Sequence[Head]) -> bool:
+    async def _urgent_came(self, connection: Connection, ready: Sequence[QueueHead]) -> bool:
         """Return whether an urgent queue waits that the look did not see: the last tokens are not for others.
 
         Between the look and the lock another claim may have had the lock for long. From here on nothing that commits
         can be meant for these tokens. Asked once before a claim, or a stream of new queues would put it off for ever;
         and only where a look is cheap, because others wait for the lock meanwhile and the attempts must start in time.
         """
-        if self._asked_again or max(head.took for head in ready) > CHEAP_LOOK:
+        if self._asked_again or max(head.took for head in ready) > CHEAP_SCAN:
             return False
         seen = {(head.lane, head.tenant, head.sender) for head in ready if head.urgent}
-        self._asked_again = await self._rounds.sees_urgent(connection, besides=seen)
+        self._asked_again = await self._scanner.sees_urgent(connection, besides=seen)
         return self._asked_again
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:
@@ -221,23 +221,23 @@ class Claimer:
             budget.slots = min(budget.slots, 1)
         return 0.0
 
-    def _fruitless_claim(self, look: Look, budget: Budget, *, isolate: bool) -> Claimed:
+    def _fruitless_claim(self, look: ScanResult, budget: Budget, *, isolate: bool) -> ClaimResult:
         """Say how long to wait: for tokens where they are what is missing, else for whoever holds what is due.
 
         Where only these queues lack them, others that were not looked at may not: they come first, a few looks of them.
         """
         wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in look.ready)
         self._looked_on += 1
-        if not look.whole and budget.request_wait() <= 0 and self._looked_on % MOST_LOOKS_ON:
-            return Claimed([], 0.0, isolate=isolate, more=True)
+        if not look.whole and budget.request_wait() <= 0 and self._looked_on % MAX_CONTINUED_SCANS:
+            return ClaimResult([], 0.0, isolate=isolate, more=True)
         if wait > 0:
             self._fruitless = 0
             self._observer.limited(name, wait)
             limited = wait <= SHORT_WAIT or budget.request_wait() >= wait
-            return Claimed([], wait, limited=limited, isolate=isolate)
-        held = min(MOST_HELD_WAIT, HELD_WAIT * 2.0 ** min(self._fruitless, 10))
+            return ClaimResult([], wait, limited=limited, isolate=isolate)
+        held = min(MAX_HELD_WAIT, HELD_WAIT * 2.0 ** min(self._fruitless, 10))
         self._fruitless += 1
-        return Claimed([], held, isolate=isolate)
+        return ClaimResult([], held, isolate=isolate)
 
     async def _configure(self, connection: Connection, limits: dict[str, Limit]) -> None:
         """Bring buckets that are new or changed to their limits, each once: others may have been changed since."""

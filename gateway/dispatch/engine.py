@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.dispatch.budget import Limits
-from gateway.dispatch.claimer import Claimed, Claimer
-from gateway.dispatch.finisher import Finisher
+from gateway.dispatch.claimer import ClaimResult, Claimer
+from gateway.dispatch.completer import Completer
 from gateway.dispatch.leases import Leases
-from gateway.dispatch.rechecking import Rechecker
+from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.sender import Sender
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.waker import Waker
 from gateway.domain.outcome import Phase
 from gateway.store.pool import UNAVAILABLE
@@ -37,20 +37,20 @@ class Engine:
         self,
         claimer: Claimer,
         sender: Sender,
-        finisher: Finisher,
+        completer: Completer,
         leases: Leases,
         waker: Waker,
-        rechecker: Rechecker,
+        recheck: SuppressionRecheck,
         *,
         concurrency: int,
         drain_timeout: float,
     ) -> None:
         self._claimer = claimer
         self._sender = sender
-        self._finisher = finisher
+        self._completer = completer
         self._leases = leases
         self._waker = waker
-        self._rechecker = rechecker
+        self._recheck = recheck
         self._concurrency = concurrency
         self._drain_timeout = drain_timeout
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,12 +61,12 @@ class Engine:
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what is in the air has landed or the drain's time is over."""
         self._stopping = True
-        self._waker.nudge()
+        self._waker.wake()
 
     def change_limits(self, limits: Limits) -> None:
         """Take new limits from the next claim on."""
         self._claimer.change_limits(limits)
-        self._waker.nudge()
+        self._waker.wake()
 
     async def run(self) -> None:
         """Send until stopped.
@@ -75,20 +75,20 @@ class Engine:
         finish would be worse than one that is restarted.
         """
         async with asyncio.TaskGroup() as group:
-            finishing = group.create_task(self._finisher.run(), name="finisher")
+            finishing = group.create_task(self._completer.run(), name="completer")
             renewing = group.create_task(self._leases.run(), name="leases")
             try:
                 while not self._stopping:
-                    await self._turn()
+                    await self._claim_once()
                 await self._drain()
             finally:
-                self._finisher.stop()
+                self._completer.stop()
                 renewing.cancel()
                 await asyncio.wait([finishing], timeout=self._drain_timeout)
                 finishing.cancel()
                 await self._waker.close()
 
-    async def _turn(self) -> None:
+    async def _claim_once(self) -> None:
         if self._isolate and self._tasks:
             # What may have killed workers goes by itself: first everything else lands.
             await asyncio.wait(self._tasks)
@@ -109,34 +109,34 @@ class Engine:
             log.info("claiming")
         self.health.claiming = True
         self._isolate = claimed.isolate
-        await self._launch(claimed)
+        await self._start_attempts(claimed)
 
-    async def _launch(self, claimed: Claimed) -> None:
-        for ticket in claimed.tickets:
-            self._leases.hold(ticket)
-            task = asyncio.create_task(self._fly(ticket))
+    async def _start_attempts(self, claimed: ClaimResult) -> None:
+        for attempt in claimed.attempts:
+            self._leases.hold(attempt)
+            task = asyncio.create_task(self._run_attempt(attempt))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if claimed.tickets:
-            await self._waker.busy()
+        if claimed.attempts:
+            await self._waker.on_work()
         elif not self._stopping and not claimed.more:
-            await self._waker.rest(claimed)
+            await self._waker.wait_for_work(claimed)
 
-    async def _fly(self, ticket: Ticket) -> None:
+    async def _run_attempt(self, attempt: Attempt) -> None:
         try:
-            why = await self._rechecker.holds_back(ticket) or self._sender.holds_back(self._leases.current(ticket))
-            attempted = None if why is not None else await self._sender.attempt(ticket)
+            why = await self._recheck.block_reason(attempt) or self._sender.block_reason(self._leases.current(attempt))
+            attempted = None if why is not None else await self._sender.send(attempt)
         except Exception:
             # A bug on the way to the wire or back. The lease ends, and the request is taken for one that may have
             # arrived: true, as far as anybody can say.
-            log.exception("attempt_broke", request_id=ticket.request_id.hex)
-            self._leases.drop([ticket])
+            log.exception("attempt_broke", request_id=attempt.request_id.hex)
+            self._leases.drop([attempt])
             return
         if attempted is not None and attempted.answer.phase is not Phase.HELD_BACK:
-            self._finisher.put(attempted)
+            self._completer.put(attempted)
             return
-        log.info("attempt_held_back", request_id=ticket.request_id.hex, reason=why or "late")
-        self._finisher.release(ticket)
+        log.info("attempt_held_back", request_id=attempt.request_id.hex, reason=why or "late")
+        self._completer.release(attempt)
 
     async def _drain(self) -> None:
         if self._tasks:

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from gateway.clock import monotonic
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.store import claims
 from gateway.store.pool import UNAVAILABLE, Pool
 
@@ -16,18 +16,18 @@ log = structlog.get_logger(__name__)
 
 
 class Leases:
-    """The tickets in hand, and the loop that renews them.
+    """The attempts in hand, and the loop that renews them.
 
     A lease outlives the longest call by construction (the settings refuse anything else), so what needs renewing is a
     result that waits for a slow or absent database. Renewal that fails is no reason to hurry: the sender asks
-    `Ticket.lease_until` before the wire, and a result that comes too late is fenced.
+    `Attempt.lease_until` before the wire, and a result that comes too late is fenced.
     """
 
     def __init__(self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = monotonic) -> None:
         self._pool = pool
         self._seconds = seconds
         self._monotonic = monotonic
-        self._held: dict[UUID, Ticket] = {}
+        self._held: dict[UUID, Attempt] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -39,15 +39,15 @@ class Leases:
         """Set while nothing is held."""
         return self._idle
 
-    def hold(self, ticket: Ticket) -> None:
-        """Take a ticket into care."""
-        self._held[ticket.request_id] = ticket
+    def hold(self, attempt: Attempt) -> None:
+        """Take a attempt into care."""
+        self._held[attempt.request_id] = attempt
         self._idle.clear()
 
-    def drop(self, tickets: Iterable[Ticket]) -> None:
-        """Let go of tickets whose results are written or lost."""
-        for ticket in tickets:
-            self._held.pop(ticket.request_id, None)
+    def drop(self, attempts: Iterable[Attempt]) -> None:
+        """Let go of attempts whose results are written or lost."""
+        for attempt in attempts:
+            self._held.pop(attempt.request_id, None)
         if not self._held:
             self._idle.set()
 
@@ -62,15 +62,15 @@ class Leases:
                 except UNAVAILABLE as error:
                     log.warning("leases_not_renewed", leases=len(due), error=type(error).__name__)
 
-    async def _renew(self, due: list[Ticket]) -> None:
+    async def _renew(self, due: list[Attempt]) -> None:
         began = self._monotonic()
         async with self._pool.acquire() as connection:
             kept = await claims.renew(connection, [(t.request_id, t.token) for t in due], self._seconds)
-        for ticket in due:
-            if ticket.request_id in kept and ticket.request_id in self._held:
+        for attempt in due:
+            if attempt.request_id in kept and attempt.request_id in self._held:
                 # Counted from before the statement: the database's own count began later.
-                self._held[ticket.request_id] = dataclasses.replace(ticket, lease_until=began + self._seconds)
+                self._held[attempt.request_id] = dataclasses.replace(attempt, lease_until=began + self._seconds)
 
-    def current(self, ticket: Ticket) -> Ticket:
-        """Return the ticket with the lease as it stands now."""
-        return self._held.get(ticket.request_id, ticket)
+    def current(self, attempt: Attempt) -> Attempt:
+        """Return the attempt with the lease as it stands now."""
+        return self._held.get(attempt.request_id, attempt)

@@ -2,7 +2,7 @@
 
 import random
 
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.domain.backoff import delay
 from gateway.domain.lattice import Dispatch
 from gateway.domain.outcome import Answer, Outcome, Verdict
@@ -19,9 +19,9 @@ SPREAD = 0.25
 """Share of a wait that is added at random, so that requests stopped together do not return together."""
 
 
-def resolve(ticket: Ticket, answer: Answer, verdict: Verdict, rng: random.Random) -> Finish:
+def resolve(attempt: Attempt, answer: Answer, verdict: Verdict, rng: random.Random) -> Finish:
     """Return what `finish.sql` is to write; see docs/design.md, "Outcomes", for the table."""
-    state, wait, spent = _course(ticket, verdict, rng)
+    state, wait, spent = _course(attempt, verdict, rng)
     maybe_arrived = verdict.outcome is Outcome.AMBIGUOUS
     verify = None
     if verdict.outcome is Outcome.DUPLICATE_UNEXPECTED:
@@ -32,9 +32,9 @@ def resolve(ticket: Ticket, answer: Answer, verdict: Verdict, rng: random.Random
         verify = "uncertain"
     told = state is not Dispatch.ACCEPTED or verify is not None
     return Finish(
-        request_id=ticket.request_id,
-        token=ticket.token,
-        number=ticket.number,
+        request_id=attempt.request_id,
+        token=attempt.token,
+        number=attempt.number,
         outcome=verdict.outcome.value,
         status=answer.status,
         error=answer.error or answer.error_name,
@@ -53,12 +53,12 @@ def resolve(ticket: Ticket, answer: Answer, verdict: Verdict, rng: random.Random
     )
 
 
-def _course(ticket: Ticket, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, bool]:
+def _course(attempt: Attempt, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, bool]:
     """Return the request's new state, the seconds until it is due again, and whether retry budget is spent."""
     match verdict.outcome:
         case Outcome.ACCEPTED | Outcome.DUPLICATE | Outcome.DUPLICATE_UNEXPECTED:
             return Dispatch.ACCEPTED, 0.0, False
-        case Outcome.REFUSED if ticket.maybe_arrived:
+        case Outcome.REFUSED if attempt.maybe_arrived:
             # This answer speaks of this attempt. An earlier one may have arrived, so "certainly not sent" would be
             # a guess; asking the provider's listing is not.
             return Dispatch.UNCERTAIN, 0.0, False
@@ -71,6 +71,6 @@ def _course(ticket: Ticket, verdict: Verdict, rng: random.Random) -> tuple[Dispa
             wait = verdict.retry_after if verdict.retry_after is not None else THROTTLE_WAIT
             return Dispatch.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), False
         case Outcome.NEVER_SENT | Outcome.AMBIGUOUS:
-            wait = delay(ticket.failures + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
+            wait = delay(attempt.failures + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
             # A probe was sent for everybody's sake: an outage must not use up the attempts of the message chosen.
-            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), not ticket.probe
+            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), not attempt.probe

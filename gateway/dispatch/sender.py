@@ -8,7 +8,7 @@ import structlog
 
 from gateway.clock import monotonic
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.domain.outcome import Answer, History, Verdict, judge
 from gateway.provider.protocol import Provider
 
@@ -16,10 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempted:
+class AnsweredAttempt:
     """An attempt that was made, and what it means."""
 
-    ticket: Ticket
+    attempt: Attempt
     answer: Answer
     verdict: Verdict
 
@@ -43,42 +43,42 @@ class Sender:
         self._monotonic = monotonic
         self._clock = clock
 
-    def holds_back(self, ticket: Ticket) -> str | None:
+    def block_reason(self, attempt: Attempt) -> str | None:
         """Return why the attempt must not be made now, None if it may.
 
         All of it was right when it was claimed; a worker that was stopped in between (a debugger, a laptop's lid, a
         starved machine) finds out here, and nowhere later.
         """
         now = self._monotonic()
-        if now > ticket.send_by:
+        if now > attempt.send_by:
             return "tokens_stale"
-        if now + self._call_limit >= ticket.lease_until:
+        if now + self._call_limit >= attempt.lease_until:
             return "lease_too_short"
-        if ticket.maybe_arrived:
+        if attempt.maybe_arrived:
             # Whatever its time to live: only an answer can end the doubt, and the id keeps it from going twice.
             return None
-        expiry = ticket.first_expiry if ticket.number == 1 else ticket.last_expiry
+        expiry = attempt.first_expiry if attempt.number == 1 else attempt.last_expiry
         if expiry is not None and now >= expiry:
             return "expired"
         return None
 
-    async def attempt(self, ticket: Ticket) -> Attempted:
+    async def send(self, attempt: Attempt) -> AnsweredAttempt:
         """Make the call and judge it; never raises for anything that the network or the provider does.
 
         Cancelled in here, the outcome is not known: the lease ends, and the next worker takes it for that.
         """
         wall = self._clock()
         self._observer.sending(
-            ticket.route,
-            ticket.lane,
-            ticket.recipients,
-            tuple(max(0.0, wall - ready) for ready in ticket.ready_at) if ticket.number == 1 else (),
+            attempt.route,
+            attempt.lane,
+            attempt.recipients,
+            tuple(max(0.0, wall - ready) for ready in attempt.ready_at) if attempt.number == 1 else (),
         )
-        answer = await self._provider.send(ticket.request_id.hex, ticket.body, by=ticket.send_by)
+        answer = await self._provider.send(attempt.request_id.hex, attempt.body, by=attempt.send_by)
         verdict = judge(
             answer,
-            History(recipients=ticket.recipients, maybe_arrived=ticket.maybe_arrived, attempts=ticket.number),
+            History(recipients=attempt.recipients, maybe_arrived=attempt.maybe_arrived, attempts=attempt.number),
         )
         code = str(answer.status) if answer.status is not None else (answer.error or "none")
-        self._observer.answered(ticket.route, verdict.outcome, code, answer.duration)
-        return Attempted(ticket, answer, verdict)
+        self._observer.answered(attempt.route, verdict.outcome, code, answer.duration)
+        return AnsweredAttempt(attempt, answer, verdict)

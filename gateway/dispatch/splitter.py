@@ -7,9 +7,9 @@ it was, whose lease ends, or both halves ready to go.
 
 from collections.abc import Sequence
 
-from gateway.dispatch.binding import new_request_id
-from gateway.dispatch.picking import Picked, encode
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.batcher import new_request_id
+from gateway.dispatch.encoder import Batch, encode
+from gateway.dispatch.attempt import Attempt
 from gateway.domain.cost import cost
 from gateway.domain.message import Message
 from gateway.provider.protocol import Provider
@@ -26,19 +26,19 @@ class Splitter:
         self._prefix = prefix
         self._default_sender = default_sender
 
-    async def split(self, connection: Connection, ticket: Ticket, refusal: Finish) -> list[Settled]:
+    async def split(self, connection: Connection, attempt: Attempt, refusal: Finish) -> list[Settled]:
         """Write the refusal and rebind the messages to two new requests, in one transaction."""
         async with connection.transaction():
             settled = await finishes.finish(connection, [refusal])
             if settled:
-                messages = list(ticket.messages or await finishes.request_messages(connection, ticket.request_id))
+                messages = list(attempt.messages or await finishes.request_messages(connection, attempt.request_id))
                 middle = len(messages) // 2
-                await self._bind(connection, ticket, [messages[:middle], messages[middle:]])
+                await self._bind(connection, attempt, [messages[:middle], messages[middle:]])
         return settled
 
-    async def _bind(self, connection: Connection, ticket: Ticket, halves: Sequence[Sequence[Message]]) -> None:
+    async def _bind(self, connection: Connection, attempt: Attempt, halves: Sequence[Sequence[Message]]) -> None:
         picked = [
-            Picked(tuple(half), tuple(cost(message).count for message in half), ticket.sender_id)
+            Batch(tuple(half), tuple(cost(message).count for message in half), attempt.sender_id)
             for half in halves
             if half
         ]
@@ -49,4 +49,4 @@ class Splitter:
             new_id=new_request_id,
             default_sender=self._default_sender,
         )
-        await finishes.split(connection, ticket.request_id, requests)
+        await finishes.split(connection, attempt.request_id, requests)

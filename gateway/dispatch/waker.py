@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from gateway.dispatch.claimer import Claimed
+from gateway.dispatch.claimer import ClaimResult
 from gateway.store.doorbell import Bell, Doorbell
 
 FIRST_POLL = 0.005
@@ -38,17 +38,17 @@ class Waker:
         self._next_probe = 0.0
         self._checked = False
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Wake the sleeper: something in this process changed what can be done."""
         self._doorbell.rung.set()
 
-    async def busy(self) -> None:
+    async def on_work(self) -> None:
         """There was work: the bell is not needed, and inserts need not ring it."""
         self._checked = False
         self._open_polls = 0
         await self._doorbell.disarm()
 
-    async def rest(self, claimed: Claimed) -> None:
+    async def wait_for_work(self, claimed: ClaimResult) -> None:
         """Sleep until there may be something to do. A return is a reason to look, not a promise to find.
 
         The order matters: arm, look once more, sleep. A commit before `arm` returned is seen by that look; one after

@@ -45,7 +45,7 @@ class Breaker:
         """
         return replace(self, probe=request, retry_at=now + patience)
 
-    def not_asked(self, requests: "frozenset[UUID] | set[UUID]", now: float) -> "Breaker":
+    def probe_cancelled(self, requests: "frozenset[UUID] | set[UUID]", now: float) -> "Breaker":
         """Return the breaker after these requests did not go at all: if one was the probe, another may be, at once."""
         return replace(self, probe=None, retry_at=now) if self.probe in requests else self
 

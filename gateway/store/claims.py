@@ -30,12 +30,12 @@ class Ending(StrEnum):
 Key = tuple[str, str, int]
 """Lane, tenant and sending number: what has a queue of its own."""
 
-Place = tuple[datetime, int]
+Cursor = tuple[datetime, int]
 """Where a message stands in its queue: `not_before`, and the id among those of one time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class QueueHead:
     """The first of a queue that waits: messages of a lane, tenant and sending number, or requests to try again.
 
     Of requests there is one queue for each lane and sending number.
@@ -64,7 +64,7 @@ class Head:
     """Held with its lane or tenant."""
     around: bool = False
     """The look began behind it, came to the lane's end, and went on from the lane's start."""
-    first: Place | None = None
+    first: Cursor | None = None
     """Of messages: the place of the first, when the look saw it."""
     took: float = 0.0
     """Seconds that Postgres had looked until it came to this."""
@@ -104,7 +104,7 @@ class WaitingMessage:
     message: Message
     ready_at: datetime
     """When it could first have gone: its insertion or its `not_before`, whichever is later."""
-    place: Place
+    place: Cursor
     suppressed: bool
     held_tag: str | None
     """The pause that its tags fall under."""
@@ -124,7 +124,7 @@ class Wanted:
     sender: int
     most: int
     newest_first: bool
-    first: Place | None = None
+    first: Cursor | None = None
     """Where to begin; None is for the beginning of the queue."""
 
 
@@ -171,7 +171,7 @@ async def heads(
     again_after: Mapping[str, int],
     most: int,
     known: Sequence[Key] | None = None,
-) -> list[Head]:
+) -> list[QueueHead]:
     """Return what waits, up to `most` queues of messages and of requests in each lane; takes no lock.
 
     The look at a lane begins after the queue that is given for it, and goes around. Where queues are `known`, only
@@ -192,11 +192,11 @@ async def heads(
     return [_head(*row.values()) for row in rows]
 
 
-def _head(*values: Any) -> Head:
+def _head(*values: Any) -> QueueHead:
     """Return the head of a row: the columns of `claim_heads.sql` are the fields, but a place is two of them."""
     *fields, first_at, first_id, took = values
     fields += [None if first_id is None else (first_at, first_id), took]
-    return Head(*fields)
+    return QueueHead(*fields)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.outbox import LOST, UNREACHED, enqueue, grant, make_due, state, status
 
-from gateway.dispatch.refusals import IN_A_ROW
+from gateway.dispatch.refusal_streak import REFUSAL_THRESHOLD
 from gateway.store import pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -29,9 +29,9 @@ async def test_the_horizon_is_counted_from_the_attempt_however_late_its_result_i
     """The process stood still for nine minutes between the answer and its writing."""
     message_id, one = await enqueue(filled), worker(horizon=600.0, lease=1000.0)
     one.wire.answers.append(LOST)
-    tickets = await one.claim()
+    attempts = await one.claim()
     await filled.execute("update smsgw.attempt set started_at = started_at - interval '9 minutes'")
-    await one.finish(*tickets)
+    await one.finish(*attempts)
     assert 539.0 < await seconds_ago(filled, "maybe_arrived_at") < 600.0
     await filled.execute(
         "update smsgw.request set due_at = now(), maybe_arrived_at = maybe_arrived_at - interval '1 minute'"
@@ -102,8 +102,8 @@ async def test_retries_of_a_number_without_tokens_stand_in_no_other_numbers_way(
     await filled.execute("update smsgw.request set due_at = now() - make_interval(secs => 10 - sender_id)")
     await grant(filled, "parts:7", 0.0)
     await grant(filled, "parts:8", 1.0)
-    (ticket,) = await one.claim()
-    assert ticket.sender_id == 8
+    (attempt,) = await one.claim()
+    assert attempt.sender_id == 8
 
 
 async def test_a_retry_of_any_number_takes_that_numbers_tokens(filled: Any, worker: Make) -> None:
@@ -125,10 +125,10 @@ async def test_a_retry_of_any_number_takes_that_numbers_tokens(filled: Any, work
 async def test_a_worker_that_stood_still_gives_back_what_it_claimed(filled: Any, worker: Make) -> None:
     message_id, clock = await enqueue(filled), [100.0]
     one = worker(monotonic=lambda: clock[0])
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     clock[0] += 6.0
-    assert one.sender.holds_back(ticket) == "tokens_stale"
-    one.finisher.release(ticket)
+    assert one.sender.block_reason(attempt) == "tokens_stale"
+    one.completer.release(attempt)
     await one.finish()
     assert await state(filled, message_id) == "ready"
 
@@ -137,11 +137,11 @@ async def test_a_worker_sends_nothing_that_could_outlast_its_lease(filled: Any, 
     await enqueue(filled)
     clock = [100.0]
     one = worker(monotonic=lambda: clock[0], lease=4.0)
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     clock[0] += 2.9
-    assert one.sender.holds_back(ticket) is None
+    assert one.sender.block_reason(attempt) is None
     clock[0] += 0.2
-    assert one.sender.holds_back(ticket) == "lease_too_short"
+    assert one.sender.block_reason(attempt) == "lease_too_short"
 
 
 async def test_a_message_that_expires_between_claim_and_wire_is_not_sent(filled: Any, worker: Make) -> None:
@@ -149,10 +149,10 @@ async def test_a_message_that_expires_between_claim_and_wire_is_not_sent(filled:
     await filled.execute("update smsgw.outbox set expires_at = now() + interval '3 seconds' where id = $1", short)
     clock = [100.0]
     one = worker(monotonic=lambda: clock[0])
-    (ticket,) = await one.claim(1)
+    (attempt,) = await one.claim(1)
     clock[0] += 4.0
-    assert one.sender.holds_back(ticket) == "expired"
-    one.finisher.release(ticket)
+    assert one.sender.block_reason(attempt) == "expired"
+    one.completer.release(attempt)
     await one.finish()
     await filled.execute("update smsgw.outbox set expires_at = now() where id = $1", short)
     await worker().turn()
@@ -236,33 +236,33 @@ async def test_a_block_says_why_where_an_operator_looks(filled: Any, worker: Mak
 
 async def test_refusals_in_a_row_that_speak_of_no_content_stop_the_route(filled: Any, worker: Make) -> None:
     one = worker(recipients=1)
-    ids = [await enqueue(filled, n) for n in range(IN_A_ROW + 3)]
-    one.wire.answers.extend([status(403)] * (IN_A_ROW + 3))
-    while tickets := await one.claim(1):
-        await one.finish(*tickets)
+    ids = [await enqueue(filled, n) for n in range(REFUSAL_THRESHOLD + 3)]
+    one.wire.answers.extend([status(403)] * (REFUSAL_THRESHOLD + 3))
+    while attempts := await one.claim(1):
+        await one.finish(*attempts)
     states = [await state(filled, each) for each in ids]
-    assert (states.count("failed"), states.count("held")) == (IN_A_ROW - 1, 4)
+    assert (states.count("failed"), states.count("held")) == (REFUSAL_THRESHOLD - 1, 4)
     assert (await filled.fetchval("select reason from smsgw.pause")).startswith("refused_in_a_row: ")
 
 
 @pytest.mark.parametrize("number", [400, 422])
 async def test_refusals_of_content_stop_nothing(filled: Any, worker: Make, number: int) -> None:
     one = worker(recipients=1)
-    ids = [await enqueue(filled, n) for n in range(IN_A_ROW + 2)]
-    one.wire.answers.extend([status(number)] * (IN_A_ROW + 1))
-    while tickets := await one.claim(1):
-        await one.finish(*tickets)
+    ids = [await enqueue(filled, n) for n in range(REFUSAL_THRESHOLD + 2)]
+    one.wire.answers.extend([status(number)] * (REFUSAL_THRESHOLD + 1))
+    while attempts := await one.claim(1):
+        await one.finish(*attempts)
     assert [await state(filled, each) for each in ids].count("accepted") == 1
 
 
 async def test_one_acceptance_ends_the_row(filled: Any, worker: Make) -> None:
     one = worker(recipients=1)
-    for n in range(2 * IN_A_ROW - 1):
+    for n in range(2 * REFUSAL_THRESHOLD - 1):
         await enqueue(filled, n)
-    row = [status(404)] * (IN_A_ROW - 1)
+    row = [status(404)] * (REFUSAL_THRESHOLD - 1)
     one.wire.answers.extend([*row, status(200, total_sent=1), *row])
-    while tickets := await one.claim(1):
-        await one.finish(*tickets)
+    while attempts := await one.claim(1):
+        await one.finish(*attempts)
     assert await filled.fetchval("select count(*) from smsgw.pause") == 0
 
 
@@ -275,7 +275,7 @@ async def test_a_probe_that_was_given_back_leaves_the_question_to_another_at_onc
     await filled.execute("update smsgw.route set retry_at = now()")
     (probe,) = await one.claim()
     assert await other.claim() == []
-    one.finisher.release(probe)
+    one.completer.release(probe)
     await one.finish()
     (second,) = await other.claim()
     assert second.probe

@@ -13,7 +13,7 @@ from support.workers import News, Wire
 from gateway.app.sending import build_engine
 from gateway.dispatch.budget import Limits
 from gateway.dispatch.engine import Engine
-from gateway.dispatch.rechecking import Rechecker
+from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.domain.outcome import Answer
 from gateway.receipts.folder import Folder
 from gateway.receipts.journal import to_entry
@@ -104,7 +104,7 @@ async def test_a_stop_that_comes_while_the_process_dawdles_is_heeded(
 
     async def held_up(*given: Any, **named: Any) -> Any:
         claimed = await claim(*given, **named)
-        if claimed.tickets:
+        if claimed.attempts:
             await filled.execute(STOP)
             await asyncio.sleep(0.05)
         elif not ended.done() and (wire.sent or await state(filled, message_id) == "suppressed"):
@@ -121,14 +121,14 @@ async def test_requests_of_a_claim_that_dawdle_are_asked_about_together(
     filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
 ) -> None:
     now = 1000.0
-    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 126):
         await enqueue(filled, number)
-    tickets = await one.claim(50)
+    attempts = await one.claim(50)
     await filled.execute(STOP)
     now += 0.03
-    answers = await asyncio.gather(*(rechecker.holds_back(ticket) for ticket in tickets))
-    stopped = {ticket.messages[0].recipient.number: why for ticket, why in zip(tickets, answers, strict=True)}
+    answers = await asyncio.gather(*(recheck.block_reason(attempt) for attempt in attempts))
+    stopped = {attempt.messages[0].recipient.number: why for attempt, why in zip(attempts, answers, strict=True)}
     assert stopped == {"+12025550123": "suppressed", "+12025550124": None, "+12025550125": None}
     assert questions == [set(stopped)]
 
@@ -137,11 +137,11 @@ async def test_a_request_that_is_launched_at_once_is_not_asked_about(
     filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
 ) -> None:
     now = 1000.0
-    one, rechecker = worker(monotonic=lambda: now), Rechecker(pool, monotonic=lambda: now)
+    one, recheck = worker(monotonic=lambda: now), SuppressionRecheck(pool, monotonic=lambda: now)
     await enqueue(filled)
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     now += 0.01
-    assert await rechecker.holds_back(ticket) is None
+    assert await recheck.block_reason(attempt) is None
     assert questions == []
 
 
@@ -149,14 +149,14 @@ async def test_who_dawdles_longer_is_asked_about_by_a_question_of_his_own(
     filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
 ) -> None:
     now = 1000.0
-    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 125):
         await enqueue(filled, number)
-    quick, slow = sorted(await one.claim(50), key=lambda ticket: ticket.messages[0].recipient.number, reverse=True)
+    quick, slow = sorted(await one.claim(50), key=lambda attempt: attempt.messages[0].recipient.number, reverse=True)
     now += 0.03
-    assert await rechecker.holds_back(quick) is None
+    assert await recheck.block_reason(quick) is None
     await filled.execute(STOP)
-    assert await rechecker.holds_back(slow) == "suppressed"
+    assert await recheck.block_reason(slow) == "suppressed"
     assert len(questions) == 2
 
 
@@ -164,12 +164,12 @@ async def test_an_attempt_that_is_cancelled_takes_no_answer_from_the_others(
     filled: Any, pool: Pool, worker: Make
 ) -> None:
     now = 1000.0
-    one, rechecker = worker(monotonic=lambda: now, recipients=1), Rechecker(pool, monotonic=lambda: now)
+    one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 125):
         await enqueue(filled, number)
-    tickets = await one.claim(50)
+    attempts = await one.claim(50)
     now += 0.03
-    first, second = [asyncio.create_task(rechecker.holds_back(ticket)) for ticket in tickets]
+    first, second = [asyncio.create_task(recheck.block_reason(attempt)) for attempt in attempts]
     await asyncio.sleep(0)
     first.cancel()
     assert await second is None
@@ -180,28 +180,28 @@ async def test_the_time_to_live_is_looked_at_again_before_the_wire(filled: Any, 
     one = worker(monotonic=lambda: now, lease=600.0)
     await filled.execute("update smsgw.lane set ttl = interval '3 seconds' where name = 'otp'")
     await enqueue(filled, lane="otp")
-    (ticket,) = await one.claim()
-    assert one.sender.holds_back(ticket) is None
+    (attempt,) = await one.claim()
+    assert one.sender.block_reason(attempt) is None
     now += 3.0
-    assert one.sender.holds_back(ticket) == "expired"
+    assert one.sender.block_reason(attempt) == "expired"
 
 
 async def test_tokens_that_were_taken_too_long_ago_are_not_used(filled: Any, worker: Make) -> None:
     now = 1000.0
     one = worker(monotonic=lambda: now)
     await enqueue(filled)
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     now += 5.1
-    assert one.sender.holds_back(ticket) == "tokens_stale"
+    assert one.sender.block_reason(attempt) == "tokens_stale"
 
 
 async def test_a_lease_that_would_end_in_mid_call_is_not_begun_on(filled: Any, worker: Make) -> None:
     now = 1000.0
     one = worker(monotonic=lambda: now, lease=5.5)
     await enqueue(filled)
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     now += 4.6
-    assert one.sender.holds_back(ticket) == "lease_too_short"
+    assert one.sender.block_reason(attempt) == "lease_too_short"
 
 
 async def test_a_claim_waits_for_tokens_that_another_is_just_taking(database: Any, filled: Any, worker: Make) -> None:
@@ -238,7 +238,7 @@ async def test_a_worker_that_lost_its_lease_gives_nothing_back(filled: Any, work
     late = await slow.claim()
     await make_due(filled)
     again = await other.claim()
-    slow.finisher.release(late[0])
+    slow.completer.release(late[0])
     await slow.finish()
     assert await state(filled, message_id) == "sending"
     await other.finish(*again)
@@ -258,14 +258,14 @@ async def test_two_claims_never_share_a_token(filled: Any, worker: Make) -> None
     tokens = set()
     for number in range(3):
         await enqueue(filled, number)
-        tokens |= {ticket.token for ticket in await worker().claim()}
+        tokens |= {attempt.token for attempt in await worker().claim()}
     assert len(tokens) == 3
 
 
 async def test_what_was_given_back_goes_out_by_the_next_claim(filled: Any, worker: Make) -> None:
     message_id, one = await enqueue(filled), worker()
-    (ticket,) = await one.claim()
-    one.finisher.release(ticket)
+    (attempt,) = await one.claim()
+    one.completer.release(attempt)
     await one.finish()
     other = worker()
     await other.turn()
@@ -276,12 +276,12 @@ async def test_what_was_given_back_goes_out_by_the_next_claim(filled: Any, worke
 async def test_a_receipt_that_outruns_its_answer_is_not_taken_back_by_it(filled: Any, pool: Pool, worker: Make) -> None:
     message_id, one = await enqueue(filled), worker()
     one.wire.answers.append(LOST)
-    (ticket,) = await one.claim()
+    (attempt,) = await one.claim()
     external_id = await filled.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 3}}'.encode()
     await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
     await Folder(pool).fold_some()
-    await one.finish(ticket)
+    await one.finish(attempt)
     assert await state(filled, message_id) == "accepted"
     await make_due(filled)
     assert await one.claim() == []

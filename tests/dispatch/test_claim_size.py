@@ -6,7 +6,7 @@ import pytest
 from support.outbox import enqueue
 from support.workers import Wire, Worker, make_worker
 
-from gateway.dispatch import binding
+from gateway.dispatch import batcher
 from gateway.store import claims
 from gateway.store.pool import Pool
 
@@ -27,10 +27,10 @@ class Clock:
 
 async def claim_and_give_back(worker: Worker, pool: Pool) -> int:
     """Return how many messages a claim took; afterwards they wait again."""
-    tickets = await worker.claim()
+    attempts = await worker.claim()
     async with pool.acquire() as connection:
-        await claims.release(connection, [(one.request_id, one.token, one.number) for one in tickets])
-    return sum(ticket.recipients for ticket in tickets)
+        await claims.release(connection, [(one.request_id, one.token, one.number) for one in attempts])
+    return sum(attempt.recipients for attempt in attempts)
 
 
 @pytest.fixture

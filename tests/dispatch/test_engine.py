@@ -99,7 +99,7 @@ async def test_a_provider_that_breaks_leaves_the_request_to_its_lease(connection
 async def test_a_look_before_the_wire_that_breaks_keeps_no_lease_for_ever(
     connection: Any, turning: Turning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gateway.dispatch.rechecking import Rechecker
+    from gateway.dispatch.suppression_recheck import SuppressionRecheck
 
     looked = asyncio.Event()
 
@@ -107,7 +107,7 @@ async def test_a_look_before_the_wire_that_breaks_keeps_no_lease_for_ever(
         looked.set()
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Rechecker, "holds_back", breaks)
+    monkeypatch.setattr(SuppressionRecheck, "block_reason", breaks)
     await enqueue(connection)
     wire = Wire()
     async with turning(wire) as engine:

@@ -11,7 +11,7 @@ from support.processes import poll
 from support.workers import Worker
 
 from gateway.dispatch import claimer
-from gateway.dispatch.rounds import Rounds
+from gateway.dispatch.scanner import QueueScanner
 from gateway.store import pauses
 from gateway.store.pauses import Scope
 from gateway.store.pool import Pool
@@ -53,23 +53,23 @@ async def test_the_last_token_is_not_for_others(one: Worker, pool: Pool, filled:
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, code = await claim_behind_a_code(one, pool, filled)
     first = await claiming
-    assert (first.tickets, first.more) == ([], True)
-    (ticket,) = await one.claim()
-    assert [message.id for message in ticket.messages or ()] == [code]
+    assert (first.attempts, first.more) == ([], True)
+    (attempt,) = await one.claim()
+    assert [message.id for message in attempt.messages or ()] == [code]
 
 
 async def test_with_tokens_to_spare_nobody_looks_again(one: Worker, pool: Pool, filled: Any) -> None:
     claiming, code = await claim_behind_a_code(one, pool, filled)
-    assert {ticket.lane for ticket in (await claiming).tickets} == {"bulk"}
-    (ticket,) = await one.claim()
-    assert [message.id for message in ticket.messages or ()] == [code]
+    assert {attempt.lane for attempt in (await claiming).attempts} == {"bulk"}
+    (attempt,) = await one.claim()
+    assert [message.id for message in attempt.messages or ()] == [code]
 
 
 async def test_an_urgent_message_that_may_not_go_stops_nobody(one: Worker, pool: Pool, filled: Any) -> None:
     await pauses.pause(filled, Scope.LANE, "otp", actor="test", reason="a test")
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, _ = await claim_behind_a_code(one, pool, filled)
-    assert [ticket.lane for ticket in (await claiming).tickets] == ["bulk"]
+    assert [attempt.lane for attempt in (await claiming).attempts] == ["bulk"]
 
 
 async def test_a_code_is_seen_beside_an_urgent_queue_that_may_not_go(one: Worker, pool: Pool, filled: Any) -> None:
@@ -84,8 +84,8 @@ async def test_a_code_is_seen_beside_an_urgent_queue_that_may_not_go(one: Worker
     await grant(filled, "requests", 1.5)
     claiming, code = await claim_behind_a_code(one, pool, filled)
     assert (await claiming).more
-    (ticket,) = await one.claim()
-    assert [message.id for message in ticket.messages or ()] == [code]
+    (attempt,) = await one.claim()
+    assert [message.id for message in attempt.messages or ()] == [code]
 
 
 async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
@@ -94,7 +94,7 @@ async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
     async def always(*_: Any, **__: Any) -> bool:
         return True
 
-    monkeypatch.setattr(Rounds, "sees_urgent", always)
+    monkeypatch.setattr(QueueScanner, "sees_urgent", always)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     assert (await one.claimer.claim(10)).more
     assert len(await one.claim()) == 1
@@ -103,7 +103,7 @@ async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
 async def test_where_a_look_is_dear_nobody_repeats_it_under_the_lock(
     one: Worker, pool: Pool, filled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claimer, "CHEAP_LOOK", 0.0)
+    monkeypatch.setattr(claimer, "CHEAP_SCAN", 0.0)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, _ = await claim_behind_a_code(one, pool, filled)
-    assert [ticket.lane for ticket in (await claiming).tickets] == ["bulk"]
+    assert [attempt.lane for attempt in (await claiming).attempts] == ["bulk"]

@@ -14,12 +14,12 @@ Make = Callable[..., Any]
 
 async def test_the_request_is_committed_before_its_first_byte(filled: Any, worker: Make) -> None:
     message_id, one = await enqueue(filled), worker()
-    tickets = await one.claim()
+    attempts = await one.claim()
     assert one.wire.sent == []
-    assert await filled.fetchval("select body from smsgw.request") == tickets[0].body
+    assert await filled.fetchval("select body from smsgw.request") == attempts[0].body
     assert await filled.fetchval("select count(*) from smsgw.attempt where finished_at is null") == 1
     assert await state(filled, message_id) == "sending"
-    await one.finish(*tickets)
+    await one.finish(*attempts)
     assert await state(filled, message_id) == "accepted"
 
 
@@ -41,7 +41,7 @@ async def test_a_worker_that_lost_its_lease_finishes_nothing(filled: Any, worker
     late = await slow.claim()
     await make_due(filled)
     again = await other.claim()
-    assert [ticket.request_id for ticket in again] == [ticket.request_id for ticket in late]
+    assert [attempt.request_id for attempt in again] == [attempt.request_id for attempt in late]
     await slow.finish(*late)
     assert slow.news.count("lease_lost") == 1
     assert await state(filled, message_id) == "sending"
@@ -53,8 +53,8 @@ async def test_a_lease_that_ends_counts_as_an_attempt_that_may_have_arrived(fill
     await enqueue(filled)
     await worker().claim()
     await make_due(filled)
-    (ticket,) = await worker().claim()
-    assert ticket.maybe_arrived
+    (attempt,) = await worker().claim()
+    assert attempt.maybe_arrived
     assert await filled.fetchval("select outcome from smsgw.attempt where number = 1") == "ambiguous"
 
 
@@ -222,8 +222,8 @@ async def test_messages_of_one_order_key_go_one_after_another(filled: Any, worke
 
 async def test_a_claim_that_is_given_back_leaves_no_trace(filled: Any, worker: Make) -> None:
     message_id, one = await enqueue(filled), worker()
-    (ticket,) = await one.claim()
-    one.finisher.release(ticket)
+    (attempt,) = await one.claim()
+    one.completer.release(attempt)
     await one.finish()
     assert await state(filled, message_id) == "ready"
     assert await filled.fetchval("select count(*) from smsgw.request") == 0
@@ -244,8 +244,8 @@ async def test_no_more_is_claimed_than_there_are_tokens(filled: Any, worker: Mak
 async def test_the_urgent_lane_gets_the_only_token(filled: Any, worker: Make) -> None:
     await enqueue(filled, 1, lane="bulk")
     await enqueue(filled, 2, lane="otp")
-    (ticket,) = await worker().claim(1)
-    assert ticket.lane == "otp"
+    (attempt,) = await worker().claim(1)
+    assert attempt.lane == "otp"
 
 
 async def test_tenants_take_turns(filled: Any, worker: Make) -> None:
@@ -253,7 +253,7 @@ async def test_tenants_take_turns(filled: Any, worker: Make) -> None:
         await enqueue(filled, number, tenant="large")
     await enqueue(filled, 100, tenant="small")
     one = worker(recipients=1)
-    claimed = [ticket.messages[0].tenant for _ in range(2) for ticket in await one.claim(1)]
+    claimed = [attempt.messages[0].tenant for _ in range(2) for attempt in await one.claim(1)]
     assert sorted(claimed) == ["large", "small"]
 
 
@@ -270,8 +270,8 @@ async def test_a_poison_message_is_found_by_halving(filled: Any, worker: Make, p
         return status(400) if number in numbers else status(200, total_sent=len(numbers))
 
     one.wire.send = send
-    tickets = await one.claim(1)
-    await one.finish(*tickets)
+    attempts = await one.claim(1)
+    await one.finish(*attempts)
     await one.turn()
     refused = sum(1 for _, body in one.wire.sent if number in json.loads(body)["subscribers"])
     assert refused == 5

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from support.outbox import enqueue, grant, state
 
-from gateway.dispatch import rounds, sweeping
-from gateway.dispatch.rounds import MOST_QUEUES, Rounds
+from gateway.dispatch import scanner, sweeper
+from gateway.dispatch.scanner import MOST_QUEUES, QueueScanner
 from gateway.store import pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -40,7 +40,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_look_takes_up_a_bounded_number_of_each_lane(filled: Any) -> None:
     await crowd(filled, 3000)
     await crowd(filled, 3000, lane="default")
-    look = await Rounds("mta").look(filled)
+    look = await QueueScanner("mta").look(filled)
     assert Counter(head.lane for head in look.ready) == {"bulk": MOST_QUEUES, "default": MOST_QUEUES}
     assert not look.whole
 
@@ -53,8 +53,8 @@ async def test_the_only_token_goes_to_the_one_urgent_message_among_thousands_of_
     await one.claim(1)
     code = await enqueue(filled, 1, lane="otp", tenant="zzz")
     await grant(filled, "requests", 1.0)
-    (ticket,) = await one.claim(1)
-    assert [message.id for message in ticket.messages] == [code]
+    (attempt,) = await one.claim(1)
+    assert [message.id for message in attempt.messages] == [code]
 
 
 async def test_a_crowd_gains_its_lane_nothing(filled: Any, worker: Make, few: None) -> None:
@@ -63,7 +63,7 @@ async def test_a_crowd_gains_its_lane_nothing(filled: Any, worker: Make, few: No
     one = worker(recipients=1)
     served: Counter[str] = Counter()
     for _ in range(50):
-        served.update(ticket.lane for ticket in await one.claim(1))
+        served.update(attempt.lane for attempt in await one.claim(1))
     assert served == {"default": 40, "bulk": 10}
 
 
@@ -75,11 +75,11 @@ async def test_every_tenant_of_a_crowd_has_its_turn_before_anybody_has_many(
     one = worker(recipients=1)
     served: Counter[str] = Counter()
     while served.total() < 43 * 3:
-        served.update(ticket.messages[0].tenant for ticket in await one.claim(slots))
+        served.update(attempt.messages[0].tenant for attempt in await one.claim(slots))
     assert len(served) == 43
     assert max(served.values()) <= 6
-    while tickets := await one.claim(slots):
-        served.update(ticket.messages[0].tenant for ticket in tickets)
+    while attempts := await one.claim(slots):
+        served.update(attempt.messages[0].tenant for attempt in attempts)
     assert set(served.values()) == {6}
 
 
@@ -89,10 +89,10 @@ async def test_one_that_may_go_is_found_among_thousands_that_may_not_yet(filled:
     one = worker()
     for _ in range(100):
         claimed = await one.claimer.claim(1)
-        if claimed.tickets or not claimed.more:
+        if claimed.attempts or not claimed.more:
             break
-    (ticket,) = claimed.tickets
-    assert [message.id for message in ticket.messages] == [message_id]
+    (attempt,) = claimed.attempts
+    assert [message.id for message in attempt.messages] == [message_id]
 
 
 async def test_the_wait_is_that_of_the_first_of_all_and_not_of_the_last_look(filled: Any, worker: Make) -> None:
@@ -100,13 +100,13 @@ async def test_the_wait_is_that_of_the_first_of_all_and_not_of_the_last_look(fil
     await filled.execute("update smsgw.outbox set not_before = now() + interval '30 s' where tenant = '00300'")
     one = worker()
     while (claimed := await one.claimer.claim(1)).more:
-        assert claimed.tickets == []
+        assert claimed.attempts == []
     assert 25.0 < claimed.wait <= 30.0
 
 
 async def test_a_round_is_whole_only_when_all_was_seen_since_it_began(filled: Any, few: None) -> None:
     await crowd(filled, 25)
-    looks = Rounds("mta")
+    looks = QueueScanner("mta")
     await looks.look(filled)
     looks.begin()
     seen: set[str] = set()
@@ -124,7 +124,7 @@ async def test_tenants_of_whom_all_is_paused_hide_nobody(filled: Any, worker: Ma
         await pauses.pause(filled, Scope.TENANT, f"{n:05}", actor="test", reason="a test")
     message_id = await enqueue(filled, 1, lane="bulk", tenant="99999")
     one = worker()
-    while not (claimed := await one.claimer.claim(1)).tickets:
+    while not (claimed := await one.claimer.claim(1)).attempts:
         assert claimed.more
     assert await state(filled, message_id) == "sending"
 
@@ -137,9 +137,9 @@ async def test_a_number_without_tokens_hides_no_other_number_in_a_crowd(filled: 
         await one.claim()
     await grant(filled, "parts:1", -100.0)
     await grant(filled, "parts:8", 1.0)
-    while not (tickets := await one.claim()):
+    while not (attempts := await one.claim()):
         pass
-    assert [message.id for message in tickets[0].messages] == [other]
+    assert [message.id for message in attempts[0].messages] == [other]
 
 
 async def test_retries_of_very_many_numbers_are_gone_round_too(filled: Any, worker: Make, few: None) -> None:
@@ -148,11 +148,11 @@ async def test_retries_of_very_many_numbers_are_gone_round_too(filled: Any, work
     one = worker(recipients=1, lease=0.01)
     claimed: set[UUID] = set()
     while len(claimed) < 30:
-        claimed |= {ticket.request_id for ticket in await one.claim(100)}
+        claimed |= {attempt.request_id for attempt in await one.claim(100)}
     await filled.execute("update smsgw.request set due_at = now() - interval '1 s'")
     again: set[int] = set()
     while len(again) < 30:
-        again |= {ticket.sender_id for ticket in await one.claim(5)}
+        again |= {attempt.sender_id for attempt in await one.claim(5)}
 
 
 async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(

@@ -125,7 +125,7 @@ class World:
             case "insert_in_order":
                 await self._insert(first, second, "key")
             case "claim":
-                self.in_hand[first] += (await self.workers[first].claimer.claim(second, alone=True)).tickets
+                self.in_hand[first] += (await self.workers[first].claimer.claim(second, alone=True)).attempts
             case "send" if self.in_hand[first]:
                 await self._send(first, second)
             case "finish":
@@ -147,19 +147,19 @@ class World:
         )  # fmt: skip
 
     async def _send(self, index: int, behaviour: str) -> None:
-        worker, ticket = self.workers[index], self.in_hand[index].pop(0)
-        if worker.sender.holds_back(ticket):
-            worker.finisher.release(ticket)
+        worker, attempt = self.workers[index], self.in_hand[index].pop(0)
+        if worker.sender.block_reason(attempt):
+            worker.completer.release(attempt)
             return
         self.provider.behaviour = behaviour
-        self.answered[index].append(await worker.sender.attempt(ticket))
+        self.answered[index].append(await worker.sender.send(attempt))
 
     async def _finish(self, index: int) -> None:
         for attempted in self.answered[index]:
-            self.workers[index].finisher.put(attempted)
+            self.workers[index].completer.put(attempted)
         self.answered[index] = []
-        self.workers[index].finisher.stop()
-        await self.workers[index].finisher.run()
+        self.workers[index].completer.stop()
+        await self.workers[index].completer.run()
 
     async def _pass(self, seconds: float) -> None:
         """Let time pass: for the workers by their clock, for the rows by theirs."""
@@ -180,11 +180,11 @@ class World:
             await self.pool.execute("delete from smsgw.pause")
             await self._pass(61.0)
             worker = self._worker()
-            for ticket in (await worker.claimer.claim(10)).tickets:
+            for attempt in (await worker.claimer.claim(10)).attempts:
                 self.provider.behaviour = "ok"
-                worker.finisher.put(await worker.sender.attempt(ticket))
-            worker.finisher.stop()
-            await worker.finisher.run()
+                worker.completer.put(await worker.sender.send(attempt))
+            worker.completer.stop()
+            await worker.completer.run()
             if not await self.pool.fetchval(
                 "select exists (select from smsgw.message as m join smsgw.outbox as o on o.id = m.id "
                 "where m.state in ('ready', 'sending', 'retrying', 'held') "

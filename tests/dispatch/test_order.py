@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.outbox import LOST, age, enqueue, make_due, state, status
 
-from gateway.dispatch.sweeping import KEYS_AT_ONCE, Sweeper
+from gateway.dispatch.sweeper import KEYS_AT_ONCE, Sweeper
 
 Make = Callable[..., Any]
 
@@ -87,9 +87,9 @@ async def test_what_is_behind_stands_aside_once_and_is_walked_over_no_more(fille
     one = worker()
     await filled.execute(MANY, 2000, "k")
     plain = await enqueue(filled, 7, tenant="t")
-    tickets = await one.claim()
-    tickets += await one.claim()
-    assert sorted(ticket.recipients for ticket in tickets) == [1, 1]
+    attempts = await one.claim()
+    attempts += await one.claim()
+    assert sorted(attempt.recipients for attempt in attempts) == [1, 1]
     assert await state(filled, plain) == "sending"
     assert await filled.fetchval("select count(*) from smsgw.outbox where request_id is null and held_tag is null") == 0
     assert await filled.fetchval("select count(*) from smsgw.message where state = 'ready'") == 1999
@@ -116,7 +116,7 @@ async def test_more_keys_than_one_look_takes_all_have_their_turn(filled: Any, wo
     sweeper = Sweeper(worker().news)
     await sweeper.sweep(filled)
     assert await filled.fetchval("select count(*) from smsgw.outbox where held_tag is null") == KEYS_AT_ONCE
-    assert sweeper.some_behind
+    assert sweeper.some_parked_by_order
     await sweeper.sweep(filled)
     assert await filled.fetchval("select count(*) from smsgw.outbox where held_tag is null") == keys
 
@@ -124,7 +124,7 @@ async def test_more_keys_than_one_look_takes_all_have_their_turn(filled: Any, wo
 async def test_a_sweeper_with_nothing_behind_asks_only_at_its_beat(filled: Any, worker: Make) -> None:
     sweeper = Sweeper(worker().news, monotonic=lambda: 100.0)
     await sweeper.sweep(filled)
-    assert not sweeper.some_behind
+    assert not sweeper.some_parked_by_order
 
 
 async def test_two_claims_at_once_never_bind_two_of_one_key(filled: Any, worker: Make) -> None:
@@ -140,8 +140,8 @@ async def test_two_claims_at_once_never_bind_two_of_one_key(filled: Any, worker:
             "where r.dispatch = 'in_flight' group by o.order_key"
         )
         assert [row["n"] for row in open_now if row["n"] > 1] == []
-        for one, tickets in zip(workers, claimed, strict=True):
-            await one.finish(*tickets)
+        for one, attempts in zip(workers, claimed, strict=True):
+            await one.finish(*attempts)
     assert set(await states(filled)) == {"accepted"}
     for key in range(4):
         sent = await filled.fetch(

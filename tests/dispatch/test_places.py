@@ -8,7 +8,7 @@ import pytest
 from support.outbox import enqueue, grant, make_due
 from support.workers import Wire, Worker, make_worker
 
-from gateway.dispatch import places
+from gateway.dispatch import cursors
 from gateway.store import buckets, pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -38,7 +38,7 @@ def dear(worker: Callable[..., Worker], clock: Clock) -> Worker:
 
 async def claimed(worker: Worker, slots: int = 1) -> list[int]:
     """Return the messages of one claim."""
-    return [message.id for ticket in await worker.claim(slots) for message in ticket.messages or ()]
+    return [message.id for attempt in await worker.claim(slots) for message in attempt.messages or ()]
 
 
 async def put_in_front(connection: Any, message_id: int) -> None:
@@ -94,7 +94,7 @@ async def test_known_queues_share_the_turn_as_they_would_under_whole_looks(fille
     for n in range(20):
         for lane in ("default", "bulk"):
             await enqueue(filled, n, lane=lane)
-    lanes = [ticket.lane for _ in range(20) for ticket in await dear.claim(1)]
+    lanes = [attempt.lane for _ in range(20) for attempt in await dear.claim(1)]
     assert (lanes.count("default"), lanes.count("bulk")) == (16, 4)
 
 
@@ -105,7 +105,7 @@ async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: An
     assert await claimed(dear) == ids[1:2]
     clock.now += 10.0
     await filled.execute("update smsgw.request set due_at = now() - interval '1 second' where claim_token is not null")
-    assert [ticket.number for ticket in await dear.claim(1)] == [2]
+    assert [attempt.number for attempt in await dear.claim(1)] == [2]
 
 
 async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, worker: Callable[..., Worker]) -> None:
@@ -117,8 +117,8 @@ async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, w
         await enqueue(filled, n)
     one = worker(dear=0.0, recipients=1, monotonic=Clock())
     busy = await one.claimer.claim(2, alone=False)
-    assert (busy.isolate, len(busy.tickets)) == (True, 2)
-    (suspect,) = (await one.claimer.claim(2, alone=True)).tickets
+    assert (busy.isolate, len(busy.attempts)) == (True, 2)
+    (suspect,) = (await one.claimer.claim(2, alone=True)).attempts
     assert suspect.number == 3
 
 

@@ -111,8 +111,8 @@ async def test_a_row_that_somebody_holds_is_stepped_over_and_not_waited_for(fill
     async with wide.acquire() as holder, holder.transaction():
         await holder.execute("select from smsgw.outbox where id = $1 for update", first)
         async with asyncio.timeout(30.0):
-            (ticket,) = await make_worker(wide, Wire()).claim()
-    assert [message.id for message in ticket.messages] == [second]
+            (attempt,) = await make_worker(wide, Wire()).claim()
+    assert [message.id for message in attempt.messages] == [second]
 
 
 async def test_a_row_that_was_cancelled_while_the_claim_looked_is_not_bound(filled: Any, wide: Pool) -> None:

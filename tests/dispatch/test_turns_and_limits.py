@@ -28,8 +28,8 @@ async def test_a_number_without_tokens_does_not_stand_in_the_way_of_another(fill
     other = await enqueue(filled, 99, sender_id=8)
     await one.claim()  # makes the bucket of 8, which starts empty
     await grant(filled, "parts:8", 1.0)
-    (ticket,) = await one.claim()
-    assert [message.id for message in ticket.messages] == [other]
+    (attempt,) = await one.claim()
+    assert [message.id for message in attempt.messages] == [other]
 
 
 async def test_a_pace_lets_one_long_message_borrow_and_then_waits(filled: Any, worker: Make) -> None:
@@ -40,7 +40,7 @@ async def test_a_pace_lets_one_long_message_borrow_and_then_waits(filled: Any, w
     await enqueue(filled, 3)
     assert len(await one.claim()) == 1
     claimed = await one.claimer.claim(10)
-    assert claimed.tickets == []
+    assert claimed.attempts == []
     assert 1.0 < claimed.wait < 4.0
 
 
@@ -67,8 +67,8 @@ async def test_an_urgent_lane_cannot_use_more_than_its_cap(filled: Any, worker: 
     bulk = await enqueue(filled, 99, lane="bulk")
     await grant(filled, "lane:otp", 2.0)
     await grant(filled, "requests", 4.0)
-    tickets = await one.claim()
-    assert sorted(ticket.lane for ticket in tickets) == ["bulk", "otp", "otp"]
+    attempts = await one.claim()
+    assert sorted(attempt.lane for attempt in attempts) == ["bulk", "otp", "otp"]
     assert await state(filled, bulk) == "sending"
 
 
@@ -138,7 +138,7 @@ async def test_five_silences_open_the_breaker_for_every_replica(filled: Any, wor
         await enqueue(filled, n)
     await one.finish(*await one.claim(5))
     claimed = await other.claimer.claim(10)
-    assert claimed.tickets == []
+    assert claimed.attempts == []
     assert claimed.limited
 
 
@@ -152,7 +152,7 @@ async def test_one_live_message_probes_and_its_answer_lets_all_flow(filled: Any,
     await filled.execute("update smsgw.request set due_at = now() + interval '1 hour'")
     (probe,) = await one.claim()
     assert probe.probe
-    assert (await other.claimer.claim(10)).tickets == []
+    assert (await other.claimer.claim(10)).attempts == []
     await one.finish(probe)
     assert len(await other.claim()) == 4
 
@@ -178,15 +178,15 @@ async def test_what_may_kill_workers_is_tried_alone(filled: Any, worker: Make) -
         await make_due(filled)
     busy = await worker(recipients=1).claimer.claim(10, alone=False)
     assert busy.isolate
-    assert busy.tickets == []
+    assert busy.attempts == []
     idle = await worker(recipients=1).claimer.claim(10, alone=True)
-    assert len(idle.tickets) == 1
+    assert len(idle.attempts) == 1
 
 
 async def test_the_very_first_login_code_finds_its_lanes_cap_full(filled: Any, worker: Make) -> None:
     await enqueue(filled, 1, lane="otp")
-    (ticket,) = await worker(limit=25, window=15.0).claim()
-    assert ticket.lane == "otp"
+    (attempt,) = await worker(limit=25, window=15.0).claim()
+    assert attempt.lane == "otp"
     assert await filled.fetchval("select tokens from smsgw.bucket where name = 'lane:otp'") >= 1.0
 
 
@@ -223,8 +223,8 @@ async def test_a_new_weight_holds_from_the_next_claim_on(filled: Any, worker: Ma
     for n in range(20):
         await enqueue(filled, n, lane="default")
         await enqueue(filled, 100 + n, lane="bulk")
-    tickets = await one.claim(10)
-    assert sorted(Counter(ticket.lane for ticket in tickets).values()) == [5, 5]
+    attempts = await one.claim(10)
+    assert sorted(Counter(attempt.lane for attempt in attempts).values()) == [5, 5]
 
 
 async def test_lanes_share_by_weight_over_many_claims(filled: Any, worker: Make) -> None:
@@ -234,7 +234,7 @@ async def test_lanes_share_by_weight_over_many_claims(filled: Any, worker: Make)
         await enqueue(filled, 100 + n, lane="bulk")
     served: Counter[str] = Counter()
     for _ in range(25):
-        served.update(ticket.lane for ticket in await one.claim(1))
+        served.update(attempt.lane for attempt in await one.claim(1))
     assert served == {"default": 20, "bulk": 5}
 
 
@@ -242,8 +242,8 @@ async def test_a_lane_that_forbids_it_shares_no_request(filled: Any, worker: Mak
     await lanes.change(filled, "default", {"coalesce": False})
     for n in range(5):
         await enqueue(filled, n)
-    (ticket,) = await worker().claim(1)
-    assert ticket.recipients == 1
+    (attempt,) = await worker().claim(1)
+    assert attempt.recipients == 1
 
 
 async def test_nothing_is_taken_of_any_bucket_where_one_is_empty(filled: Any, worker: Make) -> None:
@@ -268,8 +268,8 @@ async def test_what_has_expired_goes_off_the_table_before_anything_is_claimed(fi
         "now() - interval '2 hours', now() - interval '1 hour' from generate_series(1, 2500)"
     )
     message_id, one = await enqueue(filled, 1), worker()
-    (ticket,) = await one.claim()
-    assert [message.id for message in ticket.messages] == [message_id]
+    (attempt,) = await one.claim()
+    assert [message.id for message in attempt.messages] == [message_id]
     # One look takes a bounded time; what is left of a long outage is done before the next claims.
     while await filled.fetchval("select exists (select from smsgw.outbox where ending is null and request_id is null)"):
         await one.claim()

@@ -64,9 +64,9 @@ REASONS = {
 """Steps that no scenario comes to, and why that is no gap."""
 
 SOMETIMES = {
-    r"dispatch\.(engine|finisher) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open meanwhile",
+    r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open meanwhile",
     r"receipts\.(folder|poller) .*: await \d+ _?sleep, .*": "a pause; nothing is open meanwhile",
-    r"dispatch\.breaking RouteBreaker\.not_asked: .*": (
+    r"dispatch\.circuit_breaker RouteBreaker\.probe_cancelled: .*": (
         "only when the open breaker's probe is given back before it went; to die here delays the next by a lease"
     ),
     r"store\.doorbell Doorbell\.arm: await 4 .*": "two replicas lie down at the same moment; nothing is taken",

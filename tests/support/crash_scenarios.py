@@ -198,9 +198,9 @@ SCENARIOS = {
             settings={"CONCURRENCY": "2"},
             # Every look is dear, and after each of them come quick ones for half a second.
             constants={
-                "gateway.dispatch.sweeping:AT_ONCE": 1,
-                "gateway.dispatch.places:DEAR": 0.0,
-                "gateway.dispatch.places:SHARE": 0.001,
+                "gateway.dispatch.sweeper:AT_ONCE": 1,
+                "gateway.dispatch.cursors:DEAR": 0.0,
+                "gateway.dispatch.cursors:SHARE": 0.001,
             },
             acts=(_resume,),
             faults=(
@@ -233,7 +233,7 @@ SCENARIOS = {
             settings={"LEASE": "3s", "REQUEST_TIMEOUT": "2600ms"},
             faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
         ),
-        Scenario("dawdle", _dawdle, constants={"gateway.dispatch.rechecking:DAWDLED": 0.0}),
+        Scenario("dawdle", _dawdle, constants={"gateway.dispatch.suppression_recheck:RECHECK_AFTER": 0.0}),
         Scenario(
             "outage",
             _some,

@@ -76,6 +76,6 @@ async def someone_waits(connection: Any) -> None:
 async def _ended(connection: Any, worker: Worker, count: int, answers: list[Any], columns: dict[str, Any]) -> list[int]:
     ids = [await enqueue(connection, index, **columns) for index in range(count)]
     worker.wire.answers.extend(answers)
-    while tickets := await worker.claim(count):
-        await worker.finish(*tickets)
+    while attempts := await worker.claim(count):
+        await worker.finish(*attempts)
     return ids

@@ -10,14 +10,14 @@ from typing import Any
 
 from support.outbox import ACCEPTED
 
-from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.budget import ClaimSettings, Limits
 from gateway.dispatch.claimer import Claimer
-from gateway.dispatch.finisher import Finisher
-from gateway.dispatch.places import Places
+from gateway.dispatch.completer import Completer
+from gateway.dispatch.cursors import QueueCursors
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
 from gateway.provider.mta.body import encode
@@ -60,24 +60,24 @@ class Worker:
 
     claimer: Claimer
     sender: Sender
-    finisher: Finisher
+    completer: Completer
     wire: Wire
     news: News
-    done: list[Ticket]
+    done: list[Attempt]
 
-    async def claim(self, slots: int = 10) -> list[Ticket]:
-        return (await self.claimer.claim(slots)).tickets
+    async def claim(self, slots: int = 10) -> list[Attempt]:
+        return (await self.claimer.claim(slots)).attempts
 
-    async def finish(self, *tickets: Ticket) -> None:
-        for ticket in tickets:
-            self.finisher.put(await self.sender.attempt(ticket))
-        self.finisher.stop()
-        await self.finisher.run()
+    async def finish(self, *attempts: Attempt) -> None:
+        for attempt in attempts:
+            self.completer.put(await self.sender.send(attempt))
+        self.completer.stop()
+        await self.completer.run()
 
     async def turn(self) -> None:
         """Claim and finish everything that may go now."""
-        while tickets := await self.claim():
-            await self.finish(*tickets)
+        while attempts := await self.claim():
+            await self.finish(*attempts)
 
 
 def make_worker(
@@ -96,7 +96,7 @@ def make_worker(
 ) -> Worker:
     """Build the parts of one process; limits are far away and no look is dear unless a test says otherwise."""
     news: Any = News()
-    done: list[Ticket] = []
+    done: list[Attempt] = []
     settings = ClaimSettings(
         worker=f"w{random.random()}",
         external_id_prefix="",
@@ -108,12 +108,12 @@ def make_worker(
     )
     limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
-    places = Places(dear=dear, monotonic=monotonic)
+    places = QueueCursors(dear=dear, monotonic=monotonic)
     splitter = Splitter(wire, prefix="", default_sender=1)
     return Worker(
         claimer=Claimer(pool, wire, settings, limits, breaker, news, places=places, monotonic=monotonic),
         sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
-        finisher=Finisher(pool, splitter, breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic),
+        completer=Completer(pool, splitter, breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic),
         wire=wire,
         news=news,
         done=done,

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from gateway.dispatch.sender import Attempted
+from gateway.dispatch.sender import AnsweredAttempt
 from gateway.domain.outcome import BODY_AT_FAULT, Outcome
 
-IN_A_ROW = 5
+REFUSAL_THRESHOLD = 5
 """Refusals that do not speak of the content, with no acceptance in between, before the route is stopped."""
 
 
-class RefusalRow:
+class RefusalStreak:
     """Counts such refusals in this process.
 
     A 403 may be about one message or about the account, and its body does not always say; a 404 about a template or
@@ -20,7 +20,7 @@ class RefusalRow:
     def __init__(self) -> None:
         self._row = 0
 
-    def heed(self, one: Attempted) -> Attempted:
+    def observe(self, one: AnsweredAttempt) -> AnsweredAttempt:
         """Return the attempt with what it means in the light of those before it."""
         verdict, status = one.verdict, one.answer.status
         if verdict.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED}:
@@ -28,7 +28,7 @@ class RefusalRow:
         if verdict.outcome is not Outcome.REFUSED or status is None or status < 400 or status in BODY_AT_FAULT:
             return one
         self._row += 1
-        if self._row < IN_A_ROW:
+        if self._row < REFUSAL_THRESHOLD:
             return one
         stopped = replace(
             verdict,

@@ -9,14 +9,14 @@ from uuid import UUID
 from gateway.clock import monotonic
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.picking import Picked, Room, encode, pick
-from gateway.dispatch.ticket import Ticket, deadline
+from gateway.dispatch.encoder import Batch, SenderAllowance, encode, pick
+from gateway.dispatch.attempt import Attempt, deadline
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
 from gateway.domain.turns import Queue, Turn, rested, turns
 from gateway.provider.protocol import Provider
 from gateway.store import claims
-from gateway.store.claims import Ending, Head, Key, Lease, NewRequest, Place, WaitingMessage, Wanted
+from gateway.store.claims import Ending, QueueHead, Key, Lease, NewRequest, Cursor, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
 MOST_AT_ONCE = 5000
@@ -29,7 +29,7 @@ SUPPRESSED = "suppressed: this number asked not to be written to"
 
 NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
 
-Heads = dict[Key, Head]
+Heads = dict[Key, QueueHead]
 
 
 def new_request_id() -> UUID:
@@ -38,19 +38,19 @@ def new_request_id() -> UUID:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BatchResult:
     """What the binder did."""
 
-    tickets: list[Ticket]
+    attempts: list[Attempt]
     moved: bool = False
     """Messages went out of the way without being sent: there may be others behind them."""
     behind: bool = False
     """Some of them are behind another of their order key."""
-    left: Mapping[Key, Place | None] = field(default_factory=dict)
+    left: Mapping[Key, Cursor | None] = field(default_factory=dict)
     """Where each queue was left; None for one that gave less than it was asked for."""
 
 
-class Binder:
+class Batcher:
     """Makes new requests inside the claim's transaction."""
 
     def __init__(
@@ -79,8 +79,8 @@ class Binder:
             self._at_once = min(MOST_AT_ONCE, self._at_once + self._at_once // 8 + 1)
 
     async def claim(
-        self, connection: Connection, ready: Sequence[Head], budget: Budget, lease: Lease, claimed_at: float
-    ) -> Bound:
+        self, connection: Connection, ready: Sequence[QueueHead], budget: Budget, lease: Lease, claimed_at: float
+    ) -> BatchResult:
         """Bind messages of these lanes to requests while slots and tokens last."""
         heads: Heads = {
             (head.lane, head.tenant, head.sender): head
@@ -88,12 +88,12 @@ class Binder:
             if head.tenant is not None and budget.may_send(self._settings.sender(head.sender))
         }
         if not heads or budget.slots <= 0:
-            return Bound([])
+            return BatchResult([])
         planned = turns([_queue(head, budget) for head in heads.values()], budget.slots)
         consulted_at = self._monotonic()
         wanted = self._wanted(planned, heads, budget)
         found = await claims.waiting_messages(connection, wanted)
-        waiting = await self._set_aside(connection, found)
+        waiting = await self._park(connection, found)
         picked = self._pick(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
             picked,
@@ -110,12 +110,12 @@ class Binder:
         moved = len(waiting) < len(found) or bool(failed)
         behind = not all(row.next for row in found)
         if not requests:
-            return Bound([], moved, behind, left)
+            return BatchResult([], moved, behind, left)
         await claims.bind(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
-        tickets = [self._ticket(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
-        return Bound(tickets, moved, behind, left)
+        attempts = [self._attempt(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
+        return BatchResult(attempts, moved, behind, left)
 
     def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
         """Say how many messages of each queue to read, most deserving first: `_at_once` of all of them together."""
@@ -132,10 +132,10 @@ class Binder:
             wanted.append(Wanted(*_key(queue), most, head.newest_first, None if head.newest_first else head.first))
         return wanted
 
-    def _per_request(self, head: Head, budget: Budget) -> int:
+    def _per_request(self, head: QueueHead, budget: Budget) -> int:
         return self._settings.max_recipients if head.coalesces and not budget.probe else 1
 
-    async def _set_aside(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
+    async def _park(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
         """End what must not or cannot go, hold whose tag is paused or whose turn it is not; return the others."""
         await self._end(connection, [row for row in found if row.suppressed], Ending.SUPPRESSED, SUPPRESSED)
         rest = [row for row in found if not row.suppressed]
@@ -143,7 +143,7 @@ class Binder:
         if held:
             await claims.hold(connection, held)
         rest = [row for row in rest if row.held_tag is None]
-        await self._stand_behind(connection, [row for row in rest if not row.next])
+        await self._park_ordered(connection, [row for row in rest if not row.next])
         rest = [row for row in rest if row.next]
         await self._end(connection, [row for row in rest if row.unreadable], Ending.FAILED, NOT_ENCODABLE)
         return [row for row in rest if not row.unreadable]
@@ -154,7 +154,7 @@ class Binder:
                 self._observer.ended(lane, ending.value, 1)
 
     @staticmethod
-    async def _stand_behind(connection: Connection, rows: Sequence[WaitingMessage]) -> None:
+    async def _park_ordered(connection: Connection, rows: Sequence[WaitingMessage]) -> None:
         """Stand aside what is behind another of its order key. Of each key the first says it: the others follow it."""
         first: dict[tuple[str, str], int] = {}
         for row in rows:
@@ -163,11 +163,11 @@ class Binder:
         if first:
             await claims.stand_behind(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
 
-    def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Picked]:
+    def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Batch]:
         by_queue: dict[Key, list[Message]] = {}
         for message in messages:
             by_queue.setdefault((message.lane, message.tenant, message.sender_id or 0), []).append(message)
-        picked: list[Picked] = []
+        picked: list[Batch] = []
         for turn in planned:
             queue = turn.queue
             sender = self._settings.sender(queue.sender)
@@ -178,7 +178,7 @@ class Binder:
                 max_recipients=most,
                 coalesces=most > 1,
                 sender=sender,
-                room=Room(budget.pace_left(sender), budget.quota_left(sender)),
+                room=SenderAllowance(budget.pace_left(sender), budget.quota_left(sender)),
             ):
                 budget.spend(queue.lane, sender, sum(group.parts))
                 picked.append(group)
@@ -203,7 +203,7 @@ class Binder:
             served[tenant] = served.get(tenant, max(head.tenant_served, least_of[request.lane])) + parts
         await claims.remember_shares(connection, [(*key, value) for key, value in sorted(served.items())])
 
-    def _ticket(
+    def _attempt(
         self,
         request: NewRequest,
         lease: Lease,
@@ -211,9 +211,9 @@ class Binder:
         consulted_at: float,
         ready_at: dict[int, float],
         budget: Budget,
-    ) -> Ticket:
+    ) -> Attempt:
         expiries = [message.expires_at.timestamp() - budget.now for message in request.messages if message.expires_at]
-        return Ticket(
+        return Attempt(
             request_id=request.id,
             token=lease.token,
             number=1,
@@ -241,27 +241,27 @@ def _key(queue: Queue) -> Key:
 
 def _left(
     wanted: Sequence[Wanted], found: Sequence[WaitingMessage], stayed: Sequence[WaitingMessage]
-) -> dict[Key, Place | None]:
+) -> dict[Key, Cursor | None]:
     """Return where each queue was left: at the first that stayed, else at the last that was read.
 
     None is for a queue of which nothing stayed, and that gave less than it was asked for.
     """
     asked = {(one.lane, one.tenant, one.sender): one.most for one in wanted}
-    read, waits = _places(found), _places(stayed)
+    read, waits = _cursors(found), _cursors(stayed)
     return {
         key: min(waits[key]) if key in waits else max(read[key]) if len(read.get(key, ())) >= most else None
         for key, most in asked.items()
     }
 
 
-def _places(rows: Sequence[WaitingMessage]) -> dict[Key, list[Place]]:
-    places: dict[Key, list[Place]] = {}
+def _cursors(rows: Sequence[WaitingMessage]) -> dict[Key, list[Cursor]]:
+    places: dict[Key, list[Cursor]] = {}
     for row in rows:
         places.setdefault((row.message.lane, row.message.tenant, row.message.sender_id or 0), []).append(row.place)
     return places
 
 
-def _queue(head: Head, budget: Budget) -> Queue:
+def _queue(head: QueueHead, budget: Budget) -> Queue:
     return Queue(
         head.lane,
         head.tenant or "",

@@ -7,7 +7,7 @@ from gateway.domain.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Attempt:
     """One attempt of one request: committed before the first byte goes out. Times are of the local monotonic clock."""
 
     request_id: UUID

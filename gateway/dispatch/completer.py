@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.clock import monotonic
-from gateway.dispatch.breaking import RouteBreaker
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.policy import resolve
-from gateway.dispatch.refusals import RefusalRow
-from gateway.dispatch.sender import Attempted
+from gateway.dispatch.refusal_streak import RefusalStreak
+from gateway.dispatch.sender import AnsweredAttempt
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.domain.lattice import Dispatch
 from gateway.domain.outcome import Outcome
 from gateway.store import claims, finishes, limiter, pauses
@@ -37,7 +37,7 @@ DATABASE_RETRY = 0.5
 log = structlog.get_logger(__name__)
 
 
-class Finisher:
+class Completer:
     """The writing end of the sending side."""
 
     def __init__(
@@ -48,13 +48,13 @@ class Finisher:
         observer: Observer,
         *,
         window: float,
-        on_written: Callable[[Sequence[Ticket]], None],
+        on_written: Callable[[Sequence[Attempt]], None],
         on_open: Callable[[], None] = lambda: None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`on_written` hears of every ticket that needs no more care, whether written or given up.
+        """`on_written` hears of every attempt that needs no more care, whether written or given up.
 
         `on_open` hears when something was written that may go again: a claim that sleeps has reckoned without it.
         """
@@ -68,21 +68,21 @@ class Finisher:
         self._rng = rng or random.Random()
         self._monotonic = monotonic
         self._clock = clock
-        self._refusals = RefusalRow()
-        self._attempted: list[Attempted] = []
-        self._alone: list[Attempted] = []
-        self._released: list[Ticket] = []
+        self._refusals = RefusalStreak()
+        self._attempted: list[AnsweredAttempt] = []
+        self._alone: list[AnsweredAttempt] = []
+        self._released: list[Attempt] = []
         self._wake = asyncio.Event()
         self._stopping = False
 
-    def put(self, attempted: Attempted) -> None:
+    def put(self, attempted: AnsweredAttempt) -> None:
         """Hand over the result of an attempt."""
-        self._attempted.append(self._refusals.heed(attempted))
+        self._attempted.append(self._refusals.observe(attempted))
         self._wake.set()
 
-    def release(self, ticket: Ticket) -> None:
-        """Hand back a ticket of which no byte was written."""
-        self._released.append(ticket)
+    def release(self, attempt: Attempt) -> None:
+        """Hand back a attempt of which no byte was written."""
+        self._released.append(attempt)
         self._wake.set()
 
     def stop(self) -> None:
@@ -120,57 +120,57 @@ class Finisher:
         except REJECTED as error:
             self._set_apart(batch, error)
 
-    def _set_apart(self, batch: list[Attempted], error: Exception) -> None:
+    def _set_apart(self, batch: list[AnsweredAttempt], error: Exception) -> None:
         """Find the result that Postgres will not take: by itself it fails alone, and its neighbours are written.
 
         Dropped, its lease ends, and the request is asked about again under the same id.
         """
         if len(batch) == 1:
-            log.error("result_not_written", request_id=batch[0].ticket.request_id.hex, error=type(error).__name__)
-            self._on_written([batch[0].ticket])
+            log.error("result_not_written", request_id=batch[0].attempt.request_id.hex, error=type(error).__name__)
+            self._on_written([batch[0].attempt])
             return
         self._alone += batch
 
-    def _still_held(self, batch: list[Attempted]) -> list[Attempted]:
+    def _still_held(self, batch: list[AnsweredAttempt]) -> list[AnsweredAttempt]:
         now = self._monotonic()
-        lost = [one.ticket for one in batch if one.ticket.lease_until <= now]
+        lost = [one.attempt for one in batch if one.attempt.lease_until <= now]
         if lost:
             log.warning("results_dropped", results=len(lost))
             self._observer.lease_lost(len(lost))
             self._on_written(lost)
-        return [one for one in batch if one.ticket.lease_until > now]
+        return [one for one in batch if one.attempt.lease_until > now]
 
-    async def _give_back(self, released: list[Ticket]) -> None:
+    async def _give_back(self, released: list[Attempt]) -> None:
         async with self._pool.acquire() as connection:
             await claims.release(connection, [(t.request_id, t.token, t.number) for t in released])
         # Dying before this delays the next probe by a lease, and loses nothing.
-        await self._breaker.not_asked({t.request_id for t in released if t.probe})
+        await self._breaker.probe_cancelled({t.request_id for t in released if t.probe})
         self._on_written(released)
         self._on_open()
 
-    async def _write(self, batch: list[Attempted]) -> None:
+    async def _write(self, batch: list[AnsweredAttempt]) -> None:
         # What stops others comes before what is written of this one: dying between the two costs a second 429 or
         # 402 at the most, the other order would let a whole claim run into it.
         await self._teach(batch)
-        results = [resolve(one.ticket, one.answer, one.verdict, self._rng) for one in batch]
+        results = [resolve(one.attempt, one.answer, one.verdict, self._rng) for one in batch]
         splits = [one for one, result in zip(batch, results, strict=True) if self._splits(one, result)]
-        split_ids = {one.ticket.request_id for one in splits}
+        split_ids = {one.attempt.request_id for one in splits}
         async with self._pool.acquire() as connection:
             settled = await finishes.finish(connection, [r for r in results if r.request_id not in split_ids])
             for one in splits:
                 settled += await self._splitter.split(
-                    connection, one.ticket, next(r for r in results if r.request_id == one.ticket.request_id)
+                    connection, one.attempt, next(r for r in results if r.request_id == one.attempt.request_id)
                 )
         self._report(batch, {row.request_id: row.dispatch for row in settled})
-        self._on_written([one.ticket for one in batch])
+        self._on_written([one.attempt for one in batch])
         if splits or any(row.dispatch is Dispatch.IN_FLIGHT for row in settled):
             self._on_open()
 
     @staticmethod
-    def _splits(one: Attempted, result: Finish) -> bool:
-        return result.dispatch is Dispatch.REJECTED and one.verdict.splittable and one.ticket.recipients > 1
+    def _splits(one: AnsweredAttempt, result: Finish) -> bool:
+        return result.dispatch is Dispatch.REJECTED and one.verdict.splittable and one.attempt.recipients > 1
 
-    async def _teach(self, batch: list[Attempted]) -> None:
+    async def _teach(self, batch: list[AnsweredAttempt]) -> None:
         await self._breaker.learn(batch)
         waits = [
             one.verdict.retry_after if one.verdict.retry_after is not None else self._window / 3
@@ -189,30 +189,30 @@ class Finisher:
         if blocked is not None:
             reason = f"{blocked.verdict.reason}: {blocked.verdict.sentence}"
             async with self._pool.acquire() as connection:
-                await pauses.pause(connection, Scope.ROUTE, blocked.ticket.route, actor=PAUSE_ACTOR, reason=reason)
-            log.error("route_paused", route=blocked.ticket.route, reason=blocked.verdict.reason)
+                await pauses.pause(connection, Scope.ROUTE, blocked.attempt.route, actor=PAUSE_ACTOR, reason=reason)
+            log.error("route_paused", route=blocked.attempt.route, reason=blocked.verdict.reason)
 
-    def _report(self, batch: list[Attempted], states: dict[object, Dispatch]) -> None:
+    def _report(self, batch: list[AnsweredAttempt], states: dict[object, Dispatch]) -> None:
         wall = self._clock()
         for one in batch:
-            ticket, state = one.ticket, states.get(one.ticket.request_id)
+            attempt, state = one.attempt, states.get(one.attempt.request_id)
             if state is None:
                 self._observer.lease_lost(1)
-                log.warning("lease_lost", request_id=ticket.request_id.hex, outcome=one.verdict.outcome.value)
+                log.warning("lease_lost", request_id=attempt.request_id.hex, outcome=one.verdict.outcome.value)
                 continue
             if state is Dispatch.IN_FLIGHT:
                 self._observer.retrying(one.verdict.outcome)
             self._observer.finished(
-                ticket.lane,
+                attempt.lane,
                 state,
-                ticket.recipients,
-                tuple(max(0.0, wall - ready) for ready in ticket.ready_at),
+                attempt.recipients,
+                tuple(max(0.0, wall - ready) for ready in attempt.ready_at),
             )
             if one.verdict.outcome is not Outcome.ACCEPTED:
                 log.info(
                     "attempt_finished",
-                    request_id=ticket.request_id.hex,
-                    attempt=ticket.number,
+                    request_id=attempt.request_id.hex,
+                    attempt=attempt.number,
                     outcome=one.verdict.outcome.value,
                     status=one.answer.status,
                     reason=one.verdict.reason,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from gateway.dispatch.sender import Attempted
+from gateway.dispatch.sender import AnsweredAttempt
 from gateway.domain.breaker import Breaker
 from gateway.domain.outcome import Outcome
 from gateway.store import breakers
@@ -28,12 +28,12 @@ class RouteBreaker:
         self.route = route
         self.failing = False
 
-    async def learn(self, batch: Sequence[Attempted]) -> None:
+    async def learn(self, batch: Sequence[AnsweredAttempt]) -> None:
         """Heed results, in the order of their weight: one answer outweighs any number of silences.
 
         If the process dies before this is committed, other calls will find out the same.
         """
-        unanswered = {one.ticket.request_id: one for one in batch if one.verdict.outcome in UNANSWERED}
+        unanswered = {one.attempt.request_id: one for one in batch if one.verdict.outcome in UNANSWERED}
         if len(unanswered) < len(batch):
             if self.failing:
                 await self._change(set(), "")
@@ -42,10 +42,10 @@ class RouteBreaker:
             self.failing = True
             await self._change(set(unanswered), next(iter(unanswered.values())).verdict.reason)
 
-    async def not_asked(self, requests: set[UUID]) -> None:
+    async def probe_cancelled(self, requests: set[UUID]) -> None:
         """Let another request be the probe at once: these were, and were given back before they went."""
         if requests:
-            await breakers.change(self._pool, self.route, lambda breaker, now: breaker.not_asked(requests, now))
+            await breakers.change(self._pool, self.route, lambda breaker, now: breaker.probe_cancelled(requests, now))
 
     async def _change(self, failed: set[UUID], error: str) -> None:
         def how(breaker: Breaker, now: float) -> Breaker:

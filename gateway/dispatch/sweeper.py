@@ -46,27 +46,27 @@ class Sweeper:
         self._after: tuple[str, str, int] = FIRST
         self._next_shares = 0.0
         self._share: tuple[str, str] = FIRST_SHARE
-        self.some_behind = False
+        self.some_parked_by_order = False
         """Messages stand behind others of their order key: worth a look at each claim."""
 
     async def sweep(self, connection: Connection) -> None:
-        """Look, if it is time."""
+        """ScanResult, if it is time."""
         began = self._monotonic()
         if began >= self._next:
             due = await claims.due(connection)
             done = not (due.expired or due.held)
             beat = QUIET if done and not due.behind else EVERY
             while not done and self._monotonic() - began < LONGEST:
-                done = await self._end_and_let_go(connection)
+                done = await self._expire_and_unpark(connection)
             if done:
                 self._next = self._monotonic() + beat
-            if due.behind or self.some_behind:
-                await self._let_next(connection)
+            if due.behind or self.some_parked_by_order:
+                await self._unblock_ordered(connection)
             await self._forget_shares(connection)
-        elif self.some_behind:
-            await self._let_next(connection)
+        elif self.some_parked_by_order:
+            await self._unblock_ordered(connection)
 
-    async def _end_and_let_go(self, connection: Connection) -> bool:
+    async def _expire_and_unpark(self, connection: Connection) -> bool:
         """Change one batch of each kind; return whether that was all."""
         lanes = await claims.expire(connection, AT_ONCE)
         for lane in lanes:
@@ -75,12 +75,12 @@ class Sweeper:
         freed = await claims.let_go(connection, AT_ONCE)
         return max(len(lanes), doubtful, freed) < AT_ONCE
 
-    async def _let_next(self, connection: Connection) -> None:
-        """Look at some order keys, going round: with very many of them each has its turn after a few claims."""
+    async def _unblock_ordered(self, connection: Connection) -> None:
+        """ScanResult at some order keys, going round: with very many of them each has its turn after a few claims."""
         began_at = self._after
         keys = await claims.let_next(connection, began_at, KEYS_AT_ONCE)
         self._after = (*keys[-1], PAST_ALL_OF_A_KEY) if len(keys) == KEYS_AT_ONCE else FIRST
-        self.some_behind = bool(keys) or began_at != FIRST
+        self.some_parked_by_order = bool(keys) or began_at != FIRST
 
     async def _forget_shares(self, connection: Connection) -> None:
         """Forget a stretch of shares, at each beat until the last of them; then not for a while."""

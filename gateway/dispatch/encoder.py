@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
+class Batch:
     """Messages that share a request, with the parts of each."""
 
     messages: tuple[Message, ...]
@@ -26,7 +26,7 @@ class Picked:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SenderAllowance:
     """The parts that one sending number may send now."""
 
     pace: float
@@ -36,8 +36,8 @@ class Room:
 
 
 def pick(
-    messages: Sequence[Message], *, slots: int, max_recipients: int, coalesces: bool, sender: int | None, room: Room
-) -> list[Picked]:
+    messages: Sequence[Message], *, slots: int, max_recipients: int, coalesces: bool, sender: int | None, room: SenderAllowance
+) -> list[Batch]:
     """Choose messages of one sending number, in order, and group them into at most `slots` requests."""
     pace, quota = room.pace, room.quota
     costs: dict[int, int] = {}
@@ -53,13 +53,13 @@ def pick(
         allowed.append(message)
     lanes_alone = () if coalesces else {message.lane for message in allowed}
     return [
-        Picked(tuple(group), tuple(costs[m.id] for m in group), sender)
+        Batch(tuple(group), tuple(costs[m.id] for m in group), sender)
         for group in pack(allowed, slots=slots, max_recipients=max_recipients, alone=lanes_alone)
     ]
 
 
 def encode(
-    picked: Sequence[Picked],
+    picked: Sequence[Batch],
     provider: Provider,
     *,
     prefix: str,
@@ -82,7 +82,7 @@ def encode(
                 failed.append((group.messages[0], "not_encodable: the message cannot be written as a request"))
                 continue
             alone = [
-                Picked((message,), (parts,), group.sender_id)
+                Batch((message,), (parts,), group.sender_id)
                 for message, parts in zip(group.messages, group.parts, strict=True)
             ]
             # More requests than tokens were reckoned for would exceed the limit: one goes now, the rest stay.
@@ -96,7 +96,7 @@ def encode(
 
 
 def _request(
-    group: Picked, provider: Provider, prefix: str, request_id: UUID, default_sender: int | None
+    group: Batch, provider: Provider, prefix: str, request_id: UUID, default_sender: int | None
 ) -> NewRequest:
     first = group.messages[0]
     name = external_id(prefix, request_id, first.generation)

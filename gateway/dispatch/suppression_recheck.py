@@ -14,17 +14,17 @@ from collections.abc import Callable
 import structlog
 
 from gateway.clock import monotonic
-from gateway.dispatch.ticket import Ticket
+from gateway.dispatch.attempt import Attempt
 from gateway.store import suppressions
 from gateway.store.pool import UNAVAILABLE, Pool
 
-DAWDLED = 0.02
+RECHECK_AFTER = 0.02
 """Seconds from the list to the wire above which the list is asked again."""
 
 log = structlog.get_logger(__name__)
 
 
-class Rechecker:
+class SuppressionRecheck:
     """Asks once more where that is due, about everything together that is due at the same time."""
 
     def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = monotonic) -> None:
@@ -33,11 +33,11 @@ class Rechecker:
         self._numbers: set[str] = set()
         self._question: asyncio.Task[frozenset[str] | None] | None = None
 
-    async def holds_back(self, ticket: Ticket) -> str | None:
+    async def block_reason(self, attempt: Attempt) -> str | None:
         """Return why the attempt must not be made, None if it may; it is given back, and claimed anew."""
-        if ticket.messages is None or self._monotonic() - ticket.consulted_at < DAWDLED:
+        if attempt.messages is None or self._monotonic() - attempt.consulted_at < RECHECK_AFTER:
             return None
-        numbers = {message.recipient.number for message in ticket.messages if message.recipient.number is not None}
+        numbers = {message.recipient.number for message in attempt.messages if message.recipient.number is not None}
         if not numbers:
             return None
         self._numbers |= numbers

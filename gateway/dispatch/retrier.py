@@ -8,26 +8,26 @@ import structlog
 
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.ticket import Ticket, deadline
+from gateway.dispatch.attempt import Attempt, deadline
 from gateway.domain.retry import ISOLATE_AFTER, Decision, Due, Rules, Step, decide
 from gateway.store import claims
-from gateway.store.claims import DueRequest, Ending, Head, Lease
+from gateway.store.claims import DueRequest, Ending, QueueHead, Lease
 from gateway.store.pool import Connection
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryResult:
     """What the retrier did."""
 
-    tickets: list[Ticket]
+    attempts: list[Attempt]
     moved: bool = False
     """Requests went out of the way without another attempt."""
     suspects: bool = False
     """Requests are due that may be what kills workers."""
     isolated: bool = False
-    """The only ticket is such a request, and nothing may go beside it."""
+    """The only attempt is such a request, and nothing may go beside it."""
 
 
 class Retrier:
@@ -40,20 +40,20 @@ class Retrier:
     async def claim(
         self,
         connection: Connection,
-        heads: Sequence[Head],
+        heads: Sequence[QueueHead],
         budget: Budget,
         lease: Lease,
         claimed_at: float,
         *,
         alone: bool,
-    ) -> Again:
+    ) -> RetryResult:
         """Lease due requests of these lanes while slots and tokens last; end those that must not go again.
 
         `alone`: nothing else is in the air, so a request that may be what kills workers can be tried by itself.
         """
         lanes = {head.lane: head for head in heads if head.retry}
         if not lanes or budget.slots <= 0:
-            return Again([])
+            return RetryResult([])
         wanted = [(head.lane, head.sender, budget.slots) for head in heads if head.retry]
         due = await claims.due_requests(connection, wanted)
         arrived = await self._cut_off(connection, due)
@@ -68,9 +68,9 @@ class Retrier:
         again = self._afford(fit, budget)
         if again:
             await claims.lease_again(connection, [request.id for request in again], lease)
-        return Again(
+        return RetryResult(
             [
-                self._ticket(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
+                self._attempt(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
                 for request in again
             ],
             moved=any(decision.step is not Step.ATTEMPT for decision in decisions.values()),
@@ -99,7 +99,7 @@ class Retrier:
         log.warning("lease_expired", requests=len(crashed))
         return await claims.cut_off(connection, crashed)
 
-    def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: Head) -> Decision:
+    def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: QueueHead) -> Decision:
         crashed = int(request.crashed)
         return decide(
             Due(
@@ -135,10 +135,10 @@ class Retrier:
                     for lane in await claims.give_up(connection, [request_id], ending, decision.reason):
                         self._observer.ended(lane, ending.value, 1)
 
-    def _ticket(
+    def _attempt(
         self, request: DueRequest, arrived: float | None, lease: Lease, claimed_at: float, *, probe: bool
-    ) -> Ticket:
-        return Ticket(
+    ) -> Attempt:
+        return Attempt(
             request_id=request.id,
             token=lease.token,
             number=request.attempts + 1,
