@@ -8,7 +8,7 @@ from gateway.bench.database import Database
 from gateway.bench.drain import drain
 from gateway.bench.processes import gateway
 from gateway.bench.results import Better, Line, Measure, Result
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 
 SIZES = (1, 5, 25, 100, 500)
 STEADY_RATE = 200

@@ -13,10 +13,10 @@ from gateway.dispatch.encoder import Batch, SenderAllowance, encode, pick
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
-from gateway.domain.turns import Queue, Turn, rested, turns
+from gateway.domain.fair_share import Queue, Allocation, floor_share, allocate
 from gateway.provider.protocol import Provider
 from gateway.store import claims
-from gateway.store.claims import Ending, QueueHead, Key, Lease, NewRequest, Cursor, WaitingMessage, Wanted
+from gateway.store.claims import TerminalStatus, QueueHead, Key, Lease, NewRequest, Cursor, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
 MOST_AT_ONCE = 5000
@@ -89,7 +89,7 @@ class Batcher:
         }
         if not heads or budget.slots <= 0:
             return BatchResult([])
-        planned = turns([_queue(head, budget) for head in heads.values()], budget.slots)
+        planned = allocate([_queue(head, budget) for head in heads.values()], budget.slots)
         consulted_at = self._monotonic()
         wanted = self._wanted(planned, heads, budget)
         found = await claims.waiting_messages(connection, wanted)
@@ -103,8 +103,8 @@ class Batcher:
             default_sender=self._settings.default_sender,
         )
         for message, why in failed:
-            await claims.end_messages(connection, [message.id], Ending.FAILED, why)
-            self._observer.ended(message.lane, Ending.FAILED.value, 1)
+            await claims.end_messages(connection, [message.id], TerminalStatus.FAILED, why)
+            self._observer.ended(message.lane, TerminalStatus.FAILED.value, 1)
         gone = {message.id for request in requests for message in request.messages} | {one.id for one, _ in failed}
         left = _left(wanted, found, [row for row in waiting if row.message.id not in gone])
         moved = len(waiting) < len(found) or bool(failed)
@@ -117,7 +117,7 @@ class Batcher:
         attempts = [self._attempt(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
         return BatchResult(attempts, moved, behind, left)
 
-    def _wanted(self, planned: Sequence[Turn], heads: Heads, budget: Budget) -> list[Wanted]:
+    def _wanted(self, planned: Sequence[Allocation], heads: Heads, budget: Budget) -> list[Wanted]:
         """Say how many messages of each queue to read, most deserving first: `_at_once` of all of them together."""
         wanted = []
         left = self._at_once
@@ -137,7 +137,7 @@ class Batcher:
 
     async def _park(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
         """End what must not or cannot go, hold whose tag is paused or whose turn it is not; return the others."""
-        await self._end(connection, [row for row in found if row.suppressed], Ending.SUPPRESSED, SUPPRESSED)
+        await self._end(connection, [row for row in found if row.suppressed], TerminalStatus.SUPPRESSED, SUPPRESSED)
         rest = [row for row in found if not row.suppressed]
         held = [(row.message.id, row.held_tag) for row in rest if row.held_tag is not None]
         if held:
@@ -145,10 +145,10 @@ class Batcher:
         rest = [row for row in rest if row.held_tag is None]
         await self._park_ordered(connection, [row for row in rest if not row.next])
         rest = [row for row in rest if row.next]
-        await self._end(connection, [row for row in rest if row.unreadable], Ending.FAILED, NOT_ENCODABLE)
+        await self._end(connection, [row for row in rest if row.unreadable], TerminalStatus.FAILED, NOT_ENCODABLE)
         return [row for row in rest if not row.unreadable]
 
-    async def _end(self, connection: Connection, rows: Sequence[WaitingMessage], ending: Ending, reason: str) -> None:
+    async def _end(self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: str) -> None:
         if rows:
             for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason):
                 self._observer.ended(lane, ending.value, 1)
@@ -163,7 +163,7 @@ class Batcher:
         if first:
             await claims.stand_behind(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
 
-    def _pick(self, planned: Sequence[Turn], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Batch]:
+    def _pick(self, planned: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Batch]:
         by_queue: dict[Key, list[Message]] = {}
         for message in messages:
             by_queue.setdefault((message.lane, message.tenant, message.sender_id or 0), []).append(message)
@@ -188,9 +188,9 @@ class Batcher:
         """Charge what was served, where somebody else was waiting too; alone, nobody is owed anything."""
         if len(heads) < 2:
             return
-        least = rested(head.served for head in heads.values())
+        least = floor_share(head.served for head in heads.values())
         least_of = {
-            lane: rested(head.tenant_served for head in heads.values() if head.lane == lane)
+            lane: floor_share(head.tenant_served for head in heads.values() if head.lane == lane)
             for lane in {head.lane for head in heads.values()}
         }
         of_tenant = {(head.lane, head.tenant): head for head in heads.values()}

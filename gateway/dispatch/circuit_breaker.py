@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from gateway.dispatch.sender import AnsweredAttempt
-from gateway.domain.breaker import Breaker
+from gateway.domain.circuit_breaker import Breaker
 from gateway.domain.outcome import Outcome
 from gateway.store import breakers
 from gateway.store.pool import Pool
@@ -33,14 +33,14 @@ class RouteBreaker:
 
         If the process dies before this is committed, other calls will find out the same.
         """
-        unanswered = {one.attempt.request_id: one for one in batch if one.verdict.outcome in UNANSWERED}
+        unanswered = {one.attempt.request_id: one for one in batch if one.classification.outcome in UNANSWERED}
         if len(unanswered) < len(batch):
             if self.failing:
                 await self._change(set(), "")
                 self.failing = False
         elif unanswered:
             self.failing = True
-            await self._change(set(unanswered), next(iter(unanswered.values())).verdict.reason)
+            await self._change(set(unanswered), next(iter(unanswered.values())).classification.reason)
 
     async def probe_cancelled(self, requests: set[UUID]) -> None:
         """Let another request be the probe at once: these were, and were given back before they went."""

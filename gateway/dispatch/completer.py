@@ -21,7 +21,7 @@ from gateway.dispatch.refusal_streak import RefusalStreak
 from gateway.dispatch.sender import AnsweredAttempt
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.attempt import Attempt
-from gateway.domain.lattice import Dispatch
+from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
 from gateway.store import claims, finishes, limiter, pauses
 from gateway.store.buckets import REQUESTS
@@ -152,7 +152,7 @@ class Completer:
         # What stops others comes before what is written of this one: dying between the two costs a second 429 or
         # 402 at the most, the other order would let a whole claim run into it.
         await self._teach(batch)
-        results = [resolve(one.attempt, one.answer, one.verdict, self._rng) for one in batch]
+        results = [resolve(one.attempt, one.answer, one.classification, self._rng) for one in batch]
         splits = [one for one, result in zip(batch, results, strict=True) if self._splits(one, result)]
         split_ids = {one.attempt.request_id for one in splits}
         async with self._pool.acquire() as connection:
@@ -163,19 +163,19 @@ class Completer:
                 )
         self._report(batch, {row.request_id: row.dispatch for row in settled})
         self._on_written([one.attempt for one in batch])
-        if splits or any(row.dispatch is Dispatch.IN_FLIGHT for row in settled):
+        if splits or any(row.dispatch is RequestStatus.IN_FLIGHT for row in settled):
             self._on_open()
 
     @staticmethod
     def _splits(one: AnsweredAttempt, result: Finish) -> bool:
-        return result.dispatch is Dispatch.REJECTED and one.verdict.splittable and one.attempt.recipients > 1
+        return result.dispatch is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
 
     async def _teach(self, batch: list[AnsweredAttempt]) -> None:
         await self._breaker.learn(batch)
         waits = [
-            one.verdict.retry_after if one.verdict.retry_after is not None else self._window / 3
+            one.classification.retry_after if one.classification.retry_after is not None else self._window / 3
             for one in batch
-            if one.verdict.outcome is Outcome.THROTTLED
+            if one.classification.outcome is Outcome.THROTTLED
         ]
         if waits:
             await limiter.throttled(self._pool, REQUESTS, max(waits))
@@ -185,36 +185,36 @@ class Completer:
             remaining = min(rate.remaining or 0 for rate in low)
             reset = max((rate.reset or 0.0 for rate in low if rate.remaining == remaining), default=0.0)
             await limiter.told(self._pool, REQUESTS, remaining, min(reset, 2 * self._window))
-        blocked = next((one for one in batch if one.verdict.outcome is Outcome.BLOCKED), None)
+        blocked = next((one for one in batch if one.classification.outcome is Outcome.BLOCKED), None)
         if blocked is not None:
-            reason = f"{blocked.verdict.reason}: {blocked.verdict.sentence}"
+            reason = f"{blocked.classification.reason}: {blocked.classification.sentence}"
             async with self._pool.acquire() as connection:
                 await pauses.pause(connection, Scope.ROUTE, blocked.attempt.route, actor=PAUSE_ACTOR, reason=reason)
-            log.error("route_paused", route=blocked.attempt.route, reason=blocked.verdict.reason)
+            log.error("route_paused", route=blocked.attempt.route, reason=blocked.classification.reason)
 
-    def _report(self, batch: list[AnsweredAttempt], states: dict[object, Dispatch]) -> None:
+    def _report(self, batch: list[AnsweredAttempt], states: dict[object, RequestStatus]) -> None:
         wall = self._clock()
         for one in batch:
             attempt, state = one.attempt, states.get(one.attempt.request_id)
             if state is None:
                 self._observer.lease_lost(1)
-                log.warning("lease_lost", request_id=attempt.request_id.hex, outcome=one.verdict.outcome.value)
+                log.warning("lease_lost", request_id=attempt.request_id.hex, outcome=one.classification.outcome.value)
                 continue
-            if state is Dispatch.IN_FLIGHT:
-                self._observer.retrying(one.verdict.outcome)
+            if state is RequestStatus.IN_FLIGHT:
+                self._observer.retrying(one.classification.outcome)
             self._observer.finished(
                 attempt.lane,
                 state,
                 attempt.recipients,
                 tuple(max(0.0, wall - ready) for ready in attempt.ready_at),
             )
-            if one.verdict.outcome is not Outcome.ACCEPTED:
+            if one.classification.outcome is not Outcome.ACCEPTED:
                 log.info(
                     "attempt_finished",
                     request_id=attempt.request_id.hex,
                     attempt=attempt.number,
-                    outcome=one.verdict.outcome.value,
+                    outcome=one.classification.outcome.value,
                     status=one.answer.status,
-                    reason=one.verdict.reason,
+                    reason=one.classification.reason,
                     provider_request_id=one.answer.provider_request_id,
                 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from gateway.domain.coalesce import pack
+from gateway.domain.batching import pack
 from gateway.domain.cost import cost
 from gateway.domain.ids import external_id
 from gateway.domain.message import Message

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.domain.lattice import Dispatch
+from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
 
 
@@ -21,7 +21,7 @@ class Observer(Protocol):
     def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
         """A request came back."""
 
-    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
+    def finished(self, lane: str, dispatch: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""
 
     def retrying(self, outcome: Outcome) -> None:

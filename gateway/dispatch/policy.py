@@ -1,11 +1,11 @@
-"""From the verdict on an attempt to what is written of it: state, delay, budget."""
+"""From the classification on an attempt to what is written of it: state, delay, budget."""
 
 import random
 
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.backoff import delay
-from gateway.domain.lattice import Dispatch
-from gateway.domain.outcome import Answer, Outcome, Verdict
+from gateway.domain.status import RequestStatus
+from gateway.domain.outcome import Answer, Outcome, Classification
 from gateway.store.finishes import Finish
 
 RETRY_BASE = 1.0
@@ -19,27 +19,27 @@ SPREAD = 0.25
 """Share of a wait that is added at random, so that requests stopped together do not return together."""
 
 
-def resolve(attempt: Attempt, answer: Answer, verdict: Verdict, rng: random.Random) -> Finish:
+def resolve(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> Finish:
     """Return what `finish.sql` is to write; see docs/design.md, "Outcomes", for the table."""
-    state, wait, spent = _course(attempt, verdict, rng)
-    maybe_arrived = verdict.outcome is Outcome.AMBIGUOUS
+    state, wait, spent = _course(attempt, classification, rng)
+    maybe_arrived = classification.outcome is Outcome.AMBIGUOUS
     verify = None
-    if verdict.outcome is Outcome.DUPLICATE_UNEXPECTED:
+    if classification.outcome is Outcome.DUPLICATE_UNEXPECTED:
         verify = "unexpected_duplicate"
-    elif verdict.shortfall:
+    elif classification.shortfall:
         verify = "shortfall"
-    elif state is Dispatch.UNCERTAIN:
+    elif state is RequestStatus.UNCERTAIN:
         verify = "uncertain"
-    told = state is not Dispatch.ACCEPTED or verify is not None
+    told = state is not RequestStatus.ACCEPTED or verify is not None
     return Finish(
         request_id=attempt.request_id,
         token=attempt.token,
         number=attempt.number,
-        outcome=verdict.outcome.value,
+        outcome=classification.outcome.value,
         status=answer.status,
         error=answer.error or answer.error_name,
         provider_request_id=answer.provider_request_id,
-        retry_after=verdict.retry_after,
+        retry_after=classification.retry_after,
         duration=answer.duration,
         dispatch=state,
         delay=wait,
@@ -49,28 +49,28 @@ def resolve(attempt: Attempt, answer: Answer, verdict: Verdict, rng: random.Rand
         outbound_ids=answer.outbound_ids,
         total_sent=answer.total_sent,
         verify=verify,
-        reason=f"{verdict.reason}: {verdict.sentence}" if told else None,
+        reason=f"{classification.reason}: {classification.sentence}" if told else None,
     )
 
 
-def _course(attempt: Attempt, verdict: Verdict, rng: random.Random) -> tuple[Dispatch, float, bool]:
+def _course(attempt: Attempt, classification: Classification, rng: random.Random) -> tuple[RequestStatus, float, bool]:
     """Return the request's new state, the seconds until it is due again, and whether retry budget is spent."""
-    match verdict.outcome:
+    match classification.outcome:
         case Outcome.ACCEPTED | Outcome.DUPLICATE | Outcome.DUPLICATE_UNEXPECTED:
-            return Dispatch.ACCEPTED, 0.0, False
+            return RequestStatus.ACCEPTED, 0.0, False
         case Outcome.REFUSED if attempt.maybe_arrived:
             # This answer speaks of this attempt. An earlier one may have arrived, so "certainly not sent" would be
             # a guess; asking the provider's listing is not.
-            return Dispatch.UNCERTAIN, 0.0, False
+            return RequestStatus.UNCERTAIN, 0.0, False
         case Outcome.REFUSED:
-            return Dispatch.REJECTED, 0.0, False
+            return RequestStatus.REJECTED, 0.0, False
         case Outcome.BLOCKED:
             # The pause of the route keeps it from going; once that is lifted it is due at once.
-            return Dispatch.IN_FLIGHT, 0.0, False
+            return RequestStatus.IN_FLIGHT, 0.0, False
         case Outcome.THROTTLED:
-            wait = verdict.retry_after if verdict.retry_after is not None else THROTTLE_WAIT
-            return Dispatch.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), False
+            wait = classification.retry_after if classification.retry_after is not None else THROTTLE_WAIT
+            return RequestStatus.IN_FLIGHT, wait * (1.0 + SPREAD * rng.random()), False
         case Outcome.NEVER_SENT | Outcome.AMBIGUOUS:
             wait = delay(attempt.failures + 1, base=RETRY_BASE, cap=RETRY_CAP, rng=rng)
             # A probe was sent for everybody's sake: an outage must not use up the attempts of the message chosen.
-            return Dispatch.IN_FLIGHT, max(wait, verdict.retry_after or 0.0), not attempt.probe
+            return RequestStatus.IN_FLIGHT, max(wait, classification.retry_after or 0.0), not attempt.probe

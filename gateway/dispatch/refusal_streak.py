@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.dispatch.sender import AnsweredAttempt
-from gateway.domain.outcome import BODY_AT_FAULT, Outcome
+from gateway.domain.outcome import CONTENT_STATUSES, Outcome
 
 REFUSAL_THRESHOLD = 5
 """Refusals that do not speak of the content, with no acceptance in between, before the route is stopped."""
@@ -22,20 +22,20 @@ class RefusalStreak:
 
     def observe(self, one: AnsweredAttempt) -> AnsweredAttempt:
         """Return the attempt with what it means in the light of those before it."""
-        verdict, status = one.verdict, one.answer.status
-        if verdict.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED}:
+        classification, status = one.classification, one.answer.status
+        if classification.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED}:
             self._row = 0
-        if verdict.outcome is not Outcome.REFUSED or status is None or status < 400 or status in BODY_AT_FAULT:
+        if classification.outcome is not Outcome.REFUSED or status is None or status < 400 or status in CONTENT_STATUSES:
             return one
         self._row += 1
         if self._row < REFUSAL_THRESHOLD:
             return one
         stopped = replace(
-            verdict,
+            classification,
             outcome=Outcome.BLOCKED,
             reason="refused_in_a_row",
             sentence=f"{self._row} requests in a row were refused, the last with status {status}: check the account, "
             "SMSGW_MTA_BASE_URL and the templates in use, then resume the route",
             splittable=False,
         )
-        return replace(one, verdict=stopped)
+        return replace(one, classification=stopped)

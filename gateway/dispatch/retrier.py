@@ -11,7 +11,7 @@ from gateway.dispatch.observer import Observer
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.domain.retry import ISOLATE_AFTER, Decision, Due, Rules, Step, decide
 from gateway.store import claims
-from gateway.store.claims import DueRequest, Ending, QueueHead, Lease
+from gateway.store.claims import DueRequest, TerminalStatus, QueueHead, Lease
 from gateway.store.pool import Connection
 
 log = structlog.get_logger(__name__)
@@ -131,7 +131,7 @@ class Retrier:
                 case Step.RESEND | Step.RECUT:
                     await claims.dissolve(connection, [request_id], new_generation=decision.step is Step.RESEND)
                 case Step.FAIL | Step.EXPIRE:
-                    ending = Ending.FAILED if decision.step is Step.FAIL else Ending.EXPIRED
+                    ending = TerminalStatus.FAILED if decision.step is Step.FAIL else TerminalStatus.EXPIRED
                     for lane in await claims.give_up(connection, [request_id], ending, decision.reason):
                         self._observer.ended(lane, ending.value, 1)
 

@@ -9,7 +9,7 @@ import structlog
 from gateway.clock import monotonic
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.attempt import Attempt
-from gateway.domain.outcome import Answer, History, Verdict, judge
+from gateway.domain.outcome import Answer, History, Classification, classify
 from gateway.provider.protocol import Provider
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ class AnsweredAttempt:
 
     attempt: Attempt
     answer: Answer
-    verdict: Verdict
+    classification: Classification
 
 
 class Sender:
@@ -63,7 +63,7 @@ class Sender:
         return None
 
     async def send(self, attempt: Attempt) -> AnsweredAttempt:
-        """Make the call and judge it; never raises for anything that the network or the provider does.
+        """Make the call and classify it; never raises for anything that the network or the provider does.
 
         Cancelled in here, the outcome is not known: the lease ends, and the next worker takes it for that.
         """
@@ -75,10 +75,10 @@ class Sender:
             tuple(max(0.0, wall - ready) for ready in attempt.ready_at) if attempt.number == 1 else (),
         )
         answer = await self._provider.send(attempt.request_id.hex, attempt.body, by=attempt.send_by)
-        verdict = judge(
+        classification = classify(
             answer,
             History(recipients=attempt.recipients, maybe_arrived=attempt.maybe_arrived, attempts=attempt.number),
         )
         code = str(answer.status) if answer.status is not None else (answer.error or "none")
-        self._observer.answered(attempt.route, verdict.outcome, code, answer.duration)
-        return AnsweredAttempt(attempt, answer, verdict)
+        self._observer.answered(attempt.route, classification.outcome, code, answer.duration)
+        return AnsweredAttempt(attempt, answer, classification)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway.clock import monotonic
 from gateway.dispatch.observer import Observer
 from gateway.store import claims
-from gateway.store.claims import Ending
+from gateway.store.claims import TerminalStatus
 from gateway.store.pool import Connection
 
 AT_ONCE = 1000
@@ -70,7 +70,7 @@ class Sweeper:
         """Change one batch of each kind; return whether that was all."""
         lanes = await claims.expire(connection, AT_ONCE)
         for lane in lanes:
-            self._observer.ended(lane, Ending.EXPIRED.value, 1)
+            self._observer.ended(lane, TerminalStatus.EXPIRED.value, 1)
         doubtful = await claims.take_back(connection, AT_ONCE)
         freed = await claims.let_go(connection, AT_ONCE)
         return max(len(lanes), doubtful, freed) < AT_ONCE

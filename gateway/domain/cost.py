@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.message import Message, Parts
+from gateway.domain.message import Message, Segments
 from gateway.domain.segments import GSM7_MANY, measure
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
@@ -16,7 +16,7 @@ would cost the claim megabytes and every other message its time, for a text that
 _LONGEST = MOST_PARTS * GSM7_MANY
 
 
-def cost(message: Message) -> Parts:
+def cost(message: Message) -> Segments:
     """Return the parts of the message as it will be read: with its placeholders filled in; `MOST_PARTS` at the most.
 
     Only plain placeholders are filled; a text with filters or tags is measured as written, and a template kept at
@@ -26,7 +26,7 @@ def cost(message: Message) -> Parts:
     if message.variables is not None:
         text = _filled(text, message.variables)
     parts = measure(text[:_LONGEST], media=message.media_url is not None)
-    return Parts(min(parts.count, MOST_PARTS), parts.encoding)
+    return Segments(min(parts.count, MOST_PARTS), parts.encoding)
 
 
 def _filled(text: str, variables: Mapping[str, Any]) -> str:

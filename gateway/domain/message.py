@@ -37,7 +37,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Segments:
     """The cost of one message on the air: `count` parts of an SMS, or one MMS."""
 
     count: int

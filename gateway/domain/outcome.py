@@ -7,9 +7,9 @@ need proof; *ambiguous* needs none. Sources: the provider's error catalogue, and
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.domain.bucket import BURST_SHARE
+from gateway.domain.token_bucket import BURST_SHARE
 
-MOST_USUAL_LIMIT = 30
+LARGEST_USUAL_LIMIT = 30
 """Requests in a window, where the answer tells only what remains: the larger of the provider's two usual limits."""
 
 
@@ -51,7 +51,7 @@ class RateHeaders:
     @property
     def nearly_used_up(self) -> bool:
         """Whether less remains than our own bucket may hold, so that it may have to be corrected."""
-        return self.remaining is not None and self.remaining < max(1.0, BURST_SHARE * (self.limit or MOST_USUAL_LIMIT))
+        return self.remaining is not None and self.remaining < max(1.0, BURST_SHARE * (self.limit or LARGEST_USUAL_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Classification:
     """What an answer means, and for a person why."""
 
     outcome: Outcome
@@ -109,10 +109,10 @@ class Verdict:
     """The content was refused: among many messages, the guilty one can be found by halving."""
 
 
-BODY_AT_FAULT = frozenset({400, 413, 422})
+CONTENT_STATUSES = frozenset({400, 413, 422})
 """Statuses that speak of what the request carries."""
 
-_SPLITTABLE = BODY_AT_FAULT | {403}
+_SPLITTABLE = CONTENT_STATUSES | {403}
 """Of many messages perhaps only one is meant: a filter that takes offence at a text answers 403 too."""
 
 _REFUSALS = {
@@ -134,10 +134,10 @@ _BLOCKS = {
 }
 
 
-def judge(answer: Answer, history: History) -> Verdict:
+def classify(answer: Answer, history: History) -> Classification:
     """Return what an answer means, given what earlier attempts of the same id left open."""
     if answer.phase in {Phase.NOT_SENT, Phase.HELD_BACK}:
-        return Verdict(
+        return Classification(
             Outcome.NEVER_SENT,
             answer.error or "not_sent",
             "the provider could not be reached; no byte of the request left",
@@ -149,20 +149,20 @@ def judge(answer: Answer, history: History) -> Verdict:
     if answer.status == 409:
         return _conflict(history)
     if answer.status == 429:
-        return Verdict(
+        return Classification(
             Outcome.THROTTLED,
             "throttled",
             "the provider's limit was met; nothing was sent",
             retry_after=answer.retry_after,
         )
     if answer.status in {401, 402} or (answer.status == 403 and answer.account_level):
-        return Verdict(Outcome.BLOCKED, *_BLOCKS[answer.status])
+        return Classification(Outcome.BLOCKED, *_BLOCKS[answer.status])
     if 400 <= answer.status < 500 and answer.status != 408:
         reason, sentence = _REFUSALS.get(
             answer.status,
             (f"http_{answer.status}", f"the provider refused the request with status {answer.status}"),
         )
-        return Verdict(Outcome.REFUSED, reason, sentence, splittable=answer.status in _SPLITTABLE)
+        return Classification(Outcome.REFUSED, reason, sentence, splittable=answer.status in _SPLITTABLE)
     # 408 and 5xx may come from a proxy after the provider took the message; 1xx and 3xx are not documented at all.
     return _ambiguous(
         answer,
@@ -171,7 +171,7 @@ def judge(answer: Answer, history: History) -> Verdict:
     )
 
 
-def _success(answer: Answer, history: History) -> Verdict:
+def _success(answer: Answer, history: History) -> Classification:
     if not answer.readable:
         return _ambiguous(answer, "unreadable_answer", "the provider said yes in a body that cannot be read")
     if answer.success_false:
@@ -179,7 +179,7 @@ def _success(answer: Answer, history: History) -> Verdict:
         return _ambiguous(answer, "success_false", "the provider said yes and no in one answer")
     if answer.total_sent == 0:
         # The count is definite, and the id is used up: what is tried again goes under a new one.
-        return Verdict(
+        return Classification(
             Outcome.REFUSED,
             "sent_to_nobody",
             "the provider took the request and sent it to nobody: unsubscribed, invalid or not enabled abroad",
@@ -187,24 +187,24 @@ def _success(answer: Answer, history: History) -> Verdict:
         )
     shortfall = 0 if answer.total_sent is None else max(0, history.recipients - answer.total_sent)
     if shortfall:
-        return Verdict(
+        return Classification(
             Outcome.ACCEPTED,
             "shortfall",
             f"the provider sent to {answer.total_sent} of {history.recipients} and does not say to whom",
             shortfall=shortfall,
         )
-    return Verdict(Outcome.ACCEPTED, "accepted", "the provider took the request")
+    return Classification(Outcome.ACCEPTED, "accepted", "the provider took the request")
 
 
-def _conflict(history: History) -> Verdict:
+def _conflict(history: History) -> Classification:
     if history.maybe_arrived:
-        return Verdict(Outcome.DUPLICATE, "duplicate", "an earlier attempt had arrived; nothing was sent twice")
-    return Verdict(
+        return Classification(Outcome.DUPLICATE, "duplicate", "an earlier attempt had arrived; nothing was sent twice")
+    return Classification(
         Outcome.DUPLICATE_UNEXPECTED,
         "duplicate_unexpected",
         "the provider says it had this request before, though no earlier attempt can have arrived",
     )
 
 
-def _ambiguous(answer: Answer, reason: str, sentence: str) -> Verdict:
-    return Verdict(Outcome.AMBIGUOUS, reason, sentence, retry_after=answer.retry_after)
+def _ambiguous(answer: Answer, reason: str, sentence: str) -> Classification:
+    return Classification(Outcome.AMBIGUOUS, reason, sentence, retry_after=answer.retry_after)

@@ -7,7 +7,7 @@ leaves 153 septets or 67 units of each.
 
 from collections.abc import Iterator
 
-from gateway.domain.message import Parts
+from gateway.domain.message import Segments
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -20,20 +20,20 @@ GSM7_SINGLE, GSM7_MANY = 160, 153
 UCS2_SINGLE, UCS2_MANY = 70, 67
 
 
-def measure(text: str, *, media: bool = False) -> Parts:
+def measure(text: str, *, media: bool = False) -> Segments:
     """Return the parts of a text; with media it is one MMS, whatever its length. An empty text is one part."""
     if media:
-        return Parts(1, "mms")
+        return Segments(1, "mms")
     characters = set(text)
     if characters <= _ALL:
         escapes = 0 if characters.isdisjoint(_EXTENSION) else sum(1 for c in text if c in _EXTENSION)
         if len(text) + escapes <= GSM7_SINGLE:
-            return Parts(1, "gsm7")
-        return Parts(_fill((2 if c in _EXTENSION else 1 for c in text), GSM7_MANY), "gsm7")
+            return Segments(1, "gsm7")
+        return Segments(_fill((2 if c in _EXTENSION else 1 for c in text), GSM7_MANY), "gsm7")
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     if units <= UCS2_SINGLE:
-        return Parts(1, "ucs2")
-    return Parts(_fill((2 if ord(c) > 0xFFFF else 1 for c in text), UCS2_MANY), "ucs2")
+        return Segments(1, "ucs2")
+    return Segments(_fill((2 if ord(c) > 0xFFFF else 1 for c in text), UCS2_MANY), "ucs2")
 
 
 def _fill(widths: Iterator[int], room: int) -> int:

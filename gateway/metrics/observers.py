@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from gateway.domain.lattice import Dispatch
+from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
 from gateway.metrics.registry import EVENTS, Metrics
 from gateway.receipts.folder import Folded
@@ -45,13 +45,13 @@ class SendingObserver:
         if outcome is Outcome.DUPLICATE_UNEXPECTED:
             self._metrics.duplicate_unexpected.inc()
 
-    def finished(self, lane: str, dispatch: Dispatch, messages: int, ages: tuple[float, ...]) -> None:
+    def finished(self, lane: str, dispatch: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""
-        if dispatch is Dispatch.ACCEPTED:
+        if dispatch is RequestStatus.ACCEPTED:
             accepted = self._commit_to_accept(lane)
             for age in ages:
                 accepted.observe(age)
-        elif dispatch is Dispatch.REJECTED and messages == 1:
+        elif dispatch is RequestStatus.REJECTED and messages == 1:
             self._metrics.finished.labels(lane, "failed").inc()
 
     def retrying(self, outcome: Outcome) -> None:

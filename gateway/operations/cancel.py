@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gateway.operations import find
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, claims, finding, replays, resolving
-from gateway.store.claims import Ending
+from gateway.store.claims import TerminalStatus
 from gateway.store.finding import Filters
 from gateway.store.pool import Connection
 
@@ -56,7 +56,7 @@ async def cancel(connection: Connection, ids: Sequence[int], *, actor: str, beca
             await claims.dissolve(connection, sorted(unsent), new_generation=False)
         wanted = [one.id for one in judged if one.step in ("waiting", "unsent")]
         if wanted:
-            await claims.end_messages(connection, wanted, Ending.CANCELLED, "cancelled: by an operator")
+            await claims.end_messages(connection, wanted, TerminalStatus.CANCELLED, "cancelled: by an operator")
             await actions.record(connection, actor=actor, action="cancel", reason=because, message_ids=sorted(wanted))
     # What was not there to be locked is missing, or a claim took it between the two locks.
     others = sorted(set(ids) - set(free))

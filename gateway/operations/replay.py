@@ -123,7 +123,7 @@ async def plan(
     highest = 0
     async for ids, _ in find.looks(connection, filters, first=find.LARGEST_LOOK):
         matching = await finding.matching_ids(connection, ids, filters)
-        for one in await replays.judge(connection, matching, new_ttl=new_ttl is not None):
+        for one in await replays.classify(connection, matching, new_ttl=new_ttl is not None):
             tally = steps.setdefault(Step(one.step), [0, 0])
             tally[0] += 1
             tally[1] += one.parts
@@ -185,7 +185,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
         locked = await replays.lock(connection, ids) if ids else []
         # Under the locks once more: what a receipt, a claim or another operator did meanwhile is seen now.
         still = await finding.matching_ids(connection, locked, filters) if locked else []
-        judged = await replays.judge(connection, still, new_ttl=at.new_ttl is not None) if still else []
+        judged = await replays.classify(connection, still, new_ttl=at.new_ttl is not None) if still else []
         released, repeated, resent = await _act(connection, judged, at)
         touched = [*released, *repeated, *resent]
         if touched:

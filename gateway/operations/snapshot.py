@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 from gateway.domain.drain import Queue, Rates, drain
 from gateway.domain.quota import Quota
 from gateway.store import lanes, overview, status

@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.lattice import Delivery
+from gateway.domain.status import DeliveryStatus
 from gateway.domain.phone import is_e164, normalise
 
 CODES = {
-    1: Delivery.NONE, 2: Delivery.NONE, 3: Delivery.SENT, 4: Delivery.DELIVERED, 5: Delivery.FAILED, 6: Delivery.FAILED,
-    7: Delivery.UNKNOWN, 8: Delivery.REJECTED, 9: Delivery.UNDELIVERED, 10: Delivery.FAILED, 11: Delivery.FAILED,
-    12: Delivery.FAILED, 13: Delivery.REJECTED, 14: Delivery.FAILED,
+    1: DeliveryStatus.NONE, 2: DeliveryStatus.NONE, 3: DeliveryStatus.SENT, 4: DeliveryStatus.DELIVERED, 5: DeliveryStatus.FAILED, 6: DeliveryStatus.FAILED,
+    7: DeliveryStatus.UNKNOWN, 8: DeliveryStatus.REJECTED, 9: DeliveryStatus.UNDELIVERED, 10: DeliveryStatus.FAILED, 11: DeliveryStatus.FAILED,
+    12: DeliveryStatus.FAILED, 13: DeliveryStatus.REJECTED, 14: DeliveryStatus.FAILED,
 }  # fmt: skip
 WORDS = {
-    "queued": Delivery.NONE, "sending": Delivery.NONE, "sent": Delivery.SENT, "delivered": Delivery.DELIVERED,
-    "failed": Delivery.FAILED, "deliveryfailed": Delivery.FAILED, "unknown": Delivery.UNKNOWN,
-    "rejected": Delivery.REJECTED, "undelivered": Delivery.UNDELIVERED, "undeliverable": Delivery.UNDELIVERABLE,
+    "queued": DeliveryStatus.NONE, "sending": DeliveryStatus.NONE, "sent": DeliveryStatus.SENT, "delivered": DeliveryStatus.DELIVERED,
+    "failed": DeliveryStatus.FAILED, "deliveryfailed": DeliveryStatus.FAILED, "unknown": DeliveryStatus.UNKNOWN,
+    "rejected": DeliveryStatus.REJECTED, "undelivered": DeliveryStatus.UNDELIVERED, "undeliverable": DeliveryStatus.UNDELIVERABLE,
 }  # fmt: skip
 
 NUMBER_FIELDS = ("toNumber", "destinationNumber", "to", "number", "recipient")
@@ -49,7 +49,7 @@ class Receipt:
     external_id: str | None = None
     request_id: UUID | None = None
     generation: int | None = None
-    delivery: Delivery | None = None
+    delivery: DeliveryStatus | None = None
     status: str | None = None
     provider_message_id: str | None = None
     happened_at: datetime | None = None
@@ -89,7 +89,7 @@ def parse(body: bytes, event: str | None, *, prefix: str = "", source: str = "we
         external_id=external_id,
         request_id=request_id,
         generation=generation,
-        delivery=Delivery.SENT if kind == "message-send" else _delivery(fields.get("status"), kind),
+        delivery=DeliveryStatus.SENT if kind == "message-send" else _delivery(fields.get("status"), kind),
         status=status,
         provider_message_id=_text(fields.get("messageId")),
         happened_at=_moment(fields),
@@ -105,7 +105,7 @@ def our_id(external_id: str | None, prefix: str) -> tuple[UUID | None, int | Non
     return (None, None) if match is None else (UUID(int=int(match[1], 16)), int(match[2]))
 
 
-def read_status(status: object) -> Delivery | None:
+def read_status(status: object) -> DeliveryStatus | None:
     """Return what a status says, None for one that nobody has documented: code, digits, or word in any case."""
     if isinstance(status, bool):
         return None
@@ -148,7 +148,7 @@ def _event(fields: dict[str, Any]) -> str:
     return "message-reply" if "replyId" in fields else "other"
 
 
-def _delivery(status: object, kind: str) -> Delivery | None:
+def _delivery(status: object, kind: str) -> DeliveryStatus | None:
     return read_status(status) if kind == "delivery-status" else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from gateway.domain.breaker import Breaker
+from gateway.domain.circuit_breaker import Breaker
 from gateway.store.pool import Connection, Pool
 from gateway.store.sql import query
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 from gateway.domain.quota import EMPTY, Quota
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket

@@ -18,7 +18,7 @@ from gateway.store.rows import bigints, to_message
 from gateway.store.sql import query
 
 
-class Ending(StrEnum):
+class TerminalStatus(StrEnum):
     """Why a message will not be sent, as `smsgw.ending` has it."""
 
     FAILED = "failed"
@@ -332,7 +332,7 @@ async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Le
     )
 
 
-async def end_messages(connection: Connection, ids: Sequence[int], ending: Ending, reason: str) -> list[str]:
+async def end_messages(connection: Connection, ids: Sequence[int], ending: TerminalStatus, reason: str) -> list[str]:
     """Take locked messages off the table unsent; return the lane of each that ended."""
     rows = await connection.fetch(query("claim_end_messages"), list(ids), ending.value, reason)
     return [row["lane"] for row in rows]
@@ -354,7 +354,7 @@ async def make_uncertain(connection: Connection, ids: Sequence[UUID], reason: st
     return [(row["lane"], row["messages"]) for row in rows]
 
 
-async def give_up(connection: Connection, ids: Sequence[UUID], ending: Ending, reason: str) -> list[str]:
+async def give_up(connection: Connection, ids: Sequence[UUID], ending: TerminalStatus, reason: str) -> list[str]:
     """End locked requests that certainly did not arrive; return the lane of each message that ended."""
     rows = await connection.fetch(query("claim_give_up"), list(ids), ending.value, reason)
     return [row["lane"] for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from gateway.domain.lattice import Dispatch
+from gateway.domain.status import RequestStatus
 from gateway.domain.message import Message
 from gateway.store.claims import NewRequest
 from gateway.store.pool import Connection
@@ -25,7 +25,7 @@ class Finish:
     provider_request_id: str | None
     retry_after: float | None
     duration: float
-    dispatch: Dispatch
+    dispatch: RequestStatus
     delay: float
     spent: bool
     maybe_arrived: bool
@@ -41,7 +41,7 @@ class Settled:
     """Where a request stands after its attempt was written."""
 
     request_id: UUID
-    dispatch: Dispatch
+    dispatch: RequestStatus
     lane: str
     messages: int
 
@@ -69,7 +69,7 @@ async def finish(connection: Connection, results: Sequence[Finish]) -> list[Sett
         [r.verify for r in results],
         [r.reason for r in results],
     )
-    return [Settled(row["id"], Dispatch(row["dispatch"]), row["lane"], row["messages"]) for row in rows]
+    return [Settled(row["id"], RequestStatus(row["dispatch"]), row["lane"], row["messages"]) for row in rows]
 
 
 async def request_messages(connection: Connection, request_id: UUID) -> list[Message]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 from gateway.store import buckets
 from gateway.store.pool import Pool
 

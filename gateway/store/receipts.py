@@ -51,7 +51,7 @@ class Folded:
     lane: str | None
     of_group: bool
     unread: bool
-    """Delivery receipts whose status nobody has documented."""
+    """DeliveryStatus receipts whose status nobody has documented."""
     moves: bool
     """They moved their messages."""
     final_state: str | None

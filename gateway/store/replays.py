@@ -53,7 +53,7 @@ class Replay:
         return self.replayed + self.same_id + self.resent
 
 
-async def judge(connection: Connection, ids: Sequence[int], *, new_ttl: bool) -> list[Judged]:
+async def classify(connection: Connection, ids: Sequence[int], *, new_ttl: bool) -> list[Judged]:
     """Return what a replay may do with each of these messages."""
     return [Judged(*row.values()) for row in await connection.fetch(query("replay_judge"), list(ids), new_ttl)]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import asyncpg
 
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 from gateway.domain.message import Message, Recipient
 from gateway.domain.quota import Quota
 from gateway.store.json_values import Unreadable

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.bucket import Bucket
+from gateway.domain.token_bucket import Bucket
 from gateway.domain.quota import Quota
 from gateway.store.breakers import RouteStatus
 from gateway.store.pool import Connection

@@ -53,7 +53,7 @@ create table smsgw.suppression (
     reason text
 );
 
--- Token buckets, taken inside the claim's transaction by the database's clock (gateway/domain/bucket.py has the
+-- Token buckets, taken inside the claim's transaction by the database's clock (gateway/domain/token_bucket.py has the
 -- arithmetic). A row here is a lock: every claim takes the rows it needs in the order of their names.
 create table smsgw.bucket (
     name text primary key,

@@ -1,6 +1,6 @@
 -- Forget the shares of tenants that were not served for so long. $1 lane and $2 tenant after which to look, $3 how many rows
 -- to look at, $4 seconds. What is forgotten counts from nothing, and so at the most a thousand parts (LAG in
--- gateway/domain/turns.py) in its owner's favour: once in that time.
+-- gateway/domain/fair_share.py) in its owner's favour: once in that time.
 -- Served by the primary key, a stretch at a time; steps over rows that a claim is writing, so it waits for nobody.
 -- Answers with the last row looked at, and how many rows those were.
 with looked as (

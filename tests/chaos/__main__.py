@@ -13,7 +13,7 @@ from chaos.run import run, table
 
 def main() -> int:
     """Run once or for hours; 1 if a promise was broken, with what and where to look."""
-    parser = argparse.ArgumentParser(prog="chaos", description="Strike at everything at once; then judge.")
+    parser = argparse.ArgumentParser(prog="chaos", description="Strike at everything at once; then classify.")
     parser.add_argument("--seconds", type=float, default=60.0, help="of one run; settling comes on top")
     parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds until so much time has passed")
     parser.add_argument("--seed", type=int, default=None, help="the first seed; one is drawn and printed if not given")

@@ -1,4 +1,4 @@
-"""The judge: from the evidence to breaches of the promises, and to what nobody could know.
+"""The classify: from the evidence to breaches of the promises, and to what nobody could know.
 
 Pure, so that it can be tested with forged evidence (tests/chaos/test_checker.py), and so that the runs of
 tests/ha use the same one.

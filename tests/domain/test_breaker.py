@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from gateway.domain.breaker import FIRST_WAIT, LONGEST_WAIT, THRESHOLD, Breaker
+from gateway.domain.circuit_breaker import FIRST_WAIT, LONGEST_WAIT, THRESHOLD, Breaker
 
 CLOSED = Breaker("mta")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.domain.bucket import SMALLEST_SHARE, Bucket
+from gateway.domain.token_bucket import SMALLEST_SHARE, Bucket
 
 PERIOD = 15.0
 MARGIN = 0.5

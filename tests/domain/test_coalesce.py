@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.coalesce import (
+from gateway.domain.batching import (
     BYTES_PER_RECIPIENT,
     MAX_BODY_BYTES,
     _content_bytes,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.outcome import Answer, History, Outcome, Phase, judge
+from gateway.domain.outcome import Answer, History, Outcome, Phase, classify
 
 FIRST = History(recipients=1, maybe_arrived=False, attempts=1)
 BATCH = History(recipients=3, maybe_arrived=False, attempts=1)
@@ -49,18 +49,18 @@ def answered(status: int, **changes: Any) -> Answer:
     ],
 )
 def test_an_answer_means_one_thing(answer: Answer, history: History, outcome: Outcome, reason: str) -> None:
-    verdict = judge(answer, history)
-    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+    classification = classify(answer, history)
+    assert (classification.outcome, classification.reason) == (outcome, reason)
 
 
 @pytest.mark.parametrize(("status", "splittable"), [(400, True), (413, True), (422, True), (403, True), (404, False)])
 def test_a_refusal_that_may_concern_one_message_can_be_halved(status: int, splittable: bool) -> None:
-    assert judge(answered(status), BATCH).splittable is splittable
+    assert classify(answered(status), BATCH).splittable is splittable
 
 
 def test_a_shortfall_is_counted_and_not_guessed() -> None:
-    assert judge(answered(200, total_sent=1), BATCH).shortfall == 2
+    assert classify(answered(200, total_sent=1), BATCH).shortfall == 2
 
 
 def test_a_wait_that_the_provider_asks_for_is_passed_on() -> None:
-    assert judge(answered(429, retry_after=7.0), FIRST).retry_after == 7.0
+    assert classify(answered(429, retry_after=7.0), FIRST).retry_after == 7.0

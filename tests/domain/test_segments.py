@@ -1,38 +1,38 @@
-"""Parts of a text (3GPP TS 23.038 and 23.040)."""
+"""Segments of a text (3GPP TS 23.038 and 23.040)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.cost import cost
-from gateway.domain.message import Message, Parts, Recipient
+from gateway.domain.message import Message, Segments, Recipient
 from gateway.domain.segments import measure
 
 
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("", Parts(1, "gsm7")),
-        ("a" * 160, Parts(1, "gsm7")),
-        ("a" * 161, Parts(2, "gsm7")),
-        ("a" * 306, Parts(2, "gsm7")),
-        ("a" * 307, Parts(3, "gsm7")),
-        ("€" * 80, Parts(1, "gsm7")),
-        ("€" * 81, Parts(2, "gsm7")),
-        ("a" * 152 + "€" + "a" * 152, Parts(3, "gsm7")),
-        ("ж" * 70, Parts(1, "ucs2")),
-        ("ж" * 71, Parts(2, "ucs2")),
-        ("😀" * 35, Parts(1, "ucs2")),
-        ("😀" * 36, Parts(2, "ucs2")),
-        ("😀" * 67, Parts(3, "ucs2")),
+        ("", Segments(1, "gsm7")),
+        ("a" * 160, Segments(1, "gsm7")),
+        ("a" * 161, Segments(2, "gsm7")),
+        ("a" * 306, Segments(2, "gsm7")),
+        ("a" * 307, Segments(3, "gsm7")),
+        ("€" * 80, Segments(1, "gsm7")),
+        ("€" * 81, Segments(2, "gsm7")),
+        ("a" * 152 + "€" + "a" * 152, Segments(3, "gsm7")),
+        ("ж" * 70, Segments(1, "ucs2")),
+        ("ж" * 71, Segments(2, "ucs2")),
+        ("😀" * 35, Segments(1, "ucs2")),
+        ("😀" * 36, Segments(2, "ucs2")),
+        ("😀" * 67, Segments(3, "ucs2")),
     ],
 )
-def test_a_text_takes_the_parts_of_its_alphabet(text: str, parts: Parts) -> None:
+def test_a_text_takes_the_parts_of_its_alphabet(text: str, parts: Segments) -> None:
     assert measure(text) == parts
 
 
 def test_media_makes_it_one_mms() -> None:
-    assert measure("a" * 1000, media=True) == Parts(1, "mms")
+    assert measure("a" * 1000, media=True) == Segments(1, "mms")
 
 
 @given(st.text(max_size=400))

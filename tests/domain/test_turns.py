@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.turns import LAG, Queue, turns
+from gateway.domain.fair_share import LAG, Queue, allocate
 
 
 def queue(lane: str, tenant: str = "", **changes: object) -> Queue:
@@ -16,7 +16,7 @@ def queue(lane: str, tenant: str = "", **changes: object) -> Queue:
 
 
 def planned(queues: list[Queue], slots: int) -> dict[tuple[str, str], int]:
-    return {(turn.queue.lane, turn.queue.tenant): turn.slots for turn in turns(queues, slots)}
+    return {(turn.queue.lane, turn.queue.tenant): turn.slots for turn in allocate(queues, slots)}
 
 
 def test_the_only_token_goes_to_the_urgent_lane() -> None:
@@ -28,7 +28,7 @@ def test_an_urgent_lane_at_its_cap_leaves_the_rest_to_others() -> None:
 
 
 def test_the_sending_numbers_of_a_tenant_take_turns() -> None:
-    slots = {turn.queue.sender: turn.slots for turn in turns([queue("bulk", sender=1), queue("bulk", sender=2)], 5)}
+    slots = {turn.queue.sender: turn.slots for turn in allocate([queue("bulk", sender=1), queue("bulk", sender=2)], 5)}
     assert slots == {1: 3, 2: 2}
 
 

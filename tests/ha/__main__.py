@@ -135,7 +135,7 @@ def show(title: str, proof: Proof) -> bool:
 
 def main() -> int:
     """Run what this machine has the programs for; 1 if a promise was broken, 2 if nothing could be run."""
-    parser = argparse.ArgumentParser(prog="ha", description="Take the primary away in mid-run; then judge.")
+    parser = argparse.ArgumentParser(prog="ha", description="Take the primary away in mid-run; then classify.")
     parser.add_argument("--only", choices=sorted(NEEDED))
     parser.add_argument("--keep", type=Path, default=Path(".smsgw/ha"), help="where a broken run leaves its logs")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One failover in mid-run: traffic before, through and after it, then the same judge as for chaos."""
+"""One failover in mid-run: traffic before, through and after it, then the same classify as for chaos."""
 
 import asyncio
 import tempfile

@@ -118,7 +118,7 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None
 def of_test(name: str, verdicts: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Return the verdicts on one named test: one, or one for each of its cases."""
     return {
-        node: verdict
-        for node, verdict in verdicts["tests"].items()
+        node: classification
+        for node, classification in verdicts["tests"].items()
         if node == name or node.startswith((f"{name}[", f"{name}::"))
     }

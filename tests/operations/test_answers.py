@@ -35,7 +35,7 @@ def outcome_codes() -> set[str]:
     text = (ROOT / "gateway" / "domain" / "outcome.py").read_text()
     pairs = re.findall(r'\d{3}: \(\s*"([a-z_]+)"', text)
     called = re.findall(r'_ambiguous\(answer, (?:answer\.error or )?"([a-z_]+)"', text)
-    verdicts = re.findall(r'Verdict\(\s*Outcome\.[A-Z_]+,\s*"([a-z_]+)"', text)
+    verdicts = re.findall(r'Classification\(\s*Outcome\.[A-Z_]+,\s*"([a-z_]+)"', text)
     return {*pairs, *called, *verdicts} - {"accepted"}
 
 

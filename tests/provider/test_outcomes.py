@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.outcome import Answer, History, Outcome, Phase, Verdict, judge
+from gateway.domain.outcome import Answer, History, Outcome, Phase, Classification, classify
 from gateway.provider.mta.answer import read_answer
 
 WINDOW = 15.0
@@ -34,8 +34,8 @@ def no(status: int, **changes: Any) -> bytes:
     return json.dumps(error | changes).encode()
 
 
-def verdict(status: int, headers: dict[str, str], body: bytes, history: History) -> Verdict:
-    return judge(read_answer(status, headers, body, window=WINDOW, duration=0.1), history)
+def classification(status: int, headers: dict[str, str], body: bytes, history: History) -> Classification:
+    return classify(read_answer(status, headers, body, window=WINDOW, duration=0.1), history)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def verdict(status: int, headers: dict[str, str], body: bytes, history: History)
     ],
 )  # fmt: skip
 def test_an_answer_means_one_thing(status: int, body: bytes, history: History, outcome: Outcome, reason: str) -> None:
-    found = verdict(status, {}, body, history)
+    found = classification(status, {}, body, history)
     assert (found.outcome, found.reason) == (outcome, reason)
 
 
@@ -132,7 +132,7 @@ def test_an_answer_means_one_thing(status: int, body: bytes, history: History, o
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_the_wait_that_an_answer_asks_for(status: int, headers: dict[str, str], seconds: float | None) -> None:
-    assert verdict(status, headers, no(status), FIRST).retry_after == seconds
+    assert classification(status, headers, no(status), FIRST).retry_after == seconds
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_the_wait_that_an_answer_asks_for(status: int, headers: dict[str, str], 
 def test_a_call_without_an_answer_means_what_its_phase_proves(
     phase: Phase, code: str, outcome: Outcome, history: History
 ) -> None:
-    found = judge(Answer(phase, 0.1, error=code), history)
+    found = classify(Answer(phase, 0.1, error=code), history)
     assert (found.outcome, found.reason) == (outcome, code)
 
 
 def test_no_answer_of_the_provider_is_repeated_to_a_person() -> None:
-    quoted = verdict(400, {}, no(400, message="number +12025550123 is bad"), FIRST)
+    quoted = classification(400, {}, no(400, message="number +12025550123 is bad"), FIRST)
     assert "2025550123" not in f"{quoted}"

@@ -15,7 +15,7 @@ from support.outbox import LOST, enqueue, make_due, state
 from support.receipts import NUMBER, Event, event, fold_all, make_request, store, tell, truth
 from support.workers import Wire, make_worker
 
-from gateway.domain.lattice import Dispatch
+from gateway.domain.status import RequestStatus
 from gateway.receipts.folder import Folder
 from gateway.store.finishes import Finish, finish
 from gateway.store.pool import Pool
@@ -35,7 +35,7 @@ STATE = """
 def accepted(request: UUID, token: UUID) -> Finish:
     return Finish(
         request_id=request, token=token, number=1, outcome="accepted", status=200, error=None, provider_request_id=None,
-        retry_after=None, duration=0.1, dispatch=Dispatch.ACCEPTED, delay=0.0, spent=False, maybe_arrived=True,
+        retry_after=None, duration=0.1, dispatch=RequestStatus.ACCEPTED, delay=0.0, spent=False, maybe_arrived=True,
         provider_message_id="m", outbound_ids=(1,), total_sent=1, verify=None, reason=None,
     )  # fmt: skip
 

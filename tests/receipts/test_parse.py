@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.lattice import Delivery
+from gateway.domain.status import DeliveryStatus
 from gateway.receipts.keywords import keyword
 from gateway.receipts.parse import NotJson, parse, read_status
 
@@ -34,19 +34,19 @@ def read(body: dict[str, Any], event: str | None = "delivery-status", **settings
 def test_every_version_says_the_same(body: Any) -> None:
     receipt = read(body)
     assert (receipt.request_id, receipt.generation) == (REQUEST, 2)
-    assert (receipt.number, receipt.delivery) == ("+12025550123", Delivery.DELIVERED)
+    assert (receipt.number, receipt.delivery) == ("+12025550123", DeliveryStatus.DELIVERED)
 
 
 @pytest.mark.parametrize(
     ("status", "delivery"),
     [
-        (3, Delivery.SENT), (4, Delivery.DELIVERED), (7, Delivery.UNKNOWN), (8, Delivery.REJECTED),
-        (14, Delivery.FAILED),
-        ("Undeliverable", Delivery.UNDELIVERABLE), ("delivery_failed", Delivery.FAILED), ("13", Delivery.REJECTED),
+        (3, DeliveryStatus.SENT), (4, DeliveryStatus.DELIVERED), (7, DeliveryStatus.UNKNOWN), (8, DeliveryStatus.REJECTED),
+        (14, DeliveryStatus.FAILED),
+        ("Undeliverable", DeliveryStatus.UNDELIVERABLE), ("delivery_failed", DeliveryStatus.FAILED), ("13", DeliveryStatus.REJECTED),
         (99, None), ("gone fishing", None), (None, None), (True, None), ({}, None), ("", None), (4.0, None),
     ],
 )  # fmt: skip
-def test_a_status_is_a_code_or_a_word_or_unknown(status: Any, delivery: Delivery | None) -> None:
+def test_a_status_is_a_code_or_a_word_or_unknown(status: Any, delivery: DeliveryStatus | None) -> None:
     assert read_status(status) is delivery
 
 
@@ -55,7 +55,7 @@ def test_the_address_wins_over_the_body() -> None:
 
 
 def test_without_an_event_in_the_address_the_body_says() -> None:
-    assert read({"type": "Delivery Status"}, None).event == "delivery-status"
+    assert read({"type": "DeliveryStatus Status"}, None).event == "delivery-status"
 
 
 def test_an_external_id_of_somebody_else_is_not_ours() -> None:

@@ -142,7 +142,7 @@ def missing(sentence: str) -> Exception:
 CALLS = (
     Call("GET", "/api/status", "status", "What stands where", Snapshot, _status),
     Call("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
-    Call("GET", "/api/cohorts", "cohorts", "Delivery by half hour", list[Cohort], _cohorts),
+    Call("GET", "/api/cohorts", "cohorts", "DeliveryStatus by half hour", list[Cohort], _cohorts),
     Call("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
     Call(
         "POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.domain.coalesce import has_liquid
+from gateway.domain.batching import has_liquid
 from gateway.domain.message import Message
 
 TEXT_TEMPLATE = "{{text}}"

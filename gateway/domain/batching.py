@@ -24,7 +24,7 @@ BYTES_PER_RECIPIENT = 48
 
 
 @dataclass(slots=True)
-class Draft:
+class BatchDraft:
     """A request in the making."""
 
     key: Hashable
@@ -90,7 +90,7 @@ def pack(
     """
     lanes_alone = frozenset(alone)
     fair_size = max(1, -(-len(messages) // max(1, slots)))
-    drafts: list[Draft] = []
+    drafts: list[BatchDraft] = []
     left = _fill(messages, drafts, slots, min(fair_size, max_recipients), lanes_alone)
     if left:
         # Every slot is open now: let requests grow beyond the fair size rather than leave messages behind.
@@ -99,11 +99,11 @@ def pack(
 
 
 def _fill(
-    messages: Sequence[Message], drafts: list[Draft], slots: int, most: int, lanes_alone: frozenset[str]
+    messages: Sequence[Message], drafts: list[BatchDraft], slots: int, most: int, lanes_alone: frozenset[str]
 ) -> list[Message]:
     """Place messages into `drafts` up to `most` each, opening new ones while slots last; return those left."""
     newest = {draft.key: draft for draft in drafts}
-    by_key: dict[Hashable, list[Draft]] = {}
+    by_key: dict[Hashable, list[BatchDraft]] = {}
     for draft in drafts:
         by_key.setdefault(draft.key, []).append(draft)
     left: list[Message] = []
@@ -117,7 +117,7 @@ def _fill(
             if len(drafts) >= slots:
                 left.append(message)
                 continue
-            place = Draft(key=key if key is not None else object(), size=_shared_bytes(message))
+            place = BatchDraft(key=key if key is not None else object(), size=_shared_bytes(message))
             drafts.append(place)
             newest[place.key] = place
             by_key.setdefault(place.key, []).append(place)

@@ -1,7 +1,7 @@
 """Whose turn it is: urgent lanes first, then fair shares between lanes and between the tenants of a lane.
 
 Stride scheduling (Waldspurger and Weihl, 1995): each lane and each tenant remembers how much it was served, divided by
-its weight, and the smallest goes next. The memory lives in `smsgw.share`, so that all replicas take turns together.
+its weight, and the smallest goes next. The memory lives in `smsgw.share`, so that all replicas take allocate together.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,23 +31,23 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Allocation:
     """So many requests for one queue."""
 
     queue: Queue
     slots: int
 
 
-def rested(served: Iterable[float]) -> float:
+def floor_share(served: Iterable[float]) -> float:
     """Return the least that anyone among these counts as served; see `LAG`."""
     return max(served, default=0.0) - LAG
 
 
-def turns(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Turn]:
+def allocate(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Allocation]:
     """Distribute `slots` requests over the queues, most deserving first; `cost` is what one is reckoned at.
 
     Urgent lanes are asked before all others, up to their caps, and each queue is given at least the chance of one
-    request while slots last. The result is a plan: a queue that turns out shorter leaves its slots for the next claim.
+    request while slots last. The result is a plan: a queue that allocate out shorter leaves its slots for the next claim.
     """
     urgent = [queue for queue in queues if queue.urgent]
     shared = [queue for queue in queues if not queue.urgent]
@@ -56,7 +56,7 @@ def turns(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Tur
     return planned + _share(shared, left, cost)
 
 
-def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
+def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Allocation]:
     """Give slots one by one; each heap has at its top whoever is served least, and the least name among equals."""
     crowds: dict[str, dict[str, list[tuple[int, int, Queue]]]] = {}
     for queue in queues:
@@ -71,7 +71,7 @@ def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
     for crowd in crowds.values():
         for senders in crowd.values():
             heapify(senders)
-    given: dict[tuple[str, str, int], Turn] = {}
+    given: dict[tuple[str, str, int], Allocation] = {}
     for _ in range(slots):
         while lanes and left[lanes[0][1]] <= 0:
             heappop(lanes)
@@ -85,7 +85,7 @@ def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Turn]:
         heapreplace(tenants[lane], (tenant_served + cost, tenant))
         heapreplace(senders, (count + 1, sender, queue))
         left[lane] -= 1
-        given[lane, tenant, sender] = Turn(queue, count + 1)
+        given[lane, tenant, sender] = Allocation(queue, count + 1)
     return list(given.values())
 
 
@@ -96,5 +96,5 @@ def _heap(served: dict[str, float]) -> list[tuple[float, str]]:
 
 
 def _clamped(served: dict[str, float]) -> dict[str, float]:
-    least = rested(served.values())
+    least = floor_share(served.values())
     return {name: max(value, least) for name, value in served.items()}

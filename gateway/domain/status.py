@@ -7,7 +7,7 @@ moves up: `sql/queries/fold.sql` guards the same order in the database, where th
 from enum import StrEnum
 
 
-class Dispatch(StrEnum):
+class RequestStatus(StrEnum):
     """How far a request has come on its way to the provider; declared in rank order."""
 
     IN_FLIGHT = "in_flight"
@@ -16,7 +16,7 @@ class Dispatch(StrEnum):
     ACCEPTED = "accepted"
 
 
-class Delivery(StrEnum):
+class DeliveryStatus(StrEnum):
     """How far a message has come on its way to the phone; see `rank` for the order."""
 
     NONE = "none"
@@ -36,21 +36,21 @@ class Delivery(StrEnum):
     @property
     def final(self) -> bool:
         """Whether the carrier has spoken its last word (a late `delivered` still wins over the other finals)."""
-        return self.rank >= _RANK[Delivery.UNDELIVERED]
+        return self.rank >= _RANK[DeliveryStatus.UNDELIVERED]
 
 
 _RANK = {
-    Delivery.NONE: 0,
-    Delivery.SENT: 1,
-    Delivery.UNKNOWN: 2,
-    Delivery.UNDELIVERED: 3,
-    Delivery.UNDELIVERABLE: 3,
-    Delivery.REJECTED: 3,
-    Delivery.FAILED: 3,
-    Delivery.DELIVERED: 4,
+    DeliveryStatus.NONE: 0,
+    DeliveryStatus.SENT: 1,
+    DeliveryStatus.UNKNOWN: 2,
+    DeliveryStatus.UNDELIVERED: 3,
+    DeliveryStatus.UNDELIVERABLE: 3,
+    DeliveryStatus.REJECTED: 3,
+    DeliveryStatus.FAILED: 3,
+    DeliveryStatus.DELIVERED: 4,
 }
 
 
-def advance(current: Delivery, reported: Delivery) -> Delivery:
+def advance(current: DeliveryStatus, reported: DeliveryStatus) -> DeliveryStatus:
     """Return the state after a receipt: the higher of the two, the earlier one on a tie."""
     return reported if reported.rank > current.rank else current
