@@ -92,7 +92,7 @@ class Batcher:
         planned = allocate([_queue(head, budget) for head in heads.values()], budget.slots)
         consulted_at = self._monotonic()
         wanted = self._wanted(planned, heads, budget)
-        found = await claims.waiting_messages(connection, wanted)
+        found = await claims.lock_waiting_messages(connection, wanted)
         waiting = await self._park(connection, found)
         picked = self._pick(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
@@ -111,7 +111,7 @@ class Batcher:
         behind = not all(row.next for row in found)
         if not requests:
             return BatchResult([], moved, behind, left)
-        await claims.bind(connection, requests, lease, self._provider.name)
+        await claims.create_requests(connection, requests, lease, self._provider.name)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
         attempts = [self._attempt(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
@@ -141,7 +141,7 @@ class Batcher:
         rest = [row for row in found if not row.suppressed]
         held = [(row.message.id, row.held_tag) for row in rest if row.held_tag is not None]
         if held:
-            await claims.hold(connection, held)
+            await claims.park_paused(connection, held)
         rest = [row for row in rest if row.held_tag is None]
         await self._park_ordered(connection, [row for row in rest if not row.next])
         rest = [row for row in rest if row.next]
@@ -161,7 +161,7 @@ class Batcher:
             key = (row.message.tenant, row.order_key or "")
             first[key] = min(row.message.id, first.get(key, row.message.id))
         if first:
-            await claims.stand_behind(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
+            await claims.park_ordered(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
 
     def _pick(self, planned: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Batch]:
         by_queue: dict[Key, list[Message]] = {}
@@ -201,7 +201,7 @@ class Batcher:
             lane, tenant = (request.lane, "*"), (request.lane, request.tenant)
             served[lane] = served.get(lane, max(head.served, least)) + parts / head.weight
             served[tenant] = served.get(tenant, max(head.tenant_served, least_of[request.lane])) + parts
-        await claims.remember_shares(connection, [(*key, value) for key, value in sorted(served.items())])
+        await claims.save_shares(connection, [(*key, value) for key, value in sorted(served.items())])
 
     def _attempt(
         self,

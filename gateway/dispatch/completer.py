@@ -23,9 +23,9 @@ from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
-from gateway.store import claims, finishes, limiter, pauses
+from gateway.store import claims, completions, limiter, pauses
 from gateway.store.buckets import REQUESTS
-from gateway.store.finishes import Finish
+from gateway.store.completions import AttemptResult
 from gateway.store.pauses import Scope
 from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
 
@@ -142,7 +142,7 @@ class Completer:
 
     async def _give_back(self, released: list[Attempt]) -> None:
         async with self._pool.acquire() as connection:
-            await claims.release(connection, [(t.request_id, t.token, t.number) for t in released])
+            await claims.release_attempts(connection, [(t.request_id, t.token, t.number) for t in released])
         # Dying before this delays the next probe by a lease, and loses nothing.
         await self._breaker.probe_cancelled({t.request_id for t in released if t.probe})
         self._on_written(released)
@@ -156,7 +156,7 @@ class Completer:
         splits = [one for one, result in zip(batch, results, strict=True) if self._splits(one, result)]
         split_ids = {one.attempt.request_id for one in splits}
         async with self._pool.acquire() as connection:
-            settled = await finishes.finish(connection, [r for r in results if r.request_id not in split_ids])
+            settled = await completions.finish(connection, [r for r in results if r.request_id not in split_ids])
             for one in splits:
                 settled += await self._splitter.split(
                     connection, one.attempt, next(r for r in results if r.request_id == one.attempt.request_id)
@@ -167,7 +167,7 @@ class Completer:
             self._on_open()
 
     @staticmethod
-    def _splits(one: AnsweredAttempt, result: Finish) -> bool:
+    def _splits(one: AnsweredAttempt, result: AttemptResult) -> bool:
         return result.dispatch is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
 
     async def _teach(self, batch: list[AnsweredAttempt]) -> None:

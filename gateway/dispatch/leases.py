@@ -65,7 +65,7 @@ class Leases:
     async def _renew(self, due: list[Attempt]) -> None:
         began = self._monotonic()
         async with self._pool.acquire() as connection:
-            kept = await claims.renew(connection, [(t.request_id, t.token) for t in due], self._seconds)
+            kept = await claims.renew_leases(connection, [(t.request_id, t.token) for t in due], self._seconds)
         for attempt in due:
             if attempt.request_id in kept and attempt.request_id in self._held:
                 # Counted from before the statement: the database's own count began later.

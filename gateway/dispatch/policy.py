@@ -6,7 +6,7 @@ from gateway.dispatch.attempt import Attempt
 from gateway.domain.backoff import delay
 from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Answer, Outcome, Classification
-from gateway.store.finishes import Finish
+from gateway.store.completions import AttemptResult
 
 RETRY_BASE = 1.0
 RETRY_CAP = 60.0
@@ -19,8 +19,8 @@ SPREAD = 0.25
 """Share of a wait that is added at random, so that requests stopped together do not return together."""
 
 
-def resolve(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> Finish:
-    """Return what `finish.sql` is to write; see docs/design.md, "Outcomes", for the table."""
+def resolve(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> AttemptResult:
+    """Return what `complete_attempts.sql` is to write; see docs/design.md, "Outcomes", for the table."""
     state, wait, spent = _course(attempt, classification, rng)
     maybe_arrived = classification.outcome is Outcome.AMBIGUOUS
     verify = None
@@ -31,7 +31,7 @@ def resolve(attempt: Attempt, answer: Answer, classification: Classification, rn
     elif state is RequestStatus.UNCERTAIN:
         verify = "uncertain"
     told = state is not RequestStatus.ACCEPTED or verify is not None
-    return Finish(
+    return AttemptResult(
         request_id=attempt.request_id,
         token=attempt.token,
         number=attempt.number,

@@ -55,7 +55,7 @@ class Retrier:
         if not lanes or budget.slots <= 0:
             return RetryResult([])
         wanted = [(head.lane, head.sender, budget.slots) for head in heads if head.retry]
-        due = await claims.due_requests(connection, wanted)
+        due = await claims.lock_due_requests(connection, wanted)
         arrived = await self._cut_off(connection, due)
         decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
         await self._end(connection, decisions)
@@ -67,7 +67,7 @@ class Retrier:
             fit = [request for request in fit if request not in suspects]
         again = self._afford(fit, budget)
         if again:
-            await claims.lease_again(connection, [request.id for request in again], lease)
+            await claims.lease_retries(connection, [request.id for request in again], lease)
         return RetryResult(
             [
                 self._attempt(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
@@ -97,7 +97,7 @@ class Retrier:
             return {}
         self._observer.lease_expired(len(crashed))
         log.warning("lease_expired", requests=len(crashed))
-        return await claims.cut_off(connection, crashed)
+        return await claims.close_expired_leases(connection, crashed)
 
     def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: QueueHead) -> Decision:
         crashed = int(request.crashed)
@@ -122,17 +122,17 @@ class Retrier:
                 case Step.ATTEMPT:
                     continue
                 case Step.UNCERTAIN:
-                    await claims.make_uncertain(connection, [request_id], decision.reason)
+                    await claims.mark_uncertain(connection, [request_id], decision.reason)
                     log.warning(
                         "request_uncertain",
                         request_id=request_id.hex,
                         reason=decision.reason.partition(":")[0],
                     )
                 case Step.RESEND | Step.RECUT:
-                    await claims.dissolve(connection, [request_id], new_generation=decision.step is Step.RESEND)
+                    await claims.requeue_messages(connection, [request_id], new_generation=decision.step is Step.RESEND)
                 case Step.FAIL | Step.EXPIRE:
                     ending = TerminalStatus.FAILED if decision.step is Step.FAIL else TerminalStatus.EXPIRED
-                    for lane in await claims.give_up(connection, [request_id], ending, decision.reason):
+                    for lane in await claims.fail_requests(connection, [request_id], ending, decision.reason):
                         self._observer.ended(lane, ending.value, 1)
 
     def _attempt(

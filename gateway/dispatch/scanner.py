@@ -70,7 +70,7 @@ class QueueScanner:
         After a slow scan come quick ones, which see only what may go; one that sees nothing is followed by a complete one.
         """
         if known := self._cursors.known():
-            heads = await claims.heads(connection, self._route, {}, {}, MAX_QUEUES, known)
+            heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES, known)
             self.failing = any(head.route_failures or head.route_open for head in heads)
             ready = [head for head in self._cursors.find(heads) if head.wait <= 0 and not head.paused]
             if ready:
@@ -82,7 +82,7 @@ class QueueScanner:
 
         It is among the first of its lane; the next scan begins there.
         """
-        heads = await claims.heads(connection, self._route, {}, {}, MAX_QUEUES, known=())
+        heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES, known=())
         new = {
             head.lane
             for head in heads
@@ -94,7 +94,7 @@ class QueueScanner:
         return bool(new)
 
     async def _scan_all(self, connection: Connection) -> ScanResult:
-        heads = await claims.heads(connection, self._route, self._after, self._again_after, MAX_QUEUES)
+        heads = await claims.scan_queue_heads(connection, self._route, self._after, self._again_after, MAX_QUEUES)
         self.failing = any(head.route_failures or head.route_open for head in heads)
         complete = self._go_on(heads)
         crowded = bool(self._after or self._again_after)

@@ -13,8 +13,8 @@ from gateway.dispatch.attempt import Attempt
 from gateway.domain.cost import cost
 from gateway.domain.message import Message
 from gateway.provider.protocol import Provider
-from gateway.store import finishes
-from gateway.store.finishes import Finish, Settled
+from gateway.store import completions
+from gateway.store.completions import AttemptResult, Settled
 from gateway.store.pool import Connection
 
 
@@ -26,12 +26,12 @@ class Splitter:
         self._prefix = prefix
         self._default_sender = default_sender
 
-    async def split(self, connection: Connection, attempt: Attempt, refusal: Finish) -> list[Settled]:
+    async def split(self, connection: Connection, attempt: Attempt, refusal: AttemptResult) -> list[Settled]:
         """Write the refusal and rebind the messages to two new requests, in one transaction."""
         async with connection.transaction():
-            settled = await finishes.finish(connection, [refusal])
+            settled = await completions.finish(connection, [refusal])
             if settled:
-                messages = list(attempt.messages or await finishes.request_messages(connection, attempt.request_id))
+                messages = list(attempt.messages or await completions.request_messages(connection, attempt.request_id))
                 middle = len(messages) // 2
                 await self._bind(connection, attempt, [messages[:middle], messages[middle:]])
         return settled
@@ -49,4 +49,4 @@ class Splitter:
             new_id=new_request_id,
             default_sender=self._default_sender,
         )
-        await finishes.split(connection, attempt.request_id, requests)
+        await completions.split(connection, attempt.request_id, requests)

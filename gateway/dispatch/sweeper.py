@@ -53,7 +53,7 @@ class Sweeper:
         """ScanResult, if it is time."""
         began = self._monotonic()
         if began >= self._next:
-            due = await claims.due(connection)
+            due = await claims.sweep_work(connection)
             done = not (due.expired or due.held)
             beat = QUIET if done and not due.behind else EVERY
             while not done and self._monotonic() - began < LONGEST:
@@ -71,14 +71,14 @@ class Sweeper:
         lanes = await claims.expire(connection, AT_ONCE)
         for lane in lanes:
             self._observer.ended(lane, TerminalStatus.EXPIRED.value, 1)
-        doubtful = await claims.take_back(connection, AT_ONCE)
-        freed = await claims.let_go(connection, AT_ONCE)
+        doubtful = await claims.revert_expired_resends(connection, AT_ONCE)
+        freed = await claims.unpark_unpaused(connection, AT_ONCE)
         return max(len(lanes), doubtful, freed) < AT_ONCE
 
     async def _unblock_ordered(self, connection: Connection) -> None:
         """ScanResult at some order keys, going round: with very many of them each has its turn after a few claims."""
         began_at = self._after
-        keys = await claims.let_next(connection, began_at, KEYS_AT_ONCE)
+        keys = await claims.unblock_next_in_order(connection, began_at, KEYS_AT_ONCE)
         self._after = (*keys[-1], PAST_ALL_OF_A_KEY) if len(keys) == KEYS_AT_ONCE else FIRST
         self.some_parked_by_order = bool(keys) or began_at != FIRST
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.dispatch.claimer import ClaimResult
-from gateway.store.doorbell import Bell, Doorbell
+from gateway.store.doorbell import ArmResult, Doorbell
 
 FIRST_POLL = 0.005
 """Seconds until the first look while the bell can't be armed; doubles from there up to the safety poll."""
@@ -63,10 +63,10 @@ class Waker:
             return
         await self._probe()
         bell = await self._doorbell.arm()
-        if bell is not Bell.OPEN and not self._checked:
+        if bell is not ArmResult.NOT_ARMED and not self._checked:
             self._checked = True
             return
-        if bell is Bell.OPEN:
+        if bell is ArmResult.NOT_ARMED:
             self._checked = False
             wait = min(wait, FIRST_POLL * 2 ** min(self._open_polls, 10) * (1.0 - JITTER * self._rng.random()))
             self._open_polls += 1

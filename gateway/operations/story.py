@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gateway.operations.answers import Meaning, explain, explain_status
 from gateway.operations.find import one
 from gateway.store import messages
-from gateway.store.finding import MessageRow
+from gateway.store.search import MessageRow
 from gateway.store.messages import Step
 from gateway.store.pool import Connection
 

@@ -7,12 +7,12 @@ from enum import StrEnum
 from gateway.operations.answers import explain
 from gateway.operations.find import one
 from gateway.operations.snapshot import DUTY_OF_SENDING, SILENT
-from gateway.store import lanes, overview, status, waits
+from gateway.store import lanes, overview, status, why
 from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
-from gateway.store.finding import MessageRow
+from gateway.store.search import MessageRow
 from gateway.store.pool import Connection
 from gateway.store.status import Status
-from gateway.store.waits import MOST_AHEAD, Facts
+from gateway.store.why import MOST_AHEAD, Facts
 
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "suppressed", "cancelled"})
 
@@ -63,7 +63,7 @@ async def why(connection: Connection, message_id: int, *, default_sender: int | 
     `default_sender` is the sending number of messages that name none, where the settings know it.
     """
     message = await one(connection, message_id)
-    found = await waits.facts(connection, message_id)
+    found = await why.facts(connection, message_id)
     if message is None or found is None:
         return None
     if message.state in FINAL:
@@ -229,7 +229,7 @@ def _only_sender(standing: Status) -> int | None:
 async def _queue(connection: Connection, found: Facts) -> list[Obstacle]:
     if found.held_tag is not None:
         return []
-    ahead = await waits.ahead(connection, found)
+    ahead = await why.ahead(connection, found)
     if not ahead:
         return []
     many = f"{ahead}+" if ahead >= MOST_AHEAD else str(ahead)

@@ -20,9 +20,9 @@ from gateway.provider.errors import ProviderError
 from gateway.provider.protocol import DeliveryRow, Provider
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import Receipt, our_id, read_status, read_time
-from gateway.store import polls, receipts
+from gateway.store import poller, receipts
 from gateway.store.leadership import Leadership
-from gateway.store.polls import Listed, Missing
+from gateway.store.poller import Listed, Missing
 from gateway.store.pool import UNAVAILABLE, Pool
 
 PAGE = 100
@@ -97,7 +97,7 @@ class Poller:
 
         Killed in here, the rows journalled so far stay, and the next reading finds the rest.
         """
-        missing = await polls.missing(self._pool, after=self._interval, until=self._until)
+        missing = await poller.missing(self._pool, after=self._interval, until=self._until)
         if missing.since is None:
             return 0
         began = self._clock()
@@ -115,7 +115,7 @@ class Poller:
             whole = number > 0 and (not rows or (not new and number > 1) or (bool(new) and len(rows) < full))
             if whole or not await self._leadership.held() or await self._nothing_is_missing():
                 break
-        absent = await polls.looked(self._pool, began) if whole else 0
+        absent = await poller.looked(self._pool, began) if whole else 0
         log.info(
             "listing_read", pages=number + 1, rows=len(seen), news=found, missing=missing.messages, absent=absent,
             whole=whole,
@@ -123,7 +123,7 @@ class Poller:
         return found
 
     async def _nothing_is_missing(self) -> bool:
-        return (await polls.missing(self._pool, after=self._interval, until=self._until)).since is None
+        return (await poller.missing(self._pool, after=self._interval, until=self._until)).since is None
 
     async def _page(self, missing: Missing, number: int) -> list[DeliveryRow]:
         assert missing.since is not None  # noqa: S101  the caller saw to it
@@ -140,7 +140,7 @@ class Poller:
         ours = [(row, listed) for row in rows if (listed := self._listed(row)) is not None]
         if not ours:
             return 0
-        news = await polls.news(self._pool, [listed for _, listed in ours])
+        news = await poller.news(self._pool, [listed for _, listed in ours])
         entries = {}
         for position in sorted(news):
             row, listed = ours[position]

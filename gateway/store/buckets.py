@@ -67,7 +67,7 @@ async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
 
 async def lock(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Bucket | Quota], float]:
     """Lock buckets until the transaction ends; return those that exist, by name, and the database's time."""
-    rows = await connection.fetch(query("claim_buckets"), list(names))
+    rows = await connection.fetch(query("lock_buckets"), list(names))
     now = min((row["now"] for row in rows), default=0.0)
     return {row["name"]: to_bucket(row) for row in rows}, now
 

@@ -164,7 +164,7 @@ class Lease:
     worker: str
 
 
-async def heads(
+async def scan_queue_heads(
     connection: Connection,
     route: str,
     after: Mapping[str, tuple[str, int]],
@@ -178,7 +178,7 @@ async def heads(
     urgent lanes are looked at, and the known ones are returned as if they had been seen.
     """
     rows = await connection.fetch(
-        query("claim_heads"),
+        query("scan_queue_heads"),
         route,
         list(after),
         [tenant for tenant, _ in after.values()],
@@ -193,7 +193,7 @@ async def heads(
 
 
 def _head(*values: Any) -> QueueHead:
-    """Return the head of a row: the columns of `claim_heads.sql` are the fields, but a place is two of them."""
+    """Return the head of a row: the columns of `scan_queue_heads.sql` are the fields, but a place is two of them."""
     *fields, first_at, first_id, took = values
     fields += [None if first_id is None else (first_at, first_id), took]
     return QueueHead(*fields)
@@ -203,17 +203,17 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-async def due(connection: Connection) -> Due:
+async def sweep_work(connection: Connection) -> Due:
     """Return what a look at the whole backlog would have to do."""
-    row = await connection.fetchrow(query("claim_due"))
+    row = await connection.fetchrow(query("has_sweep_work"))
     assert row is not None  # three answers are always a row  # noqa: S101
     return Due(row["expired"], row["held"], row["behind"])
 
 
-async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:
+async def lock_due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:
     """Lock and return due requests: (lane, sending number, how many) each."""
     rows = await connection.fetch(
-        query("claim_requests"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]
+        query("lock_due_requests"), [w[0] for w in wanted], [w[1] for w in wanted], [w[2] for w in wanted]
     )
     return [
         DueRequest(
@@ -240,21 +240,21 @@ async def due_requests(connection: Connection, wanted: Sequence[tuple[str, int, 
     ]
 
 
-async def cut_off(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, float]:
+async def close_expired_leases(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, float]:
     """Close attempts whose lease ended; return for each request how long ago it may first have arrived."""
-    rows = await connection.fetch(query("claim_cut_off"), list(ids))
+    rows = await connection.fetch(query("close_expired_leases"), list(ids))
     return {row["id"]: row["maybe_arrived_ago"] for row in rows}
 
 
-async def lease_again(connection: Connection, ids: Sequence[UUID], lease: Lease) -> None:
+async def lease_retries(connection: Connection, ids: Sequence[UUID], lease: Lease) -> None:
     """Lease requests for one more attempt."""
-    await connection.execute(query("claim_again"), list(ids), lease.token, lease.seconds, lease.worker)
+    await connection.execute(query("lease_retries"), list(ids), lease.token, lease.seconds, lease.worker)
 
 
-async def waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> list[WaitingMessage]:
+async def lock_waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> list[WaitingMessage]:
     """Lock and return messages that may go, in claim order inside each queue."""
     rows = await connection.fetch(
-        query("claim_messages"),
+        query("lock_waiting_messages"),
         [w.lane for w in wanted],
         [w.tenant for w in wanted],
         [w.sender for w in wanted],
@@ -278,33 +278,33 @@ async def waiting_messages(connection: Connection, wanted: Sequence[Wanted]) -> 
     ]
 
 
-async def hold(connection: Connection, held: Sequence[tuple[int, str]]) -> None:
+async def park_paused(connection: Connection, held: Sequence[tuple[int, str]]) -> None:
     """Stand locked messages aside, (id, tag) each, until their tag is no longer paused."""
-    await connection.execute(query("claim_hold"), [h[0] for h in held], [h[1] for h in held])
+    await connection.execute(query("park_paused"), [h[0] for h in held], [h[1] for h in held])
 
 
-async def let_go(connection: Connection, most: int) -> int:
+async def unpark_unpaused(connection: Connection, most: int) -> int:
     """Put back up to `most` messages whose tag is no longer paused; return how many."""
-    return len(await connection.fetch(query("claim_let_go"), most))
+    return len(await connection.fetch(query("unpark_unpaused"), most))
 
 
-async def stand_behind(connection: Connection, behind: Sequence[tuple[str, str, int]], most: int) -> None:
+async def park_ordered(connection: Connection, behind: Sequence[tuple[str, str, int]], most: int) -> None:
     """Stand locked messages aside, (tenant, order key, id) each, and up to `most` behind each of them."""
     await connection.execute(
-        query("claim_stand_behind"), [b[0] for b in behind], [b[1] for b in behind], [b[2] for b in behind], most
+        query("park_ordered"), [b[0] for b in behind], [b[1] for b in behind], [b[2] for b in behind], most
     )
 
 
-async def let_next(connection: Connection, after: tuple[str, str, int], most: int) -> list[tuple[str, str]]:
+async def unblock_next_in_order(connection: Connection, after: tuple[str, str, int], most: int) -> list[tuple[str, str]]:
     """Let the first message of each order key go whose turn it is; return the keys looked at, (tenant, key) each.
 
     Looks at up to `most` keys whose (tenant, key, id) is greater than `after`.
     """
-    rows = await connection.fetch(query("claim_let_next"), *after, most)
+    rows = await connection.fetch(query("unblock_next_in_order"), *after, most)
     return [(row["tenant"], row["order_key"]) for row in rows]
 
 
-async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Lease, route: str) -> None:
+async def create_requests(connection: Connection, requests: Sequence[NewRequest], lease: Lease, route: str) -> None:
     """Store new requests with their first attempt begun, and bind their messages."""
     bound = [
         (message.id, request.id, parts)
@@ -312,7 +312,7 @@ async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Le
         for message, parts in zip(request.messages, request.parts, strict=True)
     ]
     await connection.execute(
-        query("claim_bind"),
+        query("create_requests"),
         [request.id for request in requests],
         [request.external_id for request in requests],
         [request.body for request in requests],
@@ -334,51 +334,51 @@ async def bind(connection: Connection, requests: Sequence[NewRequest], lease: Le
 
 async def end_messages(connection: Connection, ids: Sequence[int], ending: TerminalStatus, reason: str) -> list[str]:
     """Take locked messages off the table unsent; return the lane of each that ended."""
-    rows = await connection.fetch(query("claim_end_messages"), list(ids), ending.value, reason)
+    rows = await connection.fetch(query("end_messages"), list(ids), ending.value, reason)
     return [row["lane"] for row in rows]
 
 
 async def expire(connection: Connection, most: int) -> list[str]:
     """End up to `most` messages whose time is over; return the lane of each."""
-    return [row["lane"] for row in await connection.fetch(query("claim_expire"), most)]
+    return [row["lane"] for row in await connection.fetch(query("expire_messages"), most)]
 
 
-async def take_back(connection: Connection, most: int) -> int:
+async def revert_expired_resends(connection: Connection, most: int) -> int:
     """Make up to `most` messages uncertain again that came too late to be sent again; return how many."""
-    return len(await connection.fetch(query("claim_take_back"), most))
+    return len(await connection.fetch(query("revert_expired_resends"), most))
 
 
-async def make_uncertain(connection: Connection, ids: Sequence[UUID], reason: str) -> list[tuple[str, int]]:
+async def mark_uncertain(connection: Connection, ids: Sequence[UUID], reason: str) -> list[tuple[str, int]]:
     """Stop locked requests whose outcome is not known; return lane and number of messages of each."""
-    rows = await connection.fetch(query("claim_uncertain"), list(ids), reason)
+    rows = await connection.fetch(query("mark_uncertain"), list(ids), reason)
     return [(row["lane"], row["messages"]) for row in rows]
 
 
-async def give_up(connection: Connection, ids: Sequence[UUID], ending: TerminalStatus, reason: str) -> list[str]:
+async def fail_requests(connection: Connection, ids: Sequence[UUID], ending: TerminalStatus, reason: str) -> list[str]:
     """End locked requests that certainly did not arrive; return the lane of each message that ended."""
-    rows = await connection.fetch(query("claim_give_up"), list(ids), ending.value, reason)
+    rows = await connection.fetch(query("fail_requests"), list(ids), ending.value, reason)
     return [row["lane"] for row in rows]
 
 
-async def dissolve(connection: Connection, ids: Sequence[UUID], *, new_generation: bool) -> None:
+async def requeue_messages(connection: Connection, ids: Sequence[UUID], *, new_generation: bool) -> None:
     """Put the messages of locked requests back into the outbox."""
-    await connection.execute(query("claim_dissolve"), list(ids), new_generation)
+    await connection.execute(query("requeue_messages"), list(ids), new_generation)
 
 
-async def release(connection: Connection, claimed: Sequence[tuple[UUID, UUID, int]]) -> None:
+async def release_attempts(connection: Connection, claimed: Sequence[tuple[UUID, UUID, int]]) -> None:
     """Give back claims of which no byte was written: (request id, claim token, attempt number) each."""
     await connection.execute(
-        query("claim_release"), [c[0] for c in claimed], [c[1] for c in claimed], [c[2] for c in claimed]
+        query("release_attempts"), [c[0] for c in claimed], [c[1] for c in claimed], [c[2] for c in claimed]
     )
 
 
-async def renew(connection: Connection, held: Sequence[tuple[UUID, UUID]], seconds: float) -> set[UUID]:
+async def renew_leases(connection: Connection, held: Sequence[tuple[UUID, UUID]], seconds: float) -> set[UUID]:
     """Extend leases, (request id, claim token) each; return the requests that are still held."""
     rows = await connection.fetch(query("lease_renew"), [h[1] for h in held], seconds, [h[0] for h in held])
     return {row["id"] for row in rows}
 
 
-async def remember_shares(connection: Connection, served: Sequence[tuple[str, str, float]]) -> None:
+async def save_shares(connection: Connection, served: Sequence[tuple[str, str, float]]) -> None:
     """Store how much lanes (tenant `*`) and tenants were served by now."""
     await connection.execute(
         query("share_write"), [s[0] for s in served], [s[1] for s in served], [s[2] for s in served]

@@ -28,16 +28,16 @@ but Postgres hands a notification over only after the statement, so this bounds 
 log = structlog.get_logger(__name__)
 
 
-class Bell(StrEnum):
+class ArmResult(StrEnum):
     """Who will hear the next commit."""
 
     ARMED = "armed"
     """This session: check once more, then sleep."""
 
-    KEPT = "kept"
+    HELD_BY_PEER = "kept"
     """Another replica has the lock, and inserts ring for every listener, this one included."""
 
-    OPEN = "open"
+    NOT_ARMED = "open"
     """Nobody yet: transactions that did not ring are still open, or the session is gone. Poll."""
 
 
@@ -60,27 +60,27 @@ class Doorbell:
         """Whether this session holds the lock, so that inserts ring."""
         return self._armed
 
-    async def arm(self) -> Bell:
+    async def arm(self) -> ArmResult:
         """Take the lock, so that every later insert rings, and say how far that came."""
         if self._armed and self._connection is not None and not self._connection.is_closed():
-            return Bell.ARMED
+            return ArmResult.ARMED
         try:
             connection = await self._session()
             # Asked first, so that a replica beside the one that keeps it does not wait for it once a second, with an
             # error in the server's log each time.
             if await connection.fetchval(query("doorbell_kept"), *LOCK, timeout=5.0):
-                return Bell.KEPT
+                return ArmResult.HELD_BY_PEER
             try:
                 await connection.execute("select pg_advisory_lock($1, $2)", *LOCK, timeout=5.0)
             except asyncpg.LockNotAvailableError:
                 kept = await connection.fetchval(query("doorbell_kept"), *LOCK, timeout=5.0)
-                return Bell.KEPT if kept else Bell.OPEN
+                return ArmResult.HELD_BY_PEER if kept else ArmResult.NOT_ARMED
         except UNAVAILABLE as error:
             log.warning("doorbell_unavailable", error=type(error).__name__)
             await self.close()
-            return Bell.OPEN
+            return ArmResult.NOT_ARMED
         self._armed = True
-        return Bell.ARMED
+        return ArmResult.ARMED
 
     async def probe(self) -> None:
         """Prove that the session still lives; one that does not answer is closed, so that `arm` makes a new one.

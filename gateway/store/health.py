@@ -111,7 +111,7 @@ async def claim_plan(connection: Connection, lane: str) -> list[PlanNode]:
     async with connection.transaction():
         await connection.execute("set local plan_cache_mode = force_generic_plan")
         text: Any = await connection.fetchval(
-            f"explain (format json) {query('claim_messages')}", [lane], [""], [0], [100], [False], [None], [None]
+            f"explain (format json) {query('lock_waiting_messages')}", [lane], [""], [0], [100], [False], [None], [None]
         )
     plan = json.loads(text) if isinstance(text, str) else text
     return _nodes(plan[0]["Plan"])

@@ -85,7 +85,7 @@ async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes
 
 async def take(connection: Connection, most: int) -> Taken:
     """Lock the next receipts to fold."""
-    rows = await connection.fetch(query("fold_take"), most)
+    rows = await connection.fetch(query("lock_pending_receipts"), most)
     return Taken(
         ids=[row[0] for row in rows],
         requests=list({row[1] for row in rows if row[1] is not None}),
@@ -97,11 +97,11 @@ async def fold(connection: Connection, taken: Taken) -> list[Folded]:
     """Apply locked receipts: requests are locked before messages, as everywhere."""
     matched = []
     if taken.requests:
-        await connection.execute(query("fold_lock_requests"), taken.requests)
-        matched = await connection.fetch(query("fold_match"), taken.ids)
+        await connection.execute(query("lock_receipt_requests"), taken.requests)
+        matched = await connection.fetch(query("match_receipts"), taken.ids)
     receipt_ids = [row["receipt_id"] for row in matched]
     alone = list(set(taken.ids).difference(receipt_ids))
-    rows = await connection.fetch(query("fold"), alone, receipt_ids, [row["message_id"] for row in matched])
+    rows = await connection.fetch(query("apply_receipts"), alone, receipt_ids, [row["message_id"] for row in matched])
     return [
         Folded(
             source=row["source"],
@@ -128,18 +128,18 @@ async def settle_groups(connection: Connection) -> list[tuple[str, str]]:
 async def rematch(pool: Pool) -> None:
     """Have unmatched receipts folded again whose request is there by now."""
     async with pool.acquire() as connection:
-        await connection.execute(query("fold_rematch"))
+        await connection.execute(query("retry_unmatched"))
 
 
 async def give_up(pool: Pool) -> int:
     """Give up receipts that found no message in three days; return how many."""
     async with pool.acquire() as connection:
-        return len(await connection.fetch(query("fold_give_up")))
+        return len(await connection.fetch(query("abandon_unmatched")))
 
 
 async def refold(connection: Connection, since: datetime, above: int, most: int) -> list[int]:
     """Have receipts since a time folded again, up to `most` of those above an id; return their ids."""
-    return [row["id"] for row in await connection.fetch(query("fold_again"), since, above, most)]
+    return [row["id"] for row in await connection.fetch(query("requeue_receipts"), since, above, most)]
 
 
 async def unmatched(connection: Connection) -> int:

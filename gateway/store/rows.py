@@ -11,7 +11,7 @@ from gateway.store.json_values import Unreadable
 
 
 def to_message(row: asyncpg.Record) -> Message:
-    """Return the message of a row that `claim_messages` or `request_messages` gave."""
+    """Return the message of a row that `lock_waiting_messages` or `request_messages` gave."""
     return Message(
         id=row["id"],
         lane=row["lane"],
@@ -30,7 +30,7 @@ def to_message(row: asyncpg.Record) -> Message:
 
 
 def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
-    """Return the bucket, or the quota, of a row that `claim_buckets` gave."""
+    """Return the bucket, or the quota, of a row that `lock_buckets` gave."""
     if row["slices"] is not None:
         return Quota(row["name"], row["allowance"], row["period"], tuple(row["slices"]), row["latest"])
     return Bucket(

@@ -2,5 +2,5 @@
 -- it would cost every claim that serves two queues its updates in place (HOT).
 alter table smsgw.share add column served_at timestamptz not null default now();
 
--- The planner takes a table that nobody analyzed for hundreds of lanes, and plans claim_heads.sql for as many.
+-- The planner takes a table that nobody analyzed for hundreds of lanes, and plans scan_queue_heads.sql for as many.
 analyze smsgw.lane;

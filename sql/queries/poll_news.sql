@@ -1,6 +1,6 @@
 -- Which rows of the provider's listing say something new. One entry each: $1 request, $2 generation, $3 number,
 -- $4 delivery. Returns the positions, counted from 1, of rows that would move their message or prove their request.
--- Members are matched as in fold_match.sql: primary keys, and outbox_to_number between a request's lowest and highest
+-- Members are matched as in match_receipts.sql: primary keys, and outbox_to_number between a request's lowest and highest
 -- member. Locks nothing. What a receipt says meanwhile is sorted out by the fold.
 with listed as materialized (
     select n.request_id, n.generation, n.number, n.delivery::smsgw.delivery as delivery, n.position

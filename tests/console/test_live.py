@@ -7,7 +7,7 @@ from support.outbox import enqueue
 from support.processes import poll
 
 from gateway.operations import replay
-from gateway.store.finding import Filters
+from gateway.store.search import Filters
 from gateway.store.pool import connect
 
 TOKEN = "the-token-of-the-console"

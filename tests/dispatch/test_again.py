@@ -202,7 +202,7 @@ async def test_renewal_is_one_statement_and_keeps_only_what_is_still_held(filled
         await enqueue(filled, n)
     kept, lost = await one.claim()
     await filled.execute("update smsgw.request set claim_token = gen_random_uuid() where id = $1", lost.request_id)
-    found = await claims.renew(filled, [(t.request_id, t.token) for t in (kept, lost)], 500.0)
+    found = await claims.renew_leases(filled, [(t.request_id, t.token) for t in (kept, lost)], 500.0)
     assert found == {kept.request_id}
     until = await filled.fetchval(
         "select due_at > now() + interval '400 seconds' from smsgw.request where id = $1", kept.request_id

@@ -250,8 +250,8 @@ async def test_a_worker_that_lost_its_lease_renews_nothing(filled: Any, worker: 
     (late,) = await worker().claim()
     await make_due(filled)
     (again,) = await worker().claim()
-    assert await claims.renew(filled, [(late.request_id, late.token)], 600.0) == set()
-    assert await claims.renew(filled, [(again.request_id, again.token)], 600.0) == {again.request_id}
+    assert await claims.renew_leases(filled, [(late.request_id, late.token)], 600.0) == set()
+    assert await claims.renew_leases(filled, [(again.request_id, again.token)], 600.0) == {again.request_id}
 
 
 async def test_two_claims_never_share_a_token(filled: Any, worker: Make) -> None:

@@ -29,7 +29,7 @@ async def claim_and_give_back(worker: Worker, pool: Pool) -> int:
     """Return how many messages a claim took; afterwards they wait again."""
     attempts = await worker.claim()
     async with pool.acquire() as connection:
-        await claims.release(connection, [(one.request_id, one.token, one.number) for one in attempts])
+        await claims.release_attempts(connection, [(one.request_id, one.token, one.number) for one in attempts])
     return sum(attempt.recipients for attempt in attempts)
 
 

@@ -11,8 +11,8 @@ from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue, state
 
 from gateway.operations.find import STATES, Page, count, find, narrowed
-from gateway.store import finding
-from gateway.store.finding import Filters
+from gateway.store import search
+from gateway.store.search import Filters
 
 Make = Callable[..., Any]
 

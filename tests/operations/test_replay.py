@@ -13,7 +13,7 @@ from support.outbox import enqueue, make_due, state, status
 from gateway.operations import replay
 from gateway.operations.errors import NotPossible
 from gateway.operations.replay import Step, Tally
-from gateway.store.finding import Filters
+from gateway.store.search import Filters
 from gateway.store.pool import connect
 
 Make = Callable[..., Any]

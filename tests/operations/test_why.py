@@ -12,7 +12,7 @@ from gateway.operations import hold, replay, resolve
 from gateway.operations.hold import Scope
 from gateway.operations.story import story
 from gateway.operations.why import Kind, Obstacle, why
-from gateway.store.finding import Filters
+from gateway.store.search import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"

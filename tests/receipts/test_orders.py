@@ -17,7 +17,7 @@ from support.workers import Wire, make_worker
 
 from gateway.domain.status import RequestStatus
 from gateway.receipts.folder import Folder
-from gateway.store.finishes import Finish, finish
+from gateway.store.completions import AttemptResult, finish
 from gateway.store.pool import Pool
 
 SAID = ("accepted", "send", "sent", "delivered", "undelivered", "reply")
@@ -32,8 +32,8 @@ STATE = """
 """
 
 
-def accepted(request: UUID, token: UUID) -> Finish:
-    return Finish(
+def accepted(request: UUID, token: UUID) -> AttemptResult:
+    return AttemptResult(
         request_id=request, token=token, number=1, outcome="accepted", status=200, error=None, provider_request_id=None,
         retry_after=None, duration=0.1, dispatch=RequestStatus.ACCEPTED, delay=0.0, spent=False, maybe_arrived=True,
         provider_message_id="m", outbound_ids=(1,), total_sent=1, verify=None, reason=None,

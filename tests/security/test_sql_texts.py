@@ -21,9 +21,9 @@ ALLOWED = {
     ("gateway/console/live.py", "request"): "aiohttp's `response.prepare(request)`, which is no statement",
     (
         "gateway/store/health.py",
-        "f\"explain (format json) {query('claim_messages')}\"",
+        "f\"explain (format json) {query('lock_waiting_messages')}\"",
     ): "a file of sql/queries, explained",
-    ("gateway/store/finding.py", "_ids_only()"): "a file of sql/queries as a subquery, and nothing that was given",
+    ("gateway/store/search.py", "_ids_only()"): "a file of sql/queries as a subquery, and nothing that was given",
     ("gateway/store/migrate.py", "migration.text"): "the text of a file of sql/migrations, compared by its checksum",
     ("gateway/store/pool.py", "connection"): "our own `prepare(connection)`, which sets codecs and takes no SQL",
 }

@@ -97,24 +97,24 @@ QUICK = (
     "array['bulk'], array[''], array[0]"
 )
 STATEMENTS = {
-    "claim": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="false")),
-    "newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="true")),
-    "all scheduled": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="false")),
-    "all scheduled, newest first": ("claim_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="true")),
-    "claim from a place": ("claim_messages", CLAIM_TYPES, FROM_A_PLACE),
-    "look": ("claim_heads", LOOK_TYPES, FROM_THE_START),
-    "quick look": ("claim_heads", LOOK_TYPES, QUICK),
-    "look from the middle": ("claim_heads", LOOK_TYPES, FROM.format("tenant 5", "tenant 7")),
-    "look around the end": ("claim_heads", LOOK_TYPES, FROM.format("tenant 999", "tenant 9999")),
+    "claim": ("lock_waiting_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="false")),
+    "newest first": ("lock_waiting_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="true")),
+    "all scheduled": ("lock_waiting_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="false")),
+    "all scheduled, newest first": ("lock_waiting_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="otp", newest="true")),
+    "claim from a place": ("lock_waiting_messages", CLAIM_TYPES, FROM_A_PLACE),
+    "look": ("scan_queue_heads", LOOK_TYPES, FROM_THE_START),
+    "quick look": ("scan_queue_heads", LOOK_TYPES, QUICK),
+    "look from the middle": ("scan_queue_heads", LOOK_TYPES, FROM.format("tenant 5", "tenant 7")),
+    "look around the end": ("scan_queue_heads", LOOK_TYPES, FROM.format("tenant 999", "tenant 9999")),
     "shares": ("share_forget", "text, text, int, float8", "'bulk', 'tenant 5', 100, 3600"),
-    "retries": ("claim_requests", "text[], bigint[], int[]", "array['bulk'], array[2], array[10]"),
-    "anything due": ("claim_due", "", ""),
-    "expiry": ("claim_expire", "int", "1000"),
-    "held tags": ("claim_let_go", "int", "1000"),
-    "order keys": ("claim_let_next", "text, text, bigint, int", "'', '', 0, 500"),
-    "stand behind": ("claim_stand_behind", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
+    "retries": ("lock_due_requests", "text[], bigint[], int[]", "array['bulk'], array[2], array[10]"),
+    "anything due": ("has_sweep_work", "", ""),
+    "expiry": ("expire_messages", "int", "1000"),
+    "held tags": ("unpark_unpaused", "int", "1000"),
+    "order keys": ("unblock_next_in_order", "text, text, bigint, int", "'', '', 0, 500"),
+    "stand behind": ("park_ordered", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
     "backlog": ("backlog", "bigint", "2000"),
-    "bind": ("claim_bind", BIND_TYPES, BIND_ARGUMENTS),
+    "bind": ("create_requests", BIND_TYPES, BIND_ARGUMENTS),
     "finish": ("finish", FINISH_TYPES, FINISH_ARGUMENTS),
     "renew": ("lease_renew", "uuid[], float8, uuid[]", "array[gen_random_uuid()], 60, array[gen_random_uuid()]"),
 }
@@ -208,7 +208,7 @@ async def test_no_hot_statement_reads_more_than_it_needs(connection: Any) -> Non
 
 def test_what_is_not_due_yet_bounds_the_scan() -> None:
     """A volatile clock cannot bound an index scan: everything later would be read and thrown away, row by row."""
-    for name in ("claim_messages", "claim_expire", "claim_requests"):
+    for name in ("lock_waiting_messages", "expire_messages", "lock_due_requests"):
         bounds = re.findall(r"(?:not_before|expires_at|due_at) <= (\w+)\(", query(name))
         assert bounds
         assert set(bounds) == {"statement_timestamp"}, name

@@ -19,7 +19,7 @@ from gateway.operations import cancel, find, replay, resolve, reveal
 from gateway.operations.replay import Tally
 from gateway.operations.resolve import Resolved
 from gateway.operations.reveal import Content, Reply
-from gateway.store import replays, revealing
+from gateway.store import replays, reveal
 from gateway.store.pool import Connection
 from gateway.store.replays import Replay
 
@@ -37,7 +37,7 @@ async def _reveal(asked: Asked) -> Content:
 
 async def _reveal_reply(asked: Asked) -> Reply:
     async with asked.parts.pool.acquire() as connection:
-        if await revealing.reply(connection, asked.id) is None:
+        if await reveal.reply(connection, asked.id) is None:
             raise missing(f"there is no reply {asked.id}")
         return await reveal.reply(connection, asked.id, actor=asked.who.actor)
 

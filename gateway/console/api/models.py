@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from gateway.operations.cancel import Cancelled
 from gateway.operations.hold import Scope
 from gateway.operations.resolve import As
-from gateway.store.finding import MessageRow
+from gateway.store.search import MessageRow
 
 STRICT = ConfigDict(extra="forbid")
 LARGEST = 2**63 - 1

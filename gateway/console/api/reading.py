@@ -24,11 +24,11 @@ from gateway.operations.find import reason_filter
 from gateway.operations.snapshot import Snapshot
 from gateway.operations.story import Story
 from gateway.operations.why import Why
-from gateway.store import revealing, samples, suppressions
+from gateway.store import reveal, samples, suppressions
 from gateway.store.actions import Action
-from gateway.store.finding import Filters, MessageRow
+from gateway.store.search import Filters, MessageRow
 from gateway.store.lanes import Lane
-from gateway.store.revealing import Reply
+from gateway.store.reveal import Reply
 from gateway.store.samples import Cohort, Sample
 from gateway.store.status import Pause
 from gateway.store.suppressions import Suppressed
@@ -114,7 +114,7 @@ async def _is_suppressed(asked: Asked) -> SuppressedAnswer:
 
 async def _replies(asked: Asked) -> list[Reply]:
     async with asked.parts.pool.acquire() as connection:
-        rows = await revealing.replies(connection, below=asked.given.below, limit=asked.given.limit)
+        rows = await reveal.replies(connection, below=asked.given.below, limit=asked.given.limit)
     return [
         replace(row, from_number=mask(row.from_number), to_number=mask(row.to_number) or None, body=None)
         for row in rows

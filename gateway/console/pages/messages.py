@@ -13,7 +13,7 @@ from gateway.console.parts import Parts
 from gateway.console.rendering import see
 from gateway.operations import find
 from gateway.operations.find import STATES
-from gateway.store import lanes, views
+from gateway.store import lanes, saved_searches
 
 PAGE = 50
 PATIENCE = 0.1
@@ -37,7 +37,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
         async with parts.pool.acquire() as connection:
             found = await find.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
-            saved = await views.listed(connection)
+            saved = await saved_searches.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
         return parts.renderer.page(
@@ -77,13 +77,13 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             raise inputs.BadInput("A name has at most 60 characters.")
         filters = inputs.search(form).linkable
         async with parts.pool.acquire() as connection:
-            await views.save(connection, name, filters, made_by=identity(request).name)
+            await saved_searches.save(connection, name, filters, made_by=identity(request).name)
         return see("/messages", "saved", **filters)
 
     async def forget(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         async with parts.pool.acquire() as connection:
-            await views.forget(connection, inputs.word(form, "name"))
+            await saved_searches.forget(connection, inputs.word(form, "name"))
         return see("/messages", "forgotten")
 
     return [

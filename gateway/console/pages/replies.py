@@ -9,7 +9,7 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.parts import Parts
 from gateway.operations import reveal
-from gateway.store import revealing
+from gateway.store import reveal
 
 PAGE = 50
 KEYWORDS = ("stop", "start", "help")
@@ -25,7 +25,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             keyword = None
         below = inputs.place(request.query) if shown is None else shown.id + 1
         async with parts.pool.acquire() as connection:
-            rows = await revealing.replies(connection, below=below, limit=PAGE, keyword=keyword)
+            rows = await reveal.replies(connection, below=below, limit=PAGE, keyword=keyword)
         older = rows[-1].id if len(rows) == PAGE else None
         return parts.renderer.page(
             request,

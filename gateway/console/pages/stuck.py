@@ -11,7 +11,7 @@ from gateway.console.parts import Parts
 from gateway.operations import find
 from gateway.operations.answers import Meaning, explain
 from gateway.store import stuck
-from gateway.store.finding import Filters
+from gateway.store.search import Filters
 from gateway.store.stuck import Reason
 
 UNCERTAIN_SHOWN = 25

@@ -1,6 +1,6 @@
 -- Put the messages of requests back into the outbox, each at its old place, as if they had not been claimed.
 -- $1 ids, $2 whether this is a decision to send again although the first may have arrived (a new generation).
--- Locked by claim_requests in this same transaction. The old request stays as history: what a late receipt says of it
+-- Locked by lock_due_requests in this same transaction. The old request stays as history: what a late receipt says of it
 -- is then matched by its members and its generation.
 with over as (
     update smsgw.request as r

@@ -1,5 +1,5 @@
 -- Put messages back whose tag is no longer paused, a bounded number at a time. $1 how many. An empty tag is no tag: it
--- marks what is behind another of its order key (claim_let_next.sql). Served by outbox_held: the recursion asks for one
+-- marks what is behind another of its order key (unblock_next_in_order.sql). Served by outbox_held: the recursion asks for one
 -- tag after another, so a pause that holds a million rows costs one probe. Steps over rows that another replica is
 -- putting back.
 with recursive tag as (

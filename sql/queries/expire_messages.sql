@@ -2,7 +2,7 @@
 -- short transactions. $1 how many. Served by outbox_expiring; steps over rows that a claim holds.
 -- The time of the statement is the bound of the scan, so what is not over yet is not walked over.
 -- Only unbound messages: one whose request was attempted may have arrived, and is never called expired. Neither is one
--- that was to be sent again (claim_take_back.sql).
+-- that was to be sent again (revert_expired_resends.sql).
 update smsgw.outbox as o
 set
     ending = 'expired',

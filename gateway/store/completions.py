@@ -13,8 +13,8 @@ from gateway.store.sql import query
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
-    """The result of one attempt, as `sql/queries/finish.sql` writes it; see there for the columns."""
+class AttemptResult:
+    """The result of one attempt, as `sql/queries/complete_attempts.sql` writes it; see there for the columns."""
 
     request_id: UUID
     token: UUID
@@ -46,10 +46,10 @@ class Settled:
     messages: int
 
 
-async def finish(connection: Connection, results: Sequence[Finish]) -> list[Settled]:
+async def finish(connection: Connection, results: Sequence[AttemptResult]) -> list[Settled]:
     """Write results; a request that is missing from the answer is held by another worker now."""
     rows = await connection.fetch(
-        query("finish"),
+        query("complete_attempts"),
         [r.request_id for r in results],
         [r.token for r in results],
         [r.number for r in results],
@@ -80,7 +80,7 @@ async def request_messages(connection: Connection, request_id: UUID) -> list[Mes
 async def split(connection: Connection, refused: UUID, halves: Sequence[NewRequest]) -> None:
     """Rebind the messages of a refused request to its halves; in the transaction that wrote the refusal."""
     await connection.execute(
-        query("finish_split"),
+        query("split_request"),
         refused,
         [half.id for half in halves],
         [half.external_id for half in halves],

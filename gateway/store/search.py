@@ -87,7 +87,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CandidatePage:
     """Candidates of one look."""
 
     ids: list[int]
@@ -159,7 +159,7 @@ def _by_state(filters: Filters, wanted: set[str]) -> list[Source]:
     return found
 
 
-async def candidates(connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int) -> Look:
+async def candidates(connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int) -> CandidatePage:
     """Return some ids, newest first: all that the sources have from the place on that they all have reached."""
     ids: set[int] = set()
     places = []
@@ -169,17 +169,17 @@ async def candidates(connection: Connection, wanted: Sequence[Source], *, below:
         if look.place is not None:
             places.append(look.place)
     place = max(places, default=None)
-    return Look(sorted((one for one in ids if place is None or one >= place), reverse=True), place)
+    return CandidatePage(sorted((one for one in ids if place is None or one >= place), reverse=True), place)
 
 
-async def _ask(connection: Connection, source: Source, *, below: int, floor: int, most: int) -> Look:
+async def _ask(connection: Connection, source: Source, *, below: int, floor: int, most: int) -> CandidatePage:
     rows = await connection.fetch(query(source.statement), below, floor, most, *source.given)
     ids = [row["id"] for row in rows if row["id"] is not None]
     if len(ids) == most:
-        return Look(ids, ids[-1])
+        return CandidatePage(ids, ids[-1])
     if source.statement == RECENT and rows[0]["messages"] == STRETCH:
-        return Look(ids, rows[0]["low"])
-    return Look(ids, None)
+        return CandidatePage(ids, rows[0]["low"])
+    return CandidatePage(ids, None)
 
 
 async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:

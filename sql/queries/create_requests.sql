@@ -3,7 +3,7 @@
 -- $7 tenant, $8 sender, $9 generation. Messages, one entry each: $10 id, $11 request, $12 parts.
 -- All attempts of one claim began at one moment, that of this statement: nothing was sent before it.
 -- For all: $13 claim token, $14 lease in seconds, $15 worker, $16 route.
--- The messages are locked by claim_messages in this same transaction; the rows are found by primary key.
+-- The messages are locked by lock_waiting_messages in this same transaction; the rows are found by primary key.
 with made as (
     insert into smsgw.request (
         id, external_id, body, members, parts, lane, tenant, sender_id, generation, unsettled, attempts, due_at,

@@ -1,6 +1,6 @@
 -- Stand messages aside that are behind another of their order key, and what is behind them, a bounded number at a time.
 -- $1 tenants, $2 order keys, $3 the first message of each that is behind, $4 how many of each. Served by outbox_order;
--- the first of each is locked by claim_messages in this same transaction, the others are stepped over where held.
+-- the first of each is locked by lock_waiting_messages in this same transaction, the others are stepped over where held.
 update smsgw.outbox as o
 set held_tag = ''
 where o.id = any(array(

@@ -1,5 +1,5 @@
 -- Close the attempts whose worker let its lease end: what became of them is not known, so they may have arrived,
--- counted from when they began. $1 request ids, locked by claim_requests in this same transaction.
+-- counted from when they began. $1 request ids, locked by lock_due_requests in this same transaction.
 -- Taking the claim token away here is what makes the old worker, should it wake, unable to finish anything.
 with closed as (
     update smsgw.attempt as a

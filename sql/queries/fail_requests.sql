@@ -1,8 +1,8 @@
 -- End requests that certainly did not arrive, and with them their messages. $1 ids, $2 how the messages end
--- (failed or expired), $3 why. The requests are locked by claim_requests in this same transaction; messages by
+-- (failed or expired), $3 why. The requests are locked by lock_due_requests in this same transaction; messages by
 -- primary key, after their request, as the fold does.
 -- One that was being sent again is not called expired while an earlier copy may have arrived: it is put back for
--- claim_take_back.sql.
+-- revert_expired_resends.sql.
 with over as (
     update smsgw.request as r
     set dispatch = 'rejected', claim_token = null, unsettled = 0, reason = $3
