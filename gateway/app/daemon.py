@@ -28,7 +28,7 @@ from gateway.operations.retention import Retention
 from gateway.provider.errors import KeyRefused, ProviderError
 from gateway.provider.mta import MobileTextAlerts
 from gateway.provider.protocol import Provider
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import Journal
 from gateway.receipts.listener import Listener
 from gateway.receipts.poller import Poller
@@ -220,7 +220,7 @@ class Daemon:
         observer = ReceiptObserver(metrics)
         prefix = self.settings.external_id_prefix
         journal = Journal(pool)
-        folder = Folder(pool, observer, prefix=prefix, busy=lambda: journal.busy)
+        folder = ReceiptApplier(pool, observer, prefix=prefix, busy=lambda: journal.busy)
         listener = Listener(
             journal,
             [secret.get_secret_value() for secret in self.settings.webhook_secret],

@@ -38,9 +38,9 @@ class Durable:
 
     load: Load
     behind_at_end: int
-    """Receipts that were journalled and not yet folded when the load ended."""
+    """Receipts that were journalled and not yet applied when the load ended."""
     caught_up_after: float
-    """Seconds from the end of the load until every receipt was folded."""
+    """Seconds from the end of the load until every receipt was applied."""
 
 
 async def receipts(bench: Bench) -> Result:
@@ -67,7 +67,7 @@ async def receipts(bench: Bench) -> Result:
         _line("bare handler: signature and 200", middle(bare, lambda one: one.per_second)),
         _line("smsgw: signature, commit, 200, fold", best.load),
     ]
-    note = f"{best.behind_at_end:,} of {len(every):,} not folded at the end, all {best.caught_up_after:.1f} s later"
+    note = f"{best.behind_at_end:,} of {len(every):,} not applied at the end, all {best.caught_up_after:.1f} s later"
     ratio = median([one.load.per_second / other.per_second for one, other in zip(durable, bare, strict=True)])
     result.measures = [
         Measure("durable receipts ÷ bare handler", ratio, "", TARGET_RATIO, Better.HIGHER, note),

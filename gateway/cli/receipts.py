@@ -23,7 +23,7 @@ def refold(
 
     async def work(connection: Any) -> int:
         count = above = 0
-        while ids := await receipts.refold(connection, moment, above, BATCH):
+        while ids := await receipts.requeue(connection, moment, above, BATCH):
             count, above = count + len(ids), max(ids)
         await actions.record(
             connection, actor=actor(), action="refold", detail={"since": moment.isoformat(), "receipts": count}

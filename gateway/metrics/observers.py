@@ -6,7 +6,7 @@ from functools import cache
 from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
 from gateway.metrics.registry import EVENTS, Metrics
-from gateway.receipts.folder import Folded
+from gateway.receipts.applier import AppliedReceipt
 
 
 class SendingObserver:
@@ -97,8 +97,8 @@ class ReceiptObserver:
         """Receipts were given up that found no message in three days."""
         self._metrics.receipts_given_up.inc(count)
 
-    def folded(self, rows: Sequence[Folded]) -> None:
-        """Receipts were folded."""
+    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
+        """Receipts were applied."""
         for row in rows:
             status = row.delivery or "none"
             self._metrics.receipts.labels(status, row.source).inc(row.receipts)

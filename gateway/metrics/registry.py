@@ -118,7 +118,7 @@ class Metrics:
         self.webhook_seconds = self._histogram(
             "smsgw_webhook_seconds", "Duration of calls to the webhook listener.", QUICK, event
         )
-        self.receipts = self._counter("smsgw_receipts", "Receipts folded.", ("status", STATUSES), ("source", SOURCES))
+        self.receipts = self._counter("smsgw_receipts", "Receipts applied.", ("status", STATUSES), ("source", SOURCES))
         self.receipts_unmatched = self._gauge("smsgw_receipts_unmatched", "Receipts that found no message yet.")
         self.receipt_conflicts = self._counter(
             "smsgw_receipt_conflicts", "Receipts that contradict an earlier final one."

@@ -3,7 +3,7 @@
 A webhook is tried three times and then gone, so the provider's delivery listing is the only second source. It is read
 only while something is missing: requests that may or may not have arrived, and messages that are without a final
 receipt for a while. One replica reads, inside the limit for management calls, page by page over whole days; never one
-call per message. What is news is journalled like a webhook and folded like one, so the poller itself decides nothing.
+call per message. What is news is journalled like a webhook and applied like one, so the poller itself decides nothing.
 """
 
 import asyncio

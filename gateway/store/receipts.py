@@ -42,7 +42,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class AppliedReceipt:
     """What some receipts did that did the same."""
 
     source: str
@@ -83,7 +83,7 @@ async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes
     return {row[0] for row in rows}
 
 
-async def take(connection: Connection, most: int) -> Taken:
+async def lock_pending(connection: Connection, most: int) -> Taken:
     """Lock the next receipts to fold."""
     rows = await connection.fetch(query("lock_pending_receipts"), most)
     return Taken(
@@ -93,7 +93,7 @@ async def take(connection: Connection, most: int) -> Taken:
     )
 
 
-async def fold(connection: Connection, taken: Taken) -> list[Folded]:
+async def apply(connection: Connection, taken: Taken) -> list[AppliedReceipt]:
     """Apply locked receipts: requests are locked before messages, as everywhere."""
     matched = []
     if taken.requests:
@@ -103,7 +103,7 @@ async def fold(connection: Connection, taken: Taken) -> list[Folded]:
     alone = list(set(taken.ids).difference(receipt_ids))
     rows = await connection.fetch(query("apply_receipts"), alone, receipt_ids, [row["message_id"] for row in matched])
     return [
-        Folded(
+        AppliedReceipt(
             source=row["source"],
             delivery=row["delivery"],
             result=row["result"],
@@ -125,20 +125,20 @@ async def settle_groups(connection: Connection) -> list[tuple[str, str]]:
     return [(row["lane"], row["state"]) for row in await connection.fetch(query("group_settle"))]
 
 
-async def rematch(pool: Pool) -> None:
-    """Have unmatched receipts folded again whose request is there by now."""
+async def retry_unmatched(pool: Pool) -> None:
+    """Have unmatched receipts applied again whose request is there by now."""
     async with pool.acquire() as connection:
         await connection.execute(query("retry_unmatched"))
 
 
-async def give_up(pool: Pool) -> int:
+async def abandon_unmatched(pool: Pool) -> int:
     """Give up receipts that found no message in three days; return how many."""
     async with pool.acquire() as connection:
         return len(await connection.fetch(query("abandon_unmatched")))
 
 
-async def refold(connection: Connection, since: datetime, above: int, most: int) -> list[int]:
-    """Have receipts since a time folded again, up to `most` of those above an id; return their ids."""
+async def requeue(connection: Connection, since: datetime, above: int, most: int) -> list[int]:
+    """Have receipts since a time applied again, up to `most` of those above an id; return their ids."""
     return [row["id"] for row in await connection.fetch(query("requeue_receipts"), since, above, most)]
 
 

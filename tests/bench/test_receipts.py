@@ -1,4 +1,4 @@
-"""The benchmark of receipts measures what it says: every answer a committed receipt, every receipt folded."""
+"""The benchmark of receipts measures what it says: every answer a committed receipt, every receipt applied."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ async def test_a_small_run_sends_every_receipt_through_both(bench: Bench) -> Non
     assert ratio.value is not None
     assert ratio.value > 0
     assert p99.value == result.lines[2].values["p99_ms"]
-    assert "of 300 not folded" in ratio.note
+    assert "of 300 not applied" in ratio.note
 
 
 async def test_an_answer_that_was_no_yes_ends_the_benchmark(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

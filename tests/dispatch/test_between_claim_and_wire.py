@@ -15,7 +15,7 @@ from gateway.dispatch.budget import Limits
 from gateway.dispatch.engine import Engine
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.domain.outcome import Answer
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.settings import Settings
@@ -280,7 +280,7 @@ async def test_a_receipt_that_outruns_its_answer_is_not_taken_back_by_it(filled:
     external_id = await filled.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 3}}'.encode()
     await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
     await one.finish(attempt)
     assert await state(filled, message_id) == "accepted"
     await make_due(filled)

@@ -19,7 +19,7 @@ from support.workers import Worker, make_worker
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
 from gateway.provider.mta.body import encode
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.store import receipts
@@ -169,7 +169,7 @@ class World:
     async def _receipt(self, external_id: str, number: str, code: int) -> None:
         body = json.dumps({"externalId": external_id, "toNumber": number, "status": code}).encode()
         await receipts.journal(self.pool, [to_entry(parse(body, "delivery-status"))])
-        await Folder(self.pool).fold_some()
+        await ReceiptApplier(self.pool).apply_some()
 
     async def come_to_rest(self) -> None:
         """Let everything land at a provider that is well again, until nothing is open."""

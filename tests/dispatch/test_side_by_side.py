@@ -12,7 +12,7 @@ from support.processes import poll
 from support.workers import Wire, Worker, make_worker
 
 from gateway.domain.outcome import Answer
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.store import receipts
@@ -67,12 +67,12 @@ async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Poo
 
     async def receive() -> None:
         """Receipts of whatever was taken, also while its answer is under way."""
-        folder = Folder(wide)
+        folder = ReceiptApplier(wide)
         for external_id, numbers in list(wire.taken.values())[-5:]:
             for number in numbers:
                 body = json.dumps({"externalId": external_id, "toNumber": number, "status": 4}).encode()
                 await receipts.journal(wide, [to_entry(parse(body, "delivery-status"))])
-        await folder.fold_some()
+        await folder.apply_some()
 
     async def operate() -> None:
         await wide.execute(

@@ -124,11 +124,11 @@ async def test_two_hundred_identical_receipts_and_a_foreign_one_change_nothing(s
                 assert response.status == 200
     await stage.fire("delivery-status", foreign)
 
-    async def folded() -> bool:
+    async def applied() -> bool:
         rows = await stage.connection.fetch("select result from smsgw.receipt where folded_at is not null order by id")
         return [row["result"] for row in rows[before:]] == ["conflict", "foreign"]
 
-    await poll(folded)
+    await poll(applied)
     assert await stage.states() == {"delivered": 1}
     metrics = await gateway.metrics()
     assert (value(metrics, "smsgw_receipts_foreign_total"), value(metrics, "smsgw_receipt_conflicts_total")) == (1, 1)

@@ -48,7 +48,7 @@ REASONS = {
     r"provider\.mta\.client MobileTextAlerts\.(webhooks|register_webhook|delete_webhook|unsubscribed): .*": BY_COMMAND,
     r"provider\.mta\.client MobileTextAlerts\.sender_numbers: .*": BY_COMMAND,
     r"store\.actions listed: .*": BY_COMMAND,
-    r"store\.receipts refold: .*": BY_COMMAND,
+    r"store\.receipts requeue: .*": BY_COMMAND,
     r"store\.suppressions (list_numbers|newest|one): .*": BY_COMMAND,
     r"provider\.mta\.client _bounded: await 2 read, .*": (
         "only for an answer in more pieces than one; to die between two pieces is to die at `await 1`"

@@ -101,7 +101,7 @@ def test_a_new_await_makes_new_steps() -> None:
 
 def test_the_path_holds_sending_receiving_the_client_and_what_they_use_of_the_store() -> None:
     modules = path_modules()
-    for name in ("dispatch.claimer", "receipts.folder", "provider.mta.client", "store.claims", "store.pool"):
+    for name in ("dispatch.claimer", "receipts.applier", "provider.mta.client", "store.claims", "store.pool"):
         assert f"gateway.{name}" in modules
     assert "gateway.store.migrate" not in modules
     commits = [step for step in static_steps() if "transaction, exit" in step]

@@ -157,7 +157,7 @@ async def test_a_repetition_is_not_made_for_a_member_whose_time_is_over(operator
 
 
 async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worker: Make, pool: Any) -> None:
-    from gateway.receipts.folder import Folder
+    from gateway.receipts.applier import ReceiptApplier
 
     (message_id,) = await failed(operator, worker())
     request = (await row(operator, message_id))["request_id"]
@@ -167,7 +167,7 @@ async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worke
         "values ('webhook', 'delivery-status', sha256('x'), '{}', '+12025550000', 'x', $1, 0, 'delivered')",
         request,
     )
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
     other = worker()
     await other.turn()
     assert other.wire.sent == []

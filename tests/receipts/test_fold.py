@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from support.receipts import NUMBER, event, fold_all, make_message, make_request, results, store, store_one, tell, truth
+from support.receipts import NUMBER, event, apply_all, make_message, make_request, results, store, store_one, tell, truth
 
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.store import receipts
 from gateway.store.pool import Pool
 
@@ -23,7 +23,7 @@ async def test_two_hundred_equal_receipts_are_one(pool: Pool) -> None:
     message_id, request = await make_message(pool)
     address, body = event(request, "undelivered")
     assert [await store_one(pool, address, body) for _ in range(200)].count(True) == 1
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
     assert (await truth(pool, message_id))[4] == "undelivered"
 
 
@@ -63,8 +63,8 @@ async def test_a_receipt_that_came_before_its_request_is_folded_later(pool: Pool
             request, message_id,
         )  # fmt: skip
         await connection.execute("update smsgw.outbox set request_id = $2 where id = $1", message_id, request)
-    await receipts.rematch(pool)
-    await Folder(pool).fold_some()
+    await receipts.retry_unmatched(pool)
+    await ReceiptApplier(pool).apply_some()
     assert (await truth(pool, message_id))[4] == "delivered"
 
 
@@ -74,7 +74,7 @@ async def test_folding_everything_again_changes_nothing(pool: Pool) -> None:
     before = await truth(pool, message_id)
     async with pool.acquire() as connection:
         await connection.execute("update smsgw.receipt set folded_at = null")
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
     assert await truth(pool, message_id) == before
 
 
@@ -83,10 +83,10 @@ async def test_many_folders_side_by_side_settle_each_message_once(pool: Pool) ->
     for _, request in made:
         for kind in ("sent", "undelivered", "delivered"):
             await store(pool, event(request, kind))
-    folders = [Folder(pool) for _ in range(4)]
+    folders = [ReceiptApplier(pool) for _ in range(4)]
 
-    async def work(folder: Folder) -> None:
-        while await folder.fold_some():
+    async def work(folder: ReceiptApplier) -> None:
+        while await folder.apply_some():
             continue
 
     await asyncio.gather(*(work(folder) for folder in folders))
@@ -102,7 +102,7 @@ async def test_stop_suppresses_and_start_lifts_it_once(pool: Pool) -> None:
         assert await connection.fetchval("select source from smsgw.suppression where number = $1", NUMBER) == "reply"
         await tell(pool, start)
         await connection.execute("update smsgw.receipt set folded_at = null")
-        await Folder(pool).fold_some()
+        await ReceiptApplier(pool).apply_some()
         assert await connection.fetchval("select count(*) from smsgw.suppression") == 0
         assert await connection.fetchval("select count(*) from smsgw.inbound") == 2
         assert await connection.fetchval("select count(*) from smsgw.operator_action") == 2
@@ -113,7 +113,7 @@ async def test_a_number_finds_its_message_among_five_hundred(pool: Pool) -> None
     ids, request = await make_request(pool, numbers, dispatch="accepted")
     await make_request(pool, numbers, dispatch="accepted")
     await store(pool, *(event(request, "delivered", number=number) for number in numbers[:7]))
-    await fold_all(pool)
+    await apply_all(pool)
     async with pool.acquire() as connection:
         told = await connection.fetch("select id from smsgw.outbox where delivery = 'delivered' order by id")
         unsettled = await connection.fetchval("select unsettled from smsgw.request where id = $1", request)
@@ -136,16 +136,16 @@ async def test_a_number_that_is_no_member_is_not_asked_again_for_three_days(pool
     await tell(pool, event(request, "delivered", number="+12025550199"))
     async with pool.acquire() as connection:
         await connection.execute("update smsgw.request set created_at = created_at - interval '1 hour'")
-    await receipts.rematch(pool)
+    await receipts.retry_unmatched(pool)
     assert await results(pool) == {"unmatched": 1}
 
 
 async def test_what_finds_no_message_in_three_days_is_given_up_and_counted(pool: Pool) -> None:
     await tell(pool, event(uuid4(), "delivered"))
-    assert await receipts.give_up(pool) == 0
+    assert await receipts.abandon_unmatched(pool) == 0
     async with pool.acquire() as connection:
         await connection.execute("update smsgw.receipt set received_at = received_at - interval '73 hours'")
-    assert await receipts.give_up(pool) == 1
+    assert await receipts.abandon_unmatched(pool) == 1
     assert await results(pool) == {"given_up": 1}
 
 
@@ -171,7 +171,7 @@ async def test_a_status_that_nobody_documented_proves_the_arrival_and_is_counted
     seen = []
 
     class Ears:
-        def folded(self, rows: object) -> None:
+        def applied(self, rows: object) -> None:
             seen.extend(rows)  # type: ignore[call-overload]
 
         def settled(self, groups: object) -> None: ...
@@ -179,7 +179,7 @@ async def test_a_status_that_nobody_documented_proves_the_arrival_and_is_counted
         def given_up(self, count: int) -> None: ...
 
     await store(pool, event(request, "teleported"))
-    await fold_all(pool, Ears())
+    await apply_all(pool, Ears())
     assert (await truth(pool, message_id))[:2] == ("none", "accepted")
     assert [(row.unread, row.receipts) for row in seen] == [(True, 1)]
 
@@ -243,9 +243,9 @@ async def test_refolding_a_stretch_of_time_leaves_what_stands(pool: Pool) -> Non
     await tell(pool, *(event(request, kind) for kind in ("sent", "undelivered", "delivered")))
     before = await truth(pool, message_id)
     async with pool.acquire() as connection:
-        first = await receipts.refold(connection, datetime.now(UTC) - timedelta(hours=1), 0, 2)
-        rest = await receipts.refold(connection, datetime.now(UTC) - timedelta(hours=1), max(first), 2)
+        first = await receipts.requeue(connection, datetime.now(UTC) - timedelta(hours=1), 0, 2)
+        rest = await receipts.requeue(connection, datetime.now(UTC) - timedelta(hours=1), max(first), 2)
         assert (len(first), len(rest)) == (2, 1)
-        assert await receipts.refold(connection, datetime.now(UTC), 0, 2) == []
-    await fold_all(pool)
+        assert await receipts.requeue(connection, datetime.now(UTC), 0, 2) == []
+    await apply_all(pool)
     assert await truth(pool, message_id) == before

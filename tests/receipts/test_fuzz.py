@@ -1,4 +1,4 @@
-"""Whatever stands in a body: it is read, or it is no JSON; and what is read can be stored and folded.
+"""Whatever stands in a body: it is read, or it is no JSON; and what is read can be stored and applied.
 
 `SMSGW_TEST_FUZZ_BODIES=1000000 pytest tests/receipts/test_fuzz.py -n 0` is the long run; the suite makes a short one.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.receipts import fold_all
+from support.receipts import apply_all
 
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import EVENTS, NotJson, Receipt, parse
@@ -132,7 +132,7 @@ async def test_what_is_read_is_stored_and_folded(pool: Pool) -> None:
             entries[receipt.digest] = to_entry(receipt)
     async with pool.acquire() as connection:
         assert len(await receipts.journal(connection, list(entries.values()))) == len(entries) > 1000
-    await fold_all(pool)
+    await apply_all(pool)
     async with pool.acquire() as connection:
         assert await connection.fetchval("select count(*) from smsgw.receipt where folded_at is null") == 0
         assert await connection.fetchval("select max(happened_at) is not null from smsgw.receipt")

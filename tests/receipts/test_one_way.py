@@ -7,7 +7,7 @@ import pytest
 from support.outbox import enqueue, state
 from support.workers import Wire, make_worker
 
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.store import receipts
@@ -28,7 +28,7 @@ async def sent(pool: Pool, connection: Any) -> tuple[int, str]:
 async def tell(pool: Pool, external_id: str, code: int) -> None:
     body = json.dumps({"externalId": external_id, "toNumber": "+12025550123", "status": code}).encode()
     await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
 
 
 @pytest.mark.parametrize("lesser", [1, 3, 7, 9, 13])

@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from support.outbox import LOST, enqueue, make_due, state
-from support.receipts import NUMBER, Event, event, fold_all, make_request, store, tell, truth
+from support.receipts import NUMBER, Event, event, apply_all, make_request, store, tell, truth
 from support.workers import Wire, make_worker
 
 from gateway.domain.status import RequestStatus
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.store.completions import AttemptResult, finish
 from gateway.store.pool import Pool
 
@@ -53,7 +53,7 @@ async def tell_all(pool: Pool, orders: dict[UUID, tuple[str, ...]], token: UUID)
         await store(pool, *events)
         async with pool.acquire() as connection, connection.transaction():
             await finish(connection, answered)
-        await fold_all(pool)
+        await apply_all(pool)
 
 
 @pytest.mark.parametrize("dispatch", ["in_flight", "uncertain"])
@@ -73,7 +73,7 @@ async def test_all_orders_of_what_is_folded_in_one_go_lead_to_one_state(pool: Po
     made = [(await make_request(pool, dispatch="accepted"))[1] for _ in orders]
     for step in range(len(orders[0])):
         await store(pool, *(e for one, order in zip(made, orders, strict=True) for e in twice(one, order[step])))
-    await fold_all(pool)
+    await apply_all(pool)
     async with pool.acquire() as connection:
         rows = await connection.fetch(STATE)
     assert [(row["state"], row["unsettled"]) for row in rows] == [("delivered", 0)]
@@ -119,9 +119,9 @@ class Race:
             await store(self.pool, *events[start : start + 7])
 
     async def folding(self) -> None:
-        folder = Folder(self.pool)
+        folder = ReceiptApplier(self.pool)
         while not self.over:
-            await folder.fold_some()
+            await folder.apply_some()
             await asyncio.sleep(0)
 
     async def due(self) -> None:
@@ -149,7 +149,7 @@ class Race:
             await asyncio.gather(self.sending(), self.sending())
         self.over = True
         await asyncio.gather(*beside)
-        await fold_all(self.pool)
+        await apply_all(self.pool)
 
 
 async def test_the_fold_runs_beside_claims_and_finishes_and_nothing_goes_out_twice(pool: Pool) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.status import DeliveryStatus
-from gateway.receipts.keywords import keyword
+from gateway.receipts.opt_out import keyword
 from gateway.receipts.parse import NotJson, parse, read_status
 
 REQUEST = UUID("0195f3f0-0000-7000-8000-000000000001")

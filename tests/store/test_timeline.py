@@ -5,7 +5,7 @@ from typing import Any
 from support.outbox import LOST, enqueue, make_due, status
 from support.workers import Wire, make_worker
 
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse
 from gateway.store import actions, messages, receipts
@@ -29,7 +29,7 @@ async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connecti
     external_id = await connection.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 9}}'.encode()
     await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
-    await Folder(pool).fold_some()
+    await ReceiptApplier(pool).apply_some()
     async with pool.acquire() as session:
         await actions.record(session, actor="ann", action="resolve", reason="asked by phone", message_ids=[message_id])
     told = await story(connection, message_id)

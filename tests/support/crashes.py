@@ -214,7 +214,7 @@ class Stage:
             await asyncio.shield(act)
         while await self._open(wanted, crashed=crashed):  # noqa: ASYNC110
             await asyncio.sleep(0.03)
-        # Everything that was committed of receipts is folded, and every final state has its place in the feed.
+        # Everything that was committed of receipts is applied, and every final state has its place in the feed.
         await self.until(
             "select not exists (select from smsgw.receipt where folded_at is null) "
             "and not exists (select from smsgw.final_news)"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from gateway.receipts.folder import Folder
+from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import Journal, to_entry
 from gateway.receipts.parse import parse
 from gateway.store import receipts
@@ -94,10 +94,10 @@ async def store_one(pool: Pool, address: str, body: bytes) -> bool:
         running.cancel()
 
 
-async def fold_all(pool: Pool, observer: Any = None) -> None:
+async def apply_all(pool: Pool, observer: Any = None) -> None:
     """Fold until nothing is left."""
-    folder = Folder(pool, observer)
-    while await folder.fold_some():
+    folder = ReceiptApplier(pool, observer)
+    while await folder.apply_some():
         continue
 
 
@@ -105,7 +105,7 @@ async def tell(pool: Pool, *events: Event) -> None:
     """Journal and fold these events, in this order, each by itself."""
     for one in events:
         await store(pool, one)
-        await fold_all(pool)
+        await apply_all(pool)
 
 
 async def truth(pool: Pool, message_id: int) -> tuple[Any, ...]:

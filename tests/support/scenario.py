@@ -59,9 +59,9 @@ CONSTANTS = {
     "gateway.dispatch.sweeper:EVERY": 0.1,
     "gateway.dispatch.sweeper:QUIET": 0.1,
     "gateway.dispatch.waker:PROBE_EVERY": 0.1,
-    "gateway.receipts.folder:DATABASE_RETRY": 0.05,
-    "gateway.receipts.folder:LOOK_EVERY": 0.1,
-    "gateway.receipts.folder:REMATCH_EVERY": 0.2,
+    "gateway.receipts.applier:DATABASE_RETRY": 0.05,
+    "gateway.receipts.applier:POLL_EVERY": 0.1,
+    "gateway.receipts.applier:REMATCH_EVERY": 0.2,
     "gateway.receipts.poller:FOLLOW_EVERY": 0.1,
     "gateway.receipts.poller:RETRY_AFTER": 0.1,
 }

@@ -41,7 +41,7 @@ class Fate:
 
 
 def _set(constants: dict[str, Any]) -> None:
-    """Shorten waits of loops, so that a scenario takes a second: `{"gateway.receipts.folder:LOOK_EVERY": 0.1}`."""
+    """Shorten waits of loops, so that a scenario takes a second: `{"gateway.receipts.applier:POLL_EVERY": 0.1}`."""
     for name, value in constants.items():
         module, _, constant = name.partition(":")
         assert hasattr(sys.modules[module], constant), name

@@ -7,35 +7,35 @@ from typing import Protocol
 
 import structlog
 
-from gateway.receipts.keywords import keyword
+from gateway.receipts.opt_out import keyword
 from gateway.receipts.parse import NotJson, parse
 from gateway.store import actions, feed, receipts, suppressions
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
-from gateway.store.receipts import Folded, InboundReply
+from gateway.store.receipts import AppliedReceipt, InboundReply
 
 BATCH = 1000
-STAND_BACK = 3.0
-"""During a flood the fold has this database for one part in `1 + STAND_BACK` of the time."""
+BACK_OFF_FACTOR = 3.0
+"""During a flood the fold has this database for one part in `1 + BACK_OFF_FACTOR` of the time."""
 
-LONGEST_REST = 1.0
+MAX_PAUSE = 1.0
 """Seconds between two batches, whatever comes in."""
 
 REMATCH_EVERY = 15.0
-LOOK_EVERY = 1.0
+POLL_EVERY = 1.0
 """Seconds between looks at the journal without a hint: another replica's listener may have written to it."""
 
 DATABASE_RETRY = 0.5
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["FoldObserver", "Folded", "Folder"]
+__all__ = ["ApplyObserver", "AppliedReceipt", "ReceiptApplier"]
 
 
-class FoldObserver(Protocol):
+class ApplyObserver(Protocol):
     """Hears what the fold did; must not raise."""
 
-    def folded(self, rows: Sequence[Folded]) -> None:
-        """Receipts were folded."""
+    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
+        """Receipts were applied."""
 
     def settled(self, groups: Sequence[tuple[str, str]]) -> None:
         """Messages to groups became final: lane and state of each."""
@@ -44,10 +44,10 @@ class FoldObserver(Protocol):
         """Receipts were given up that found no message in three days."""
 
 
-class Silent:
+class NullObserver:
     """Tells nobody."""
 
-    def folded(self, rows: Sequence[Folded]) -> None:
+    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
         """Ignore it."""
 
     def settled(self, groups: Sequence[tuple[str, str]]) -> None:
@@ -57,13 +57,13 @@ class Silent:
         """Ignore it."""
 
 
-class Folder:
+class ReceiptApplier:
     """The loop of the fold."""
 
     def __init__(
         self,
         pool: Pool,
-        observer: FoldObserver | None = None,
+        observer: ApplyObserver | None = None,
         *,
         prefix: str = "",
         busy: Callable[[], bool] = lambda: False,
@@ -72,7 +72,7 @@ class Folder:
         """`busy` says that receipts come in a flood: then most of the database's time is left to taking them in."""
         self._pool = pool
         self._prefix = prefix
-        self._observer = observer or Silent()
+        self._observer = observer or NullObserver()
         self._busy = busy
         self._monotonic = monotonic
         self._hint = asyncio.Event()
@@ -87,50 +87,50 @@ class Folder:
         while True:
             try:
                 await self._rematch()
-                while await self._fold_in_turn() or await feed.place(self._pool, BATCH):
+                while await self._apply_in_turn() or await feed.place(self._pool, BATCH):
                     continue
             except UNAVAILABLE as error:
                 log.warning("fold_delayed", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
                 continue
             try:
-                await asyncio.wait_for(self._hint.wait(), LOOK_EVERY)
+                await asyncio.wait_for(self._hint.wait(), POLL_EVERY)
             except TimeoutError:
                 continue
             self._hint.clear()
 
-    async def _fold_in_turn(self) -> int:
-        """Fold one batch, then stand back for `STAND_BACK` times as long while receipts come in a flood.
+    async def _apply_in_turn(self) -> int:
+        """Fold one batch, then stand back for `BACK_OFF_FACTOR` times as long while receipts come in a flood.
 
         The provider waits for answers and for nothing else, so a flood is taken in first. What is journalled meanwhile
-        is folded at a share of the full rate, and at all of it as soon as the flood is over; see docs/design.md.
+        is applied at a share of the full rate, and at all of it as soon as the flood is over; see docs/design.md.
         """
         began = self._monotonic()
-        count = await self.fold_some()
+        count = await self.apply_some()
         if count:
             # After each batch, so that applications hear of final states during a flood as well.
             await feed.place(self._pool, BATCH)
         taken = self._monotonic() - began
         if count and self._busy():
-            await asyncio.sleep(min(LONGEST_REST, STAND_BACK * taken))
+            await asyncio.sleep(min(MAX_PAUSE, BACK_OFF_FACTOR * taken))
         return count
 
-    async def fold_some(self) -> int:
+    async def apply_some(self) -> int:
         """Fold one batch; return how many receipts it held.
 
-        Killed in here, the transaction rolls back and the receipts are folded by the next: nothing is half applied.
+        Killed in here, the transaction rolls back and the receipts are applied by the next: nothing is half applied.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            taken = await receipts.take(connection, BATCH)
+            taken = await receipts.lock_pending(connection, BATCH)
             if not taken.ids:
                 return 0
-            folded = await receipts.fold(connection, taken)
-            settled = await receipts.settle_groups(connection) if any(row.of_group for row in folded) else []
+            applied = await receipts.apply(connection, taken)
+            settled = await receipts.settle_groups(connection) if any(row.of_group for row in applied) else []
             for receipt_id, raw in taken.replies:
                 await self._reply(connection, receipt_id, raw)
-        self._observer.folded(folded)
+        self._observer.applied(applied)
         self._observer.settled(settled)
-        conflicts = sum(row.receipts for row in folded if row.result == "conflict")
+        conflicts = sum(row.receipts for row in applied if row.result == "conflict")
         if conflicts:
             log.warning("receipts_contradict", count=conflicts)
         return len(taken.ids)
@@ -138,8 +138,8 @@ class Folder:
     async def _rematch(self) -> None:
         if self._monotonic() >= self._next_rematch:
             self._next_rematch = self._monotonic() + REMATCH_EVERY
-            await receipts.rematch(self._pool)
-            given_up = await receipts.give_up(self._pool)
+            await receipts.retry_unmatched(self._pool)
+            given_up = await receipts.abandon_unmatched(self._pool)
             if given_up:
                 log.warning("receipts_given_up", count=given_up)
                 self._observer.given_up(given_up)
@@ -173,9 +173,9 @@ class Folder:
         # Only a reply that is new changes the list, and only the phone's last word: neither folding an old STOP again
         # nor one that was long on its way may undo a later START.
         if new is not None and word in ("stop", "start") and not await receipts.overtaken(connection, new):
-            await self._heed(connection, reply.from_number, word)
+            await self._apply_opt_out(connection, reply.from_number, word)
 
-    async def _heed(self, connection: Connection, number: str, word: str | None) -> None:
+    async def _apply_opt_out(self, connection: Connection, number: str, word: str | None) -> None:
         changed = False
         if word == "stop":
             changed = bool(await suppressions.add(connection, [number], source="reply", reason="the person wrote STOP"))
