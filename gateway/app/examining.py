@@ -3,7 +3,7 @@
 from gateway.app.management import paced_provider
 from gateway.operations.doctor import Check
 from gateway.operations.doctor.account import Expected
-from gateway.operations.doctor.examination import Webhooks, of_database, of_provider
+from gateway.operations.doctor.runner import Webhooks, of_database, of_provider
 from gateway.settings import Settings
 from gateway.store.pool import Pool
 

@@ -41,7 +41,7 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
     from gateway.app.management import managing
     from gateway.operations.doctor.account import Expected
     from gateway.operations.doctor.checks import fail
-    from gateway.operations.doctor.examination import Webhooks, of_database, of_provider
+    from gateway.operations.doctor.runner import Webhooks, of_database, of_provider
     from gateway.store.pool import UNAVAILABLE, connect
 
     found = settings()

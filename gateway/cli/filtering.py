@@ -15,7 +15,7 @@ GREATEST_ID = 2**63 - 1
 
 def _states(incomplete: str) -> list[str]:
     """Return what the shell may complete a state to."""
-    from gateway.operations.find import STATES
+    from gateway.operations.search import STATES
 
     return [state for state in STATES if state.startswith(incomplete)]
 
@@ -57,7 +57,7 @@ def filters(
     **plain: str | None,
 ) -> Any:
     """Return the filters of a command's options, or end the command naming the one that makes no sense."""
-    from gateway.operations.find import STATES, reason_filter
+    from gateway.operations.search import STATES, reason_filter
     from gateway.store.search import Filters
 
     given: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}

@@ -42,20 +42,20 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List messages, newest first."""
-    from gateway.operations import find
+    from gateway.operations import search
 
     if stuck and state:
         fail("--stuck stands for states; leave out --state", 2)
     wanted = filtering.filters(
-        states=list(find.STUCK) if stuck else state, lane=lane, tenant=tenant, tag=tag, reference=reference,
+        states=list(search.STUCK) if stuck else state, lane=lane, tenant=tenant, tag=tag, reference=reference,
         number=number, request_id=request_id, since=since, until=until, ended_since=ended_since,
         ended_until=ended_until, reason=reason,
     )  # fmt: skip
     if count:
-        number_of = with_database(lambda connection: find.count(connection, wanted))
+        number_of = with_database(lambda connection: search.count(connection, wanted))
         _print_count(number_of, as_json=as_json)
         return
-    page = with_database(lambda connection: find.find(connection, wanted, below=below, limit=limit, patience=20.0))
+    page = with_database(lambda connection: search.find(connection, wanted, below=below, limit=limit, patience=20.0))
     rows = [_shown(message, reveal=reveal) for message in page.messages]
     if as_json:
         for row in rows:
@@ -78,9 +78,9 @@ _CSV = (
 @group.command()
 def show(message_id: Id, reveal: Reveal = False, as_json: Json = False) -> None:
     """Print one message and everything that happened to it."""
-    from gateway.operations.story import story
+    from gateway.operations.timeline import read_timeline
 
-    told = with_database(lambda connection: story(connection, message_id))
+    told = with_database(lambda connection: read_timeline(connection, message_id))
     if told is None:
         fail(f"there is no message {message_id}")
     message = _shown(told.message, reveal=reveal)
@@ -180,7 +180,7 @@ def _cancel_matching(wanted: Any, because: str, *, yes: bool, as_json: bool) -> 
     from dataclasses import replace
 
     from gateway.operations.cancel import CANCELLABLE, cancel_matching
-    from gateway.operations.find import count
+    from gateway.operations.search import count
 
     some = wanted if wanted.states is not None else replace(wanted, states=CANCELLABLE)
     number = with_database(lambda connection: count(connection, some))

@@ -22,7 +22,7 @@ Because = Annotated[str, typer.Option(help="Why, for whoever finds it.")]
 
 
 def _scope(name: str, subject: str) -> Any:
-    from gateway.operations.hold import Scope
+    from gateway.operations.pause import Scope
 
     try:
         scope = Scope(name)
@@ -44,7 +44,7 @@ def pause(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Hold back what has not been sent; what is in the air lands."""
-    from gateway.operations import hold
+    from gateway.operations import pause
 
     if not scope:
         _list(as_json=as_json)
@@ -54,7 +54,7 @@ def pause(
         fail("--because: say why; whoever is called at night will want to know", 2)
     length = None if for_ is None else seconds("--for", for_)
     standing = with_database(
-        lambda connection: hold.pause(connection, kind, subject, actor=actor(), because=because, seconds=length)
+        lambda connection: pause.pause(connection, kind, subject, actor=actor(), because=because, seconds=length)
     )
     if as_json:
         line(asdict(standing))
@@ -64,9 +64,9 @@ def pause(
 
 
 def _list(*, as_json: bool) -> None:
-    from gateway.operations import hold
+    from gateway.operations import pause
 
-    found = with_database(hold.listed)
+    found = with_database(pause.listed)
     if as_json:
         for one in found:
             line(asdict(one))
@@ -79,11 +79,11 @@ def _list(*, as_json: bool) -> None:
 
 def resume(scope: Scope_, subject: Subject = "", because: Because = "") -> None:
     """Let go on what was paused, by whomever."""
-    from gateway.operations import hold
+    from gateway.operations import pause
 
     kind = _scope(scope, subject)
     done = with_database(
-        lambda connection: hold.resume(connection, kind, subject, actor=actor(), because=because or None)
+        lambda connection: pause.resume(connection, kind, subject, actor=actor(), because=because or None)
     )
     typer.echo(f"resumed {scope} {subject}".strip() + f"; it was paused because: {done.reason}")
 

@@ -87,7 +87,7 @@ def _ttl(text: str | None) -> float | None:
 
 def _say_why_none(ids: list[int]) -> None:
     """Say what became of messages that were named and are not to be replayed."""
-    from gateway.operations.find import one
+    from gateway.operations.search import one
 
     if not ids:
         typer.echo("smsgw: nothing matches", err=True)
@@ -152,13 +152,13 @@ def _carry_out(replay_id: int, per_second: float, *, as_json: bool) -> None:
 
 
 def _print_plan(planned: Any, *, allow_duplicates: bool, as_json: bool) -> None:
-    from gateway.operations.replay import Step, Tally
+    from gateway.operations.replay import Step, ReplayCount
 
     if as_json:
         steps = {step.value: asdict(tally) for step, tally in planned.steps.items()}
         line({
             "what": "plan", "found": planned.found, "safe": asdict(planned.safe), "risky": asdict(planned.risky),
-            "left_out": asdict(planned.left_out), "companions": planned.companions, "steps": steps,
+            "left_out": asdict(planned.left_out), "also_affected": planned.also_affected, "steps": steps,
         })  # fmt: skip
         return
     meanings = {
@@ -170,11 +170,11 @@ def _print_plan(planned: Any, *, allow_duplicates: bool, as_json: bool) -> None:
         Step.OPEN: "left out: on its way already",
         Step.DONE: "left out: delivered",
     }
-    rows = [(planned.steps.get(step, Tally()), meaning) for step, meaning in meanings.items()]
+    rows = [(planned.steps.get(step, ReplayCount()), meaning) for step, meaning in meanings.items()]
     if planned.found:
         table(("MESSAGES", "PARTS", "WHAT"), ((t.messages, t.parts, meaning) for t, meaning in rows if t.messages))
-    if planned.companions:
-        typer.echo(f"{planned.companions} other messages share these requests and go along")
+    if planned.also_affected:
+        typer.echo(f"{planned.also_affected} other messages share these requests and go along")
 
 
 def _hint(planned: Any, *, allow_duplicates: bool) -> str:
@@ -216,7 +216,7 @@ def resolve(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Settle an uncertain message, and with it every message of its request: it arrived as one, or not at all."""
-    from gateway.operations.find import one
+    from gateway.operations.search import one
     from gateway.operations.resolve import As
     from gateway.operations.resolve import resolve as settle
 

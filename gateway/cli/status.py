@@ -24,13 +24,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, or one a second with --watch.")] = False,
 ) -> None:
     """Say what runs, what waits and how long, what the limiter gives, what is paused, and what went wrong."""
-    from gateway.operations.snapshot import snapshot
+    from gateway.operations.status import read_status
 
     most = settings().max_recipients
 
     async def work(connection: Any) -> None:
         while True:
-            found = await snapshot(connection, max_recipients=most)
+            found = await read_status(connection, max_recipients=most)
             if as_json:
                 line(_json(found))
             else:

@@ -10,7 +10,7 @@ from uuid import UUID
 from aiohttp import web
 
 from gateway.domain.phone import normalise
-from gateway.operations.find import STATES, reason_filter
+from gateway.operations.search import STATES, reason_filter
 from gateway.settings import duration
 from gateway.store.search import Filters
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from gateway.operations.snapshot import LaneLine, Snapshot, snapshot
+from gateway.operations.status import LaneStatus, StatusReport, read_status
 from gateway.store import samples
 from gateway.store.pool import UNAVAILABLE, Pool
 from gateway.store.samples import Cohort, Sample
@@ -38,7 +38,7 @@ class Look:
 
     at: float
     """Monotonic."""
-    now: Snapshot
+    now: StatusReport
     samples: list[Sample]
     cohorts: list[Cohort]
 
@@ -113,7 +113,7 @@ class Watch:
     async def _ask(self) -> Look:
         now = self._clock()
         async with self._pool.acquire() as connection:
-            found = await snapshot(connection, max_recipients=self._max_recipients)
+            found = await read_status(connection, max_recipients=self._max_recipients)
             waits, oldest, limiter = figures(found)
             await samples.add(connection, waiting=waits, oldest=oldest, limiter=limiter)
             if now - self._pruned > PRUNE_EVERY:
@@ -128,7 +128,7 @@ class TooManyWatchers(Exception):
     """Nobody more can watch live; the pages themselves still work."""
 
 
-def figures(found: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+def figures(found: StatusReport) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return what waits and how old the oldest is, by lane, and how much of each limit is used, by limit."""
     return (
         {line.lane: waiting(line) for line in found.lanes},
@@ -137,6 +137,6 @@ def figures(found: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[s
     )
 
 
-def waiting(line: LaneLine) -> int:
+def waiting(line: LaneStatus) -> int:
     """Return the messages of a lane that could go or would, were they not held."""
     return line.states.get("ready", 0) + line.states.get("held", 0)

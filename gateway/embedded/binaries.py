@@ -20,7 +20,7 @@ class Binaries:
     bin: Path
     root: Path
     """What has to be copied for another user to run it."""
-    companions: tuple[Path, ...] = ()
+    also_affected: tuple[Path, ...] = ()
     """Libraries that the wheel keeps beside it."""
 
     def version(self) -> str:

@@ -160,7 +160,7 @@ class EmbeddedPostgres:
         if not (target / "complete").exists():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(binaries.root, copy, symlinks=True)
-            for companion in binaries.companions:
+            for companion in binaries.also_affected:
                 shutil.copytree(companion, target / companion.name, symlinks=True)
             (target / "complete").touch()
         return Binaries(binaries.provider, copy / binaries.bin.relative_to(binaries.root), copy)

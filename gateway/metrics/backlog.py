@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 
 from gateway.metrics.registry import INDEXES, OPEN_STATES, SCOPES, TABLES, Metrics
-from gateway.operations.snapshot import etas
+from gateway.operations.status import etas
 from gateway.store import health, lanes, receipts
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.status import Status, status

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.operations import find
+from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, claims, search, replays, resolution
 from gateway.store.claims import TerminalStatus
@@ -83,7 +83,7 @@ async def cancel_matching(
         raise NotPossible(f"{', '.join(never)}: cannot be called back; these can: {', '.join(CANCELLABLE)}")
     filters = replace(filters, states=tuple(states))
     count = 0
-    async for ids, _ in find.looks(connection, filters, first=BATCH):
+    async for ids, _ in search.looks(connection, filters, first=BATCH):
         matching = await search.matching_ids(connection, ids, filters)
         for start in range(0, len(matching), BATCH):
             done = await cancel(connection, matching[start : start + BATCH], actor=actor, because=because)

@@ -18,14 +18,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.operations import find
+from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, search, replays
 from gateway.store.search import Filters
 from gateway.store.pool import Connection
 from gateway.store.replays import Judged, Replay
 
-__all__ = ["Filters", "Plan", "Replay", "Step", "Tally", "begin", "latest", "plan", "run", "step", "stop"]
+__all__ = ["Filters", "Plan", "Replay", "Step", "ReplayCount", "begin", "latest", "plan", "run", "step", "stop"]
 
 BATCH = 1000
 """Messages of one transaction, at the most."""
@@ -60,7 +60,7 @@ SAFE = frozenset({Step.RELEASE, Step.REPEAT})
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ReplayCount:
     """So many messages, and what they cost."""
 
     messages: int = 0
@@ -74,8 +74,8 @@ class Plan:
     filters: Filters
     new_ttl: float | None
     """Seconds."""
-    steps: Mapping[Step, Tally]
-    companions: int
+    steps: Mapping[Step, ReplayCount]
+    also_affected: int
     """Messages that were not asked for but share a request that is repeated; they go along."""
     below: int
 
@@ -85,23 +85,23 @@ class Plan:
         return sum(tally.messages for tally in self.steps.values())
 
     @property
-    def safe(self) -> Tally:
+    def safe(self) -> ReplayCount:
         """What goes again without a risk of a second copy."""
         return self._sum(SAFE)
 
     @property
-    def risky(self) -> Tally:
+    def risky(self) -> ReplayCount:
         """What may reach a phone twice."""
         return self._sum(frozenset({Step.RESEND}))
 
     @property
-    def left_out(self) -> Tally:
+    def left_out(self) -> ReplayCount:
         """What a replay does not touch at all."""
         return self._sum(frozenset({Step.OVER, Step.OPEN, Step.DONE}))
 
-    def _sum(self, steps: frozenset[Step]) -> Tally:
-        some = [self.steps.get(step, Tally()) for step in steps]
-        return Tally(sum(one.messages for one in some), sum(one.parts for one in some))
+    def _sum(self, steps: frozenset[Step]) -> ReplayCount:
+        some = [self.steps.get(step, ReplayCount()) for step in steps]
+        return ReplayCount(sum(one.messages for one in some), sum(one.parts for one in some))
 
 
 async def plan(
@@ -121,7 +121,7 @@ async def plan(
     repeated: dict[UUID, int] = {}
     found = 0
     highest = 0
-    async for ids, _ in find.looks(connection, filters, first=find.LARGEST_LOOK):
+    async for ids, _ in search.looks(connection, filters, first=search.LARGEST_LOOK):
         matching = await search.matching_ids(connection, ids, filters)
         for one in await replays.classify(connection, matching, new_ttl=new_ttl is not None):
             tally = steps.setdefault(Step(one.step), [0, 0])
@@ -136,8 +136,8 @@ async def plan(
     return Plan(
         filters=filters,
         new_ttl=new_ttl,
-        steps={step: Tally(*tally) for step, tally in steps.items()},
-        companions=sum(repeated.values()) - asked,
+        steps={step: ReplayCount(*tally) for step, tally in steps.items()},
+        also_affected=sum(repeated.values()) - asked,
         below=highest + 1,
     )
 
@@ -252,7 +252,7 @@ async def latest(connection: Connection, most: int = 20) -> list[Replay]:
 
 async def _next(connection: Connection, filters: Filters, below: int, most: int) -> tuple[list[int], int, bool]:
     """Return the next messages, below which id to go on, and whether there are no more."""
-    async for ids, place in find.looks(connection, filters, below=below, first=most):
+    async for ids, place in search.looks(connection, filters, below=below, first=most):
         matching = await search.matching_ids(connection, ids, filters) if ids else []
         if len(matching) > most:
             return matching[:most], matching[most - 1], False

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from gateway.operations.answers import explain
-from gateway.operations.find import one
-from gateway.operations.snapshot import DUTY_OF_SENDING, SILENT
+from gateway.operations.reasons import explain
+from gateway.operations.search import one
+from gateway.operations.status import DUTY_OF_SENDING, SILENT
 from gateway.store import lanes, overview, status, why
 from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
 from gateway.store.search import MessageRow
@@ -25,7 +25,7 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
     PAUSE = "pause"
-    NOBODY_SENDS = "nobody_sends"
+    NOBODY_SENDS = "no_dispatcher"
     BREAKER = "breaker"
     ORDER_KEY = "order_key"
     BUCKET = "bucket"

@@ -64,7 +64,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayCount:
     """What became of the calls."""
 
     delivered: int = 0
@@ -86,7 +86,7 @@ class Webhooks:
         self._calls: asyncio.Queue[Call] = asyncio.Queue()
         self._config = SimulatorConfig()
         self.registrations: dict[int, Registration] = {}
-        self.tally = Tally()
+        self.tally = ReplayCount()
         self._last_id = 10
 
     def configure(self, config: SimulatorConfig) -> None:

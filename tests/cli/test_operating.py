@@ -120,7 +120,7 @@ async def test_why_names_the_obstacle_and_the_command(smsgw: Smsgw, operator: An
     assert "lane bulk is paused" in done.out
     assert "→ smsgw resume lane bulk" in done.out
     found = (await smsgw("messages", "why", str(message_id), "--json")).lines[0]
-    assert {obstacle["kind"] for obstacle in found["obstacles"]} == {"pause", "nobody_sends"}
+    assert {obstacle["kind"] for obstacle in found["obstacles"]} == {"pause", "no_dispatcher"}
     assert (await smsgw("messages", "why", "4711")).code == 1
 
 

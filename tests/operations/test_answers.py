@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.operations.answers import GROUPS, explain, explain_status
+from gateway.operations.reasons import GROUPS, explain, explain_status
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "errors.md"

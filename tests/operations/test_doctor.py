@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.domain.outcome import RateHeaders
 from gateway.operations.doctor import Check, account, database, vacuum, webhooks
 from gateway.operations.doctor.account import Expected
-from gateway.operations.doctor.examination import Webhooks, of_provider
+from gateway.operations.doctor.runner import Webhooks, of_provider
 from gateway.provider.errors import KeyRefused
 from gateway.provider.protocol import Account, Webhook
 from gateway.store.health import Holder, Index, Table

@@ -10,7 +10,7 @@ import pytest
 from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue, state
 
-from gateway.operations.find import STATES, Page, count, find, narrowed
+from gateway.operations.search import STATES, Page, count, find, narrowed
 from gateway.store import search
 from gateway.store.search import Filters
 

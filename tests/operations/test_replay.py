@@ -12,7 +12,7 @@ from support.outbox import enqueue, make_due, state, status
 
 from gateway.operations import replay
 from gateway.operations.errors import NotPossible
-from gateway.operations.replay import Step, Tally
+from gateway.operations.replay import Step, ReplayCount
 from gateway.store.search import Filters
 from gateway.store.pool import connect
 
@@ -36,8 +36,8 @@ async def test_a_plan_changes_nothing_and_counts_parts(operator: Any, worker: Ma
     await operator.execute("update smsgw.lane set coalesce = false")
     made = await failed(operator, worker(), 3, body="x" * 300)
     planned = await replay.plan(operator, Filters(states=("failed",)))
-    assert planned.steps == {Step.RELEASE: Tally(3, 6)}
-    assert (planned.safe, planned.risky, planned.found) == (Tally(3, 6), Tally(), 3)
+    assert planned.steps == {Step.RELEASE: ReplayCount(3, 6)}
+    assert (planned.safe, planned.risky, planned.found) == (ReplayCount(3, 6), ReplayCount(), 3)
     assert [await state(operator, one) for one in made] == ["failed"] * 3
     assert await operator.fetchval("select count(*) from smsgw.replay") == 0
 
@@ -62,8 +62,8 @@ async def test_inside_the_horizon_the_same_bytes_go_under_the_same_id(operator: 
     one = worker()
     made = await uncertain(operator, one, 3)
     planned = await replay.plan(operator, Filters(ids=(made[0],)))
-    assert planned.steps == {Step.REPEAT: Tally(1, 1)}
-    assert planned.companions == 2
+    assert planned.steps == {Step.REPEAT: ReplayCount(1, 1)}
+    assert planned.also_affected == 2
     done = await replayed(operator, Filters(ids=(made[0],)))
     assert (done.same_id, done.resent) == (3, 0)
     one.wire.answers.append(status(409))
@@ -86,7 +86,7 @@ async def test_past_the_horizon_a_copy_needs_to_be_allowed(operator: Any, worker
     (message_id,) = await uncertain(operator, worker())
     await forget(operator)
     planned = await replay.plan(operator, Filters(states=("uncertain",)))
-    assert planned.steps == {Step.RESEND: Tally(1, 1)}
+    assert planned.steps == {Step.RESEND: ReplayCount(1, 1)}
     with pytest.raises(NotPossible, match="nothing to replay"):
         await replay.begin(operator, planned, actor=ALICE)
     with pytest.raises(NotPossible, match="say why"):
@@ -116,14 +116,14 @@ async def test_a_request_that_lost_a_member_to_a_copy_is_never_repeated_whole(op
     await replayed(operator, Filters(ids=(first,)), allow_duplicates=True)
     await operator.execute("update smsgw.request set maybe_arrived_at = now() where dispatch = 'uncertain'")
     planned = await replay.plan(operator, Filters(ids=(second,)))
-    assert planned.steps == {Step.RESEND: Tally(1, 1)}
+    assert planned.steps == {Step.RESEND: ReplayCount(1, 1)}
 
 
 @pytest.mark.parametrize("told", ["undelivered", "undeliverable", "rejected", "failed"])
 async def test_what_a_carrier_refused_is_sent_again_only_as_a_copy(operator: Any, worker: Make, told: str) -> None:
     (message_id,) = await accepted(operator, worker())
     await deliver(operator, message_id, told)
-    assert (await replay.plan(operator, Filters(ids=(message_id,)))).steps == {Step.RESEND: Tally(1, 1)}
+    assert (await replay.plan(operator, Filters(ids=(message_id,)))).steps == {Step.RESEND: ReplayCount(1, 1)}
     await replayed(operator, Filters(ids=(message_id,)), allow_duplicates=True)
     after = await row(operator, message_id)
     assert (after["delivery"], after["final_at"], after["generation"]) == ("none", None, 1)
@@ -143,7 +143,7 @@ async def test_what_was_delivered_or_is_on_its_way_is_left_alone(operator: Any, 
 async def test_a_time_to_live_is_never_reset_unless_told(operator: Any, worker: Make) -> None:
     (message_id,) = await expired(operator)
     planned = await replay.plan(operator, Filters(states=("expired",)))
-    assert planned.steps == {Step.OVER: Tally(1, 1)}
+    assert planned.steps == {Step.OVER: ReplayCount(1, 1)}
     await replayed(operator, Filters(states=("expired",)), new_ttl=3600.0)
     left = (await row(operator, message_id))["expires_at"] - datetime.now(UTC)
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
@@ -153,7 +153,7 @@ async def test_a_time_to_live_is_never_reset_unless_told(operator: Any, worker: 
 async def test_a_repetition_is_not_made_for_a_member_whose_time_is_over(operator: Any, worker: Make) -> None:
     first, second = await uncertain(operator, worker(), 2)
     await operator.execute("update smsgw.outbox set expires_at = now() where id = $1", second)
-    assert (await replay.plan(operator, Filters(ids=(first,)))).steps == {Step.OVER: Tally(1, 1)}
+    assert (await replay.plan(operator, Filters(ids=(first,)))).steps == {Step.OVER: ReplayCount(1, 1)}
 
 
 async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worker: Make, pool: Any) -> None:
@@ -319,7 +319,7 @@ def test_a_phone_number_is_not_kept() -> None:
 async def test_a_pause_does_not_hide_what_is_uncertain(operator: Any, worker: Make) -> None:
     await uncertain(operator, worker())
     await operator.execute("insert into smsgw.pause (scope, actor, reason) values ('all', 'x', 'y')")
-    assert (await replay.plan(operator, Filters())).steps == {Step.REPEAT: Tally(1, 1)}
+    assert (await replay.plan(operator, Filters())).steps == {Step.REPEAT: ReplayCount(1, 1)}
 
 
 async def test_refused_again_after_a_repetition_stays_uncertain(operator: Any, worker: Make) -> None:

@@ -9,10 +9,10 @@ import pytest
 from support.operating import accepted, failed, forget, someone_waits, uncertain
 from support.outbox import UNREACHED, enqueue, state
 
-from gateway.operations import hold, lanes, log, resolve, suppression
+from gateway.operations import pause, lanes, log, resolve, suppression
 from gateway.operations.cancel import cancel, cancel_matching
 from gateway.operations.errors import NotPossible
-from gateway.operations.hold import Scope
+from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
 from gateway.store.search import Filters
 
@@ -124,21 +124,21 @@ async def test_a_whole_campaign_is_called_back_in_batches(operator: Any) -> None
 
 
 async def test_the_first_reason_of_a_pause_stays(operator: Any) -> None:
-    made = await hold.pause(operator, Scope.LANE, "bulk", actor=ALICE, because="too many complaints", seconds=60.0)
+    made = await pause.pause(operator, Scope.LANE, "bulk", actor=ALICE, because="too many complaints", seconds=60.0)
     assert made.expires_at is not None
     with pytest.raises(NotPossible, match=r"paused already, by alice@host: too many complaints"):
-        await hold.pause(operator, Scope.LANE, "bulk", actor="bob@host", because="another")
-    assert [pause.reason for pause in await hold.listed(operator)] == ["too many complaints"]
-    assert (await hold.resume(operator, Scope.LANE, "bulk", actor="bob@host")).reason == "too many complaints"
+        await pause.pause(operator, Scope.LANE, "bulk", actor="bob@host", because="another")
+    assert [pause.reason for pause in await pause.listed(operator)] == ["too many complaints"]
+    assert (await pause.resume(operator, Scope.LANE, "bulk", actor="bob@host")).reason == "too many complaints"
     with pytest.raises(NotPossible, match="is not paused"):
-        await hold.resume(operator, Scope.LANE, "bulk", actor=ALICE)
+        await pause.resume(operator, Scope.LANE, "bulk", actor=ALICE)
     assert [entry.action for entry in await log.listed(operator)] == ["resume", "pause"]
 
 
 @pytest.mark.parametrize(("scope", "subject"), [(Scope.ALL, "x"), (Scope.TAG, "")])
 async def test_a_scope_and_its_subject_must_fit(operator: Any, scope: Scope, subject: str) -> None:
     with pytest.raises(NotPossible, match="takes"):
-        await hold.pause(operator, scope, subject, actor=ALICE, because="x")
+        await pause.pause(operator, scope, subject, actor=ALICE, because="x")
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ async def test_a_scope_and_its_subject_must_fit(operator: Any, scope: Scope, sub
 )
 async def test_a_misspelt_name_is_no_pause(operator: Any, scope: Scope, subject: str, there_are: str) -> None:
     with pytest.raises(NotPossible, match=f"there is no {scope.value} {subject}; there are: .*{there_are}"):
-        await hold.pause(operator, scope, subject, actor=ALICE, because="x")
-    assert await hold.listed(operator) == []
+        await pause.pause(operator, scope, subject, actor=ALICE, because="x")
+    assert await pause.listed(operator) == []
 
 
 async def test_a_lane_says_which_of_its_values_is_wrong_and_wants_to_be_told_one(operator: Any) -> None:
@@ -179,7 +179,7 @@ async def test_the_log_says_how_many_numbers_and_never_which(operator: Any) -> N
 
 
 async def test_the_log_can_only_grow(operator: Any) -> None:
-    await hold.pause(operator, Scope.ALL, "", actor=ALICE, because="x")
+    await pause.pause(operator, Scope.ALL, "", actor=ALICE, because="x")
     for role in ("smsgw_operator", "smsgw_gateway", "smsgw_app", "smsgw_reader"):
         for statement in ("update smsgw.operator_action set actor = 'nobody'", "delete from smsgw.operator_action"):
             async with operator.transaction():
@@ -201,6 +201,6 @@ async def test_the_operators_role_suffices(operator: Any, worker: Make) -> None:
     planned = await replay.plan(operator, Filters(ids=(other,)))
     begun = await replay.begin(operator, planned, actor=ALICE)
     assert (await replay.run(operator, begun.id)).done == 1
-    await hold.pause(operator, Scope.ALL, "", actor=ALICE, because="x")
+    await pause.pause(operator, Scope.ALL, "", actor=ALICE, because="x")
     await suppression.add(operator, "+12025550123", actor=ALICE, because="x")
     await operator.execute("reset role")

@@ -8,9 +8,9 @@ import pytest
 from support.operating import accepted, deliver, expired, failed, forget, uncertain
 from support.outbox import UNREACHED, enqueue, status
 
-from gateway.operations import hold, replay, resolve
-from gateway.operations.hold import Scope
-from gateway.operations.story import story
+from gateway.operations import pause, replay, resolve
+from gateway.operations.pause import Scope
+from gateway.operations.timeline import read_timeline
 from gateway.operations.why import Kind, Obstacle, why
 from gateway.store.search import Filters
 
@@ -35,7 +35,7 @@ async def obstacles(operator: Any, message_id: int, **options: Any) -> dict[Kind
 
 async def test_there_is_no_answer_for_what_is_not_there(running: Any) -> None:
     assert await why(running, 4711) is None
-    assert await story(running, 4711) is None
+    assert await read_timeline(running, 4711) is None
 
 
 async def test_nothing_is_in_the_way(running: Any) -> None:
@@ -65,19 +65,19 @@ async def test_it_is_scheduled(running: Any) -> None:
 )
 async def test_a_pause_holds_it(running: Any, scope: Scope, subject: str) -> None:
     message_id = await enqueue(running, tenant="shop", tags={"campaign": "may"})
-    await hold.pause(running, scope, subject, actor=ALICE, because="complaints", seconds=60.0)
+    await pause.pause(running, scope, subject, actor=ALICE, because="complaints", seconds=60.0)
     found = (await obstacles(running, message_id))[Kind.PAUSE]
     assert "complaints" in found.says
     assert found.until is not None
     assert found.mend == f"smsgw resume {scope} {subject}".strip()
-    await hold.resume(running, scope, subject, actor=ALICE)
+    await pause.resume(running, scope, subject, actor=ALICE)
     assert Kind.PAUSE not in await obstacles(running, message_id)
 
 
 @pytest.mark.parametrize(("scope", "subject"), [(Scope.LANE, "otp"), (Scope.TENANT, "x"), (Scope.TAG, "campaign=june")])
 async def test_a_pause_of_something_else_does_not(running: Any, scope: Scope, subject: str) -> None:
     message_id = await enqueue(running, tenant="shop", tags={"campaign": "may"})
-    await hold.pause(running, scope, subject, actor=ALICE, because="complaints")
+    await pause.pause(running, scope, subject, actor=ALICE, because="complaints")
     assert Kind.PAUSE not in await obstacles(running, message_id)
 
 
@@ -173,7 +173,7 @@ async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: A
     message_id = await enqueue(operator)
     one.wire.answers.append(status(402, provider_request_id="prov-1"))
     await one.finish(*await one.claim())
-    told = await story(operator, message_id)
+    told = await read_timeline(operator, message_id)
     assert told is not None
     (attempt,) = [chapter for chapter in told.chapters if chapter.step.kind == "attempt"]
     assert (attempt.step.status, attempt.step.provider_request_id) == (402, "prov-1")
@@ -186,13 +186,13 @@ async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: A
 async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, worker: Make) -> None:
     made = await uncertain(operator, worker(), 2)
     await forget(operator)
-    await hold.pause(operator, Scope.LANE, "default", actor=ALICE, because="a look")
-    await hold.resume(operator, Scope.LANE, "default", actor=ALICE)
-    await hold.pause(operator, Scope.LANE, "otp", actor=ALICE, because="another lane")
+    await pause.pause(operator, Scope.LANE, "default", actor=ALICE, because="a look")
+    await pause.resume(operator, Scope.LANE, "default", actor=ALICE)
+    await pause.pause(operator, Scope.LANE, "otp", actor=ALICE, because="another lane")
     await resolve.resolve(operator, made[0], resolve.As.FAILED, actor=ALICE, because="not there")
     planned = await replay.plan(operator, Filters(ids=(made[0],)))
     await replay.run(operator, (await replay.begin(operator, planned, actor=ALICE, because="again")).id)
-    told = await story(operator, made[0])
+    told = await read_timeline(operator, made[0])
     assert told is not None
     kinds = [chapter.step.kind for chapter in told.chapters]
     assert kinds == ["enqueued", "bound", "attempt_begun", "attempt", "attempt_begun", "attempt", "pause", "resume",
@@ -205,7 +205,7 @@ async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, work
 async def test_a_story_tells_a_receipt_and_a_delivery(operator: Any, worker: Make) -> None:
     (message_id,) = await accepted(operator, worker())
     await deliver(operator, message_id)
-    told = await story(operator, message_id)
+    told = await read_timeline(operator, message_id)
     assert told is not None
     assert told.message.state == "delivered"
     assert [chapter.step.kind for chapter in told.chapters][-1] == "receipt"

@@ -15,8 +15,8 @@ from gateway.console.api.models import (
     TallyAnswer,
 )
 from gateway.console.api.reading import filters_of, missing
-from gateway.operations import cancel, find, replay, resolve, reveal
-from gateway.operations.replay import Tally
+from gateway.operations import cancel, search, replay, resolve, reveal
+from gateway.operations.replay import ReplayCount
 from gateway.operations.resolve import Resolved
 from gateway.operations.reveal import Content, Reply
 from gateway.store import replays, reveal
@@ -25,7 +25,7 @@ from gateway.store.replays import Replay
 
 
 async def _present(connection: Connection, message_id: int) -> None:
-    if await find.one(connection, message_id) is None:
+    if await search.one(connection, message_id) is None:
         raise missing(f"there is no message {message_id}")
 
 
@@ -78,12 +78,12 @@ async def _plan(asked: Asked) -> PlanAnswer:
         risky=_tally(planned.risky),
         left_out=_tally(planned.left_out),
         steps={step.value: _tally(tally) for step, tally in planned.steps.items()},
-        companions=planned.companions,
+        also_affected=planned.also_affected,
         agreed=agreed,
     )
 
 
-def _tally(tally: Tally) -> TallyAnswer:
+def _tally(tally: ReplayCount) -> TallyAnswer:
     return TallyAnswer(tally.messages, tally.parts)
 
 

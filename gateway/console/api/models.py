@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict,
 from pydantic.dataclasses import dataclass
 
 from gateway.operations.cancel import Cancelled
-from gateway.operations.hold import Scope
+from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
 from gateway.store.search import MessageRow
 
@@ -153,7 +153,7 @@ class PlanAnswer:
     risky: TallyAnswer
     left_out: TallyAnswer
     steps: dict[str, TallyAnswer]
-    companions: int
+    also_affected: int
     agreed: datetime
 
 

@@ -19,10 +19,10 @@ from gateway.console.api.models import (
     Wanted,
 )
 from gateway.domain.phone import mask
-from gateway.operations import find, hold, lanes, log, story, why
-from gateway.operations.find import reason_filter
-from gateway.operations.snapshot import Snapshot
-from gateway.operations.story import Story
+from gateway.operations import search, pause, lanes, log, timeline, why
+from gateway.operations.search import reason_filter
+from gateway.operations.status import StatusReport
+from gateway.operations.timeline import Timeline
 from gateway.operations.why import Why
 from gateway.store import reveal, samples, suppressions
 from gateway.store.actions import Action
@@ -53,7 +53,7 @@ def masked(row: MessageRow) -> MessageRow:
     return replace(row, to_number=None if row.to_number is None else mask(row.to_number))
 
 
-async def _status(asked: Asked) -> Snapshot:
+async def _status(asked: Asked) -> StatusReport:
     return (await asked.parts.watch.latest()).now
 
 
@@ -68,13 +68,13 @@ async def _cohorts(asked: Asked) -> list[Cohort]:
 
 async def _messages(asked: Asked) -> Found:
     async with asked.parts.pool.acquire() as connection:
-        page = await find.find(connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit)
+        page = await search.find(connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit)
     return Found(tuple(masked(row) for row in page.messages), page.next, page.complete)
 
 
-async def _message(asked: Asked) -> Story:
+async def _message(asked: Asked) -> Timeline:
     async with asked.parts.pool.acquire() as connection:
-        found = await story.story(connection, asked.id)
+        found = await timeline.story(connection, asked.id)
     if found is None:
         raise missing(f"there is no message {asked.id}")
     return replace(found, message=masked(found.message))
@@ -95,7 +95,7 @@ async def _lanes(asked: Asked) -> list[Lane]:
 
 async def _pauses(asked: Asked) -> list[Pause]:
     async with asked.parts.pool.acquire() as connection:
-        return await hold.listed(connection)
+        return await pause.listed(connection)
 
 
 async def _suppressions(asked: Asked) -> list[Suppressed]:
@@ -140,14 +140,14 @@ def missing(sentence: str) -> Exception:
 
 
 CALLS = (
-    Call("GET", "/api/status", "status", "What stands where", Snapshot, _status),
+    Call("GET", "/api/status", "status", "What stands where", StatusReport, _status),
     Call("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
     Call("GET", "/api/cohorts", "cohorts", "DeliveryStatus by half hour", list[Cohort], _cohorts),
     Call("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
     Call(
         "POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody
     ),
-    Call("GET", "/api/messages/{id}", "showMessage", "The story of a message", Story, _message, fails=(404,)),
+    Call("GET", "/api/messages/{id}", "showMessage", "The story of a message", Timeline, _message, fails=(404,)),
     Call("GET", "/api/messages/{id}/why", "whyMessage", "Why a message does not go", Why, _why, fails=(404,)),
     Call("GET", "/api/lanes", "listLanes", "Lanes", list[Lane], _lanes),
     Call("GET", "/api/pauses", "listPauses", "Pauses in force", list[Pause], _pauses),

@@ -2,9 +2,9 @@
 
 from gateway.console.api.calls import Asked, Call
 from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
-from gateway.operations import hold, lanes, suppression
+from gateway.operations import pause, lanes, suppression
 from gateway.operations.doctor import Check
-from gateway.operations.hold import Resumed
+from gateway.operations.pause import Resumed
 from gateway.store.lanes import COLUMNS
 from gateway.store.status import Pause
 
@@ -12,7 +12,7 @@ from gateway.store.status import Pause
 async def _pause(asked: Asked) -> Pause:
     given: PauseBody = asked.given
     async with asked.parts.pool.acquire() as connection:
-        done = await hold.pause(
+        done = await pause.pause(
             connection,
             given.scope,
             given.subject,
@@ -27,7 +27,7 @@ async def _pause(asked: Asked) -> Pause:
 async def _resume(asked: Asked) -> Resumed:
     given: ResumeBody = asked.given
     async with asked.parts.pool.acquire() as connection:
-        done = await hold.resume(connection, given.scope, given.subject, actor=asked.who.actor, because=given.because)
+        done = await pause.resume(connection, given.scope, given.subject, actor=asked.who.actor, because=given.because)
     await asked.parts.watch.look()
     return done
 

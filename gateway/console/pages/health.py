@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from gateway.console.parts import Parts
-from gateway.operations.snapshot import SILENT
+from gateway.operations.status import SILENT
 from gateway.store.overview import RECEIPTS
 
 

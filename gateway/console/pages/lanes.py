@@ -9,8 +9,8 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.parts import Parts
 from gateway.console.rendering import see
-from gateway.operations import hold, lanes
-from gateway.operations.hold import Scope
+from gateway.operations import pause, lanes
+from gateway.operations.pause import Scope
 
 BACK = {"stuck": "/stuck"}
 
@@ -22,7 +22,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         look = await parts.watch.latest()
         async with parts.pool.acquire() as connection:
             every = await lanes.listed(connection)
-            pauses = await hold.listed(connection)
+            pauses = await pause.listed(connection)
         return parts.renderer.page(
             request,
             "lanes.html",
@@ -51,7 +51,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     async def pause(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         async with parts.pool.acquire() as connection:
-            await hold.pause(
+            await pause.pause(
                 connection,
                 scope(form),
                 inputs.word(form, "subject"),
@@ -65,7 +65,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     async def resume(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         async with parts.pool.acquire() as connection:
-            await hold.resume(
+            await pause.resume(
                 connection,
                 scope(form),
                 inputs.word(form, "subject"),

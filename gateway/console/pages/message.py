@@ -9,7 +9,7 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.parts import Parts
 from gateway.console.rendering import see
-from gateway.operations import cancel, resolve, reveal, story, why
+from gateway.operations import cancel, resolve, reveal, timeline, why
 from gateway.operations.replay import REPLAYABLE
 from gateway.operations.resolve import As
 from gateway.operations.reveal import Content
@@ -27,7 +27,7 @@ def _looking(parts: Parts) -> list[web.RouteDef]:
     async def page(request: web.Request, content: Content | None = None) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
         async with parts.pool.acquire() as connection:
-            found = await story.story(connection, message_id)
+            found = await timeline.story(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
             cancellable = await cancel.possible(connection, message_id)

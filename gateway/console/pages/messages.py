@@ -11,8 +11,8 @@ from gateway.console.context import identity
 from gateway.console.inputs import Search
 from gateway.console.parts import Parts
 from gateway.console.rendering import see
-from gateway.operations import find
-from gateway.operations.find import STATES
+from gateway.operations import search
+from gateway.operations.search import STATES
 from gateway.store import lanes, saved_searches
 
 PAGE = 50
@@ -36,7 +36,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 
     async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
         async with parts.pool.acquire() as connection:
-            found = await find.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
+            found = await search.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
             saved = await saved_searches.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.console.parts import Parts
-from gateway.operations import find
-from gateway.operations.answers import Meaning, explain
+from gateway.operations import search
+from gateway.operations.reasons import ReasonCode, explain
 from gateway.store import stuck
 from gateway.store.search import Filters
 from gateway.store.stuck import Reason
@@ -26,7 +26,7 @@ class Group:
     code: str
     messages: int
     newest: datetime
-    meaning: Meaning | None
+    meaning: ReasonCode | None
     at_least: bool
     search: str
     """The address of the list that shows them."""
@@ -41,7 +41,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
             within = "24h"
         look = await parts.watch.latest()
         async with parts.pool.acquire() as connection:
-            uncertain = await find.find(connection, Filters(states=("uncertain",)), limit=UNCERTAIN_SHOWN)
+            uncertain = await search.find(connection, Filters(states=("uncertain",)), limit=UNCERTAIN_SHOWN)
             found = await stuck.reasons(connection, datetime.now(UTC) - SPANS[within])
         return parts.renderer.page(
             request,

@@ -7,7 +7,7 @@ import asyncpg
 
 import gateway
 from gateway.operations.doctor.checks import Check, fail, ok, warn
-from gateway.operations.snapshot import DUTY_OF_SENDING, SILENT
+from gateway.operations.status import DUTY_OF_SENDING, SILENT
 from gateway.store import health, migrate, status
 from gateway.store.migrate import MigrationError
 from gateway.store.pool import Connection

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.operations.answers import Meaning, explain, explain_status
-from gateway.operations.find import one
+from gateway.operations.reasons import ReasonCode, explain, explain_status
+from gateway.operations.search import one
 from gateway.store import messages
 from gateway.store.search import MessageRow
 from gateway.store.messages import Step
@@ -11,33 +11,33 @@ from gateway.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class TimelineEntry:
     """One thing that happened, and what it means where that needs saying."""
 
     step: Step
-    meaning: Meaning | None = None
+    meaning: ReasonCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Timeline:
     """A message, and everything that happened to it in order of time."""
 
     message: MessageRow
-    chapters: tuple[Chapter, ...]
-    meaning: Meaning | None
+    chapters: tuple[TimelineEntry, ...]
+    meaning: ReasonCode | None
     """What its reason means, and what to do."""
 
 
-async def story(connection: Connection, message_id: int) -> Story | None:
+async def read_timeline(connection: Connection, message_id: int) -> Timeline | None:
     """Return the story of a message; None when there is no such message."""
     message = await one(connection, message_id)
     if message is None:
         return None
     steps = await messages.timeline(connection, message_id)
-    return Story(message, tuple(Chapter(step, _meaning(step)) for step in steps), explain(message.reason))
+    return Timeline(message, tuple(TimelineEntry(step, _meaning(step)) for step in steps), explain(message.reason))
 
 
-def _meaning(step: Step) -> Meaning | None:
+def _meaning(step: Step) -> ReasonCode | None:
     if step.kind == "ended":
         return explain(step.detail)
     if step.kind != "attempt" or step.detail is None:

@@ -21,7 +21,7 @@ DUTY_OF_SENDING = "dispatch"
 
 
 @dataclass(frozen=True, slots=True)
-class LaneLine:
+class LaneStatus:
     """The backlog of one lane."""
 
     lane: str
@@ -39,7 +39,7 @@ class LaneLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitLine:
+class LimitStatus:
     """The use of one limit."""
 
     name: str
@@ -60,12 +60,12 @@ class LimitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StatusReport:
     """Everything at once."""
 
     at: datetime
-    lanes: tuple[LaneLine, ...]
-    limits: tuple[LimitLine, ...]
+    lanes: tuple[LaneStatus, ...]
+    limits: tuple[LimitStatus, ...]
     pauses: tuple[Pause, ...]
     replicas: tuple[Replica, ...]
     routes: tuple[RouteStatus, ...]
@@ -81,7 +81,7 @@ class Snapshot:
         return any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in self.replicas)
 
 
-async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snapshot:
+async def read_status(connection: Connection, *, max_recipients: int = 500) -> StatusReport:
     """Return what stands where; `max_recipients` as the settings have it, for the time until a backlog is gone.
 
     Counts are bounded and the history is never read: milliseconds, whatever the table holds.
@@ -89,7 +89,7 @@ async def snapshot(connection: Connection, *, max_recipients: int = 500) -> Snap
     found = await status.status(connection)
     every_lane = await lanes.list_lanes(connection)
     now = await overview.now(connection)
-    return Snapshot(
+    return StatusReport(
         at=datetime.fromtimestamp(now, UTC),
         lanes=_lanes(found, every_lane, etas(found, every_lane, max_recipients)),
         limits=tuple(_limit(bucket, tokens, now) for bucket, tokens in found.buckets),
@@ -126,11 +126,11 @@ def _held(found: status.Status) -> tuple[bool, set[str]]:
     return stopped, {pause.subject for pause in found.pauses if pause.scope == "lane"}
 
 
-def _lanes(found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]) -> tuple[LaneLine, ...]:
+def _lanes(found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]) -> tuple[LaneStatus, ...]:
     stopped, held = _held(found)
     lines = {lane.name: [row for row in found.backlog if row.lane == lane.name] for lane in every}
     return tuple(
-        LaneLine(
+        LaneStatus(
             lane=lane.name,
             urgent=lane.urgent,
             weight=lane.weight,
@@ -173,12 +173,12 @@ def _rates(found: status.Status, max_recipients: int) -> Rates:
     )
 
 
-def _limit(bucket: Bucket | Quota, tokens: float, now: float) -> LimitLine:
+def _limit(bucket: Bucket | Quota, tokens: float, now: float) -> LimitStatus:
     if isinstance(bucket, Quota):
         most, full_rate = bucket.allowance, bucket.rate_at(now)
     else:
         most, full_rate = bucket.burst, bucket.rate
-    return LimitLine(
+    return LimitStatus(
         name=bucket.name,
         tokens=tokens,
         most=most,
