@@ -18,7 +18,7 @@ from gateway.app.limits import sending_limits
 from gateway.app.management import paced_provider
 from gateway.app.sending import build_engine, sending_pool
 from gateway.app.services import Handler, background, listening, on_hangup, stop_on_signals
-from gateway.console.access import AccessSettings
+from gateway.console.auth import AccessSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges

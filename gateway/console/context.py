@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.console.access import Identity
+from gateway.console.auth import Identity
 
 IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
 CSRF: web.RequestKey[str] = web.RequestKey("csrf", str)

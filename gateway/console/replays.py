@@ -31,7 +31,7 @@ class Replays:
         """Whether this process is at it. Another replica may be."""
         return replay_id in self._running
 
-    def carry_out(self, replay_id: int, *, actor: str) -> None:
+    def run_in_background(self, replay_id: int, *, actor: str) -> None:
         """Go on with a replay; raises `NotPossible` while too many others run."""
         if replay_id in self._running:
             return

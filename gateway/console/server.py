@@ -1,4 +1,4 @@
-"""The application of the ops listener, put together from its parts."""
+"""The application of the ops listener, put together from its deps."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway.console import live, probes
-from gateway.console.access import Access, AccessSettings
+from gateway.console import sse, health
+from gateway.console.auth import Access, AuthSettings
 from gateway.console.api import openapi
-from gateway.console.guard import guard
+from gateway.console.middleware import guard
 from gateway.console.pages import (
     health,
     lanes,
@@ -23,10 +23,10 @@ from gateway.console.pages import (
     stuck,
     suppression,
 )
-from gateway.console.parts import Doctor, Parts, Readiness
+from gateway.console.dependencies import Doctor, ConsoleDeps, Readiness
 from gateway.console.rendering import HERE, Renderer
 from gateway.console.replays import Replays
-from gateway.console.watch import Watch
+from gateway.console.status_cache import StatusCache
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
 
@@ -43,26 +43,26 @@ def build_ops_app(
     pool: Pool,
     metrics: Metrics,
     readiness: Readiness,
-    access: AccessSettings,
+    access: AuthSettings,
     *,
     max_recipients: int = 500,
     doctor: Doctor | None = None,
 ) -> web.Application:
     """Return the application of the ops listener; access without a token is for loopback only."""
     renderer = Renderer()
-    watch, replays = Watch(pool, max_recipients=max_recipients), Replays(pool)
-    parts = Parts(pool, metrics, readiness, Access(access), renderer, watch, replays, doctor)
-    app = web.Application(middlewares=[guard(parts.access, renderer)], client_max_size=MOST_BODY)
+    watch, replays = StatusCache(pool, max_recipients=max_recipients), Replays(pool)
+    deps = ConsoleDeps(pool, metrics, readiness, Access(access), renderer, watch, replays, doctor)
+    app = web.Application(middlewares=[guard(deps.access, renderer)], client_max_size=MOST_BODY)
     for module in MODULES:
-        app.router.add_routes(module.routes(parts))
+        app.router.add_routes(module.routes(deps))
     app.router.add_static("/static", HERE / "static")
-    app.cleanup_ctx.append(_watching(parts.watch))
-    app.on_shutdown.append(_close(parts.watch))
+    app.cleanup_ctx.append(_watching(deps.watch))
+    app.on_shutdown.append(_close(deps.watch))
     app.on_cleanup.append(_stop(replays))
     return app
 
 
-def _watching(watch: Watch) -> Callable[[web.Application], AsyncIterator[None]]:
+def _watching(watch: StatusCache) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(watch.run(), name="console watch")
         yield
@@ -73,7 +73,7 @@ def _watching(watch: Watch) -> Callable[[web.Application], AsyncIterator[None]]:
     return context
 
 
-def _close(watch: Watch) -> Callable[[web.Application], Awaitable[None]]:
+def _close(watch: StatusCache) -> Callable[[web.Application], Awaitable[None]]:
     """Let every open stream end: else the listener would wait for them."""
 
     async def close(_: web.Application) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.console.access import AccessSettings
+from gateway.console.auth import AuthSettings
 from gateway.console.server import build_ops_app
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
@@ -24,7 +24,7 @@ async def open_console(pool: Pool) -> AsyncIterator[Open]:
         async def readiness() -> Mapping[str, bool]:
             return {"database": True, "claiming": ready}
 
-        app = build_ops_app(pool, Metrics(), readiness, AccessSettings(**access), doctor=doctor)
+        app = build_ops_app(pool, Metrics(), readiness, AuthSettings(**access), doctor=doctor)
         client: TestClient[Any, Any] = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)

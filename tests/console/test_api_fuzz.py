@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 
-from gateway.console.api.openapi import CALLS, describe
+from gateway.console.api.openapi import ENDPOINTS, describe
 
 TOKEN = "the-token-of-the-console"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -34,10 +34,10 @@ def fuzz(base: str, operation: Any, mode: GenerationMode) -> None:
     check()
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+@pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: call.name)
 async def test_every_call_answers_as_described(open_console: Any, call: Any) -> None:
     client = await open_console(token=TOKEN)
-    schema = schemathesis.openapi.from_dict(describe(CALLS))
+    schema = schemathesis.openapi.from_dict(describe(ENDPOINTS))
     operation = schema[call.path][call.method]
     for mode in EXAMPLES:
         if mode is GenerationMode.NEGATIVE and call.takes is None:
@@ -50,4 +50,4 @@ async def test_the_description_is_served(open_console: Any) -> None:
     answer = await client.get("/api/openapi.json", headers=BEARER)
     found = await answer.json()
     assert found["openapi"].startswith("3.1")
-    assert set(found["paths"]) == {call.path for call in CALLS}
+    assert set(found["paths"]) == {call.path for call in ENDPOINTS}

@@ -5,7 +5,7 @@ from typing import Any
 
 from support.outbox import enqueue
 
-from gateway.console.watch import Watch
+from gateway.console.status_cache import StatusCache
 from gateway.store import samples
 
 
@@ -20,7 +20,7 @@ async def cohorts(pool: Any) -> list[samples.Cohort]:
 
 
 async def test_who_asks_together_shares_one_look(pool: Any) -> None:
-    watch = Watch(pool, max_recipients=500)
+    watch = StatusCache(pool, max_recipients=500)
     first, second = await asyncio.gather(watch.look(), watch.latest())
     assert first.now.at == second.now.at
     assert (await watch.latest()).now.at == first.now.at
@@ -29,7 +29,7 @@ async def test_who_asks_together_shares_one_look(pool: Any) -> None:
 async def test_a_look_leaves_one_sample_for_each_step(pool: Any, connection: Any) -> None:
     await enqueue(connection, 1, lane="bulk")
     for _ in range(3):
-        await Watch(pool, max_recipients=500).look()
+        await StatusCache(pool, max_recipients=500).look()
     rows = await pool_since(pool)
     assert 1 <= len(rows) <= 2
     assert rows[0].waiting["bulk"] == 1
@@ -41,12 +41,12 @@ async def test_old_samples_are_forgotten(pool: Any, connection: Any) -> None:
         "insert into smsgw.sample (at, waiting, oldest, sent, limiter) "
         "select now() - n * interval '1 hour', '{}', '{}', '{}', '{}' from generate_series(1, 48) as n"
     )
-    await Watch(pool, max_recipients=500).look()
+    await StatusCache(pool, max_recipients=500).look()
     assert await connection.fetchval("select min(at) > now() - interval '25 hours' from smsgw.sample")
 
 
 async def test_a_stream_yields_each_new_look_and_ends_with_the_process(pool: Any) -> None:
-    watch = Watch(pool, max_recipients=500)
+    watch = StatusCache(pool, max_recipients=500)
     first = await watch.look()
     seen = []
 
@@ -89,5 +89,5 @@ async def test_a_request_counts_as_sent_in_the_step_it_was_made_in(pool: Any, co
         "select smsgw.request_floor(date_bin('5 seconds', now(), 'epoch') + n * interval '5 seconds' "
         "+ interval '1 second'), now(), 3, 3, 'mta', 'bulk', '', 'x', array[1, 2, 3] from generate_series(-2, 1) as n"
     )
-    await Watch(pool, max_recipients=500).look()
+    await StatusCache(pool, max_recipients=500).look()
     assert [row.sent["bulk"] for row in await pool_since(pool)] == [3.0]

@@ -18,7 +18,7 @@ SPEAKING = {
 """Methods of asyncpg whose first argument is SQL or becomes a part of it."""
 
 ALLOWED = {
-    ("gateway/console/live.py", "request"): "aiohttp's `response.prepare(request)`, which is no statement",
+    ("gateway/console/sse.py", "request"): "aiohttp's `response.prepare(request)`, which is no statement",
     (
         "gateway/store/health.py",
         "f\"explain (format json) {query('lock_waiting_messages')}\"",
@@ -38,9 +38,9 @@ def modules() -> list[Path]:
     return [path for path in sorted((ROOT / "gateway").rglob("*.py")) if "bench" not in path.parts]
 
 
-def calls(tree: ast.AST) -> Iterator[ast.Call]:
+def calls(tree: ast.AST) -> Iterator[ast.Endpoint]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SPEAKING:
+        if isinstance(node, ast.Endpoint) and isinstance(node.func, ast.Attribute) and node.func.attr in SPEAKING:
             yield node
 
 
@@ -49,7 +49,7 @@ def is_constant(node: ast.expr) -> bool:
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str)
     return (
-        isinstance(node, ast.Call)
+        isinstance(node, ast.Endpoint)
         and isinstance(node.func, ast.Name)
         and node.func.id == "query"
         and len(node.args) == 1
@@ -89,7 +89,7 @@ def test_every_query_that_is_named_is_a_file_and_every_file_is_named() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant):
                 said.add(node.value)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "query":
+            if isinstance(node, ast.Endpoint) and isinstance(node.func, ast.Name) and node.func.id == "query":
                 named |= {one.value for one in node.args if isinstance(one, ast.Constant)}
     assert named - files == set()
     assert files - said == set()

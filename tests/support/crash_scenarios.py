@@ -46,7 +46,7 @@ async def _write_back(stage: Stage) -> None:
     await stage.until("select count(*) = 1 from smsgw.suppression")
 
 
-async def _trouble(stage: Stage) -> dict[str, Want]:
+async def to_error(stage: Stage) -> dict[str, Want]:
     await stage.sql(
         f"insert into smsgw.suppression (number, source) values ('{number(7)}', 'import');"
         "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'campaign', 'a person', 'wait')"
@@ -194,7 +194,7 @@ SCENARIOS = {
         Scenario("plain", _plain, acts=(_enqueue_late, _write_back)),
         Scenario(
             "trouble",
-            _trouble,
+            to_error,
             settings={"CONCURRENCY": "2"},
             # Every look is dear, and after each of them come quick ones for half a second.
             constants={

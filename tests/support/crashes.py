@@ -102,7 +102,7 @@ class Stage:
         await self.sql(f"insert into smsgw.outbox ({', '.join(columns)}) values ({', '.join(columns.values())})")
 
     async def post(self, event: str, *, slowly: bool = False, **payload: Any) -> None:
-        """Call the webhook until it says 200: from then on the gateway has promised to keep it.
+        """Endpoint the webhook until it says 200: from then on the gateway has promised to keep it.
 
         `slowly` has a part of the body come later than its headers.
         """

@@ -85,7 +85,7 @@ class Fleet:
         await poll(lambda: self.connection.fetchval("select exists (select from smsgw.attempt)"), patience=120.0)
 
     async def run(self, seconds: float, margin: float) -> Run:
-        """Watch for `seconds` from the first attempt on, and a little longer for what is then in the air."""
+        """StatusCache for `seconds` from the first attempt on, and a little longer for what is then in the air."""
         await self.sent_something()
         stalled = await _longest_stall(seconds + 2.0)
         used = await self.connection.fetchrow(USED, seconds)

@@ -96,14 +96,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Because:
+class Reason:
     """Why, for the operator log."""
 
     because: Reason
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class PerhapsBecause:
+class OptionalReason:
     """Why, for the operator log; may be left out."""
 
     because: Reason | None = None

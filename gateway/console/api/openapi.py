@@ -8,16 +8,16 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 import gateway
-from gateway.console.api import mending, reading, tuning
-from gateway.console.api.calls import JSON, Call
-from gateway.console.api.calls import routes as routes_of
-from gateway.console.parts import Parts
+from gateway.console.api import messages, queries, controls
+from gateway.console.api.endpoints import JSON, Endpoint
+from gateway.console.api.endpoints import routes as routes_of
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import json_answer
 
-CALLS: tuple[Call, ...] = (*reading.CALLS, *mending.CALLS, *tuning.CALLS)
+ENDPOINTS: tuple[Endpoint, ...] = (*reading.ENDPOINTS, *mending.ENDPOINTS, *tuning.ENDPOINTS)
 PATH = "/api/openapi.json"
 
-WORDS = {
+DESCRIPTIONS = {
     400: "The input cannot be; the sentence says what it should look like.",
     401: "No token, or not the right one.",
     403: "The role is reader, or the CSRF token is missing.",
@@ -31,22 +31,22 @@ ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,30}$"}
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes of the whole API."""
 
     async def serve(_: web.Request) -> web.Response:
-        return json_answer(describe(CALLS))
+        return json_answer(describe(ENDPOINTS))
 
-    return [*routes_of(parts, CALLS), web.get(PATH, serve)]
+    return [*routes_of(deps, ENDPOINTS), web.get(PATH, serve)]
 
 
 @cache
-def describe(calls: Sequence[Call]) -> dict[str, Any]:
+def describe(calls: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the description of calls."""
-    inputs: list[tuple[Call, Any, TypeAdapter[Any]]] = [
+    inputs: list[tuple[Endpoint, Any, TypeAdapter[Any]]] = [
         (call, "validation", call.input) for call in calls if call.input is not None
     ]
-    outputs: list[tuple[Call, Any, TypeAdapter[Any]]] = [(call, "serialization", call.output) for call in calls]
+    outputs: list[tuple[Endpoint, Any, TypeAdapter[Any]]] = [(call, "serialization", call.output) for call in calls]
     refs, schema = TypeAdapter.json_schemas([*inputs, *outputs], ref_template="#/components/schemas/{model}")
     schemas = schema.get("$defs", {})
     schemas["Problem"] = {
@@ -77,7 +77,7 @@ def describe(calls: Sequence[Call]) -> dict[str, Any]:
     }
 
 
-def _operation(call: Call, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(call: Endpoint, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": call.name,
         "summary": call.summary,
@@ -96,7 +96,7 @@ def _operation(call: Call, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]
             operation["requestBody"] = {"required": True, "content": {JSON: {"schema": given}}}
             statuses |= {413, 415}
     problem = {"$ref": "#/components/schemas/Problem"}
-    operation["responses"] |= {str(status): _content(WORDS[status], problem) for status in sorted(statuses)}
+    operation["responses"] |= {str(status): _content(DESCRIPTIONS[status], problem) for status in sorted(statuses)}
     return operation
 
 
@@ -104,7 +104,7 @@ def _content(words: str, schema: Any) -> dict[str, Any]:
     return {"description": words, "content": {JSON: {"schema": schema}}}
 
 
-def _path_parameters(call: Call) -> list[dict[str, Any]]:
+def _path_parameters(call: Endpoint) -> list[dict[str, Any]]:
     known = {"id": ID, "name": NAME}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
 from gateway.operations import pause, lanes
 from gateway.operations.pause import Scope
@@ -15,15 +15,15 @@ from gateway.operations.pause import Scope
 BACK = {"stuck": "/stuck"}
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def show(request: web.Request) -> web.Response:
-        look = await parts.watch.latest()
-        async with parts.pool.acquire() as connection:
+        look = await deps.watch.latest()
+        async with deps.pool.acquire() as connection:
             every = await lanes.listed(connection)
             pauses = await pause.listed(connection)
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "lanes.html",
             lanes=every,
@@ -37,7 +37,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     async def change(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         name = inputs.lane(request.match_info.get("name") or inputs.needed(form, "name", "Name the lane."))
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await lanes.change(
                 connection,
                 name,
@@ -45,12 +45,12 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
                 actor=identity(request).actor,
                 because=inputs.word(form, "because") or None,
             )
-        await parts.watch.look()
+        await deps.watch.look()
         return see("/lanes", "lane")
 
     async def pause(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await pause.pause(
                 connection,
                 scope(form),
@@ -59,12 +59,12 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
                 because=inputs.needed(form, "because", "Say why; whoever is called at night will want to know."),
                 seconds=inputs.optional_span(form, "for", "The length"),
             )
-        await parts.watch.look()
+        await deps.watch.look()
         return see("/lanes", "paused")
 
     async def resume(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await pause.resume(
                 connection,
                 scope(form),
@@ -72,7 +72,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
                 actor=identity(request).actor,
                 because=inputs.word(form, "because") or None,
             )
-        await parts.watch.look()
+        await deps.watch.look()
         return see(BACK.get(inputs.word(form, "back"), "/lanes"), "resumed")
 
     return [

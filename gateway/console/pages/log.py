@@ -5,21 +5,21 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from gateway.console import inputs
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.operations import log
 
 PAGE = 50
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def show(request: web.Request) -> web.Response:
         below = inputs.place(request.query)
         actor, action = inputs.word(request.query, "actor"), inputs.word(request.query, "action")
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             rows = await log.listed(connection, below=below, limit=PAGE, actor=actor or None, action=action or None)
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "log.html",
             rows=rows,

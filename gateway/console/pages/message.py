@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
 from gateway.operations import cancel, resolve, reveal, timeline, why
 from gateway.operations.replay import REPLAYABLE
@@ -18,20 +18,20 @@ from gateway.operations.why import FINAL
 PATH = "/messages/{id:[0-9]{1,19}}"
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
-    return [*_looking(parts), *_mending(parts)]
+    return [*_looking(deps), *_mending(deps)]
 
 
-def _looking(parts: Parts) -> list[web.RouteDef]:
+def _looking(deps: ConsoleDeps) -> list[web.RouteDef]:
     async def page(request: web.Request, content: Content | None = None) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             found = await timeline.story(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
             cancellable = await cancel.possible(connection, message_id)
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "message.html",
             story=found,
@@ -48,19 +48,19 @@ def _looking(parts: Parts) -> list[web.RouteDef]:
     async def waits_for(request: web.Request) -> web.Response:
         """What a message waits for, apart from its page: it looks at the backlog, which may take a moment."""
         message_id = inputs.identifier(request.match_info["id"])
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             found = await why.why(connection, message_id)
         if found is None:
             raise web.HTTPNotFound(text=f"There is no message {message_id}.")
         template = "why.html" if request.headers.get("HX-Request") else "why_page.html"
-        return parts.renderer.page(request, template, why=found)
+        return deps.renderer.page(request, template, why=found)
 
     async def show_content(request: web.Request) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             content = await reveal.message(connection, message_id, actor=identity(request).actor)
         if request.headers.get("HX-Request"):
-            return parts.renderer.page(request, "message_content.html", content=content, message_id=message_id)
+            return deps.renderer.page(request, "message_content.html", content=content, message_id=message_id)
         return await page(request, content)
 
     return [
@@ -70,12 +70,12 @@ def _looking(parts: Parts) -> list[web.RouteDef]:
     ]
 
 
-def _mending(parts: Parts) -> list[web.RouteDef]:
+def _mending(deps: ConsoleDeps) -> list[web.RouteDef]:
     async def call_back(request: web.Request) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
         form: Mapping[str, Any] = await request.post()
         because = inputs.needed(form, "because", "Say why, for whoever looks for this message.")
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             done = await cancel.cancel(connection, [message_id], actor=identity(request).actor, because=because)
         for reason in done.refused.values():
             raise web.HTTPConflict(text=f"It cannot be called back: {reason}.")
@@ -86,7 +86,7 @@ def _mending(parts: Parts) -> list[web.RouteDef]:
         form: Mapping[str, Any] = await request.post()
         because = inputs.needed(form, "because", "Say what you found out, and where.")
         how = one_of(As, inputs.word(form, "as"), "Say what became of it: accepted, failed or resend.")
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await resolve.resolve(
                 connection,
                 message_id,

@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.inputs import Search
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
 from gateway.operations import search
 from gateway.operations.search import STATES
@@ -31,16 +31,16 @@ VIEWS = (
 WITHIN = (("", "any time"), ("15m", "last 15 minutes"), ("1h", "last hour"), ("24h", "last day"), ("7d", "last week"))
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             found = await search.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
             saved = await saved_searches.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             template,
             page=found,
@@ -76,13 +76,13 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         if len(name) > 60:
             raise inputs.BadInput("A name has at most 60 characters.")
         filters = inputs.search(form).linkable
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await saved_searches.save(connection, name, filters, made_by=identity(request).name)
         return see("/messages", "saved", **filters)
 
     async def forget(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await saved_searches.forget(connection, inputs.word(form, "name"))
         return see("/messages", "forgotten")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.plots import TIMES, Plot, bars, percent, plot
 from gateway.console.rendering import count, seconds
-from gateway.console.watch import Look, waiting
+from gateway.console.status_cache import StatusSnapshot, waiting
 from gateway.store.samples import MOST_REQUESTS, STEP, Sample
 
 COLUMNS = ("scheduled", "sending", "retrying", "uncertain", "accepted", "unconfirmed")
@@ -17,17 +17,17 @@ SMOOTHED = 6
 """Samples of which a rate is the mean: claims come in bursts, and half a minute shows the pace."""
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def overview(request: web.Request) -> web.Response:
-        look = await parts.watch.latest()
-        return parts.renderer.page(request, "overview.html", **values(look))
+        look = await deps.watch.latest()
+        return deps.renderer.page(request, "overview.html", **values(look))
 
     return [web.get("/", overview)]
 
 
-def values(look: Look) -> dict[str, Any]:
+def values(look: StatusSnapshot) -> dict[str, Any]:
     """Return what the templates of the overview need."""
     cohorts = [cohort for cohort in look.cohorts if cohort.messages]
     return {

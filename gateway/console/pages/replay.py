@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
 from gateway.operations import replay
 from gateway.operations.replay import REPLAYABLE, Step
@@ -29,29 +29,29 @@ AGREED = "ended_until"
 """The moment of the dry run: what ends later was not in the count that the operator agreed to."""
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def wizard(request: web.Request) -> web.Response:
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             latest = await replay.latest(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "replay.html",
             fields=inputs.search(request.query).fields,
             latest=latest,
             states=REPLAYABLE,
             lane_names=lane_names,
-            running=parts.replays.is_running,
+            running=deps.replays.is_running,
         )
 
     async def dry_run(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         moment = datetime.now(UTC)
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             planned = await _plan(connection, form, moment)
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "replay_plan.html",
             plan=planned,
@@ -63,31 +63,31 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 
     async def begin(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        moment = inputs.moment(inputs.needed(form, AGREED, "Look at the dry run first."))
+        moment = inputs.moment(inputs.needed(form, AGREED, "StatusSnapshot at the dry run first."))
         duplicates = inputs.word(form, "allow_duplicates") == "yes"
         because = inputs.word(form, "because") or None
         actor = identity(request).actor
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             planned = await _plan(connection, form, moment)
             begun = await replay.begin(connection, planned, actor=actor, because=because, allow_duplicates=duplicates)
-        parts.replays.carry_out(begun.id, actor=actor)
+        deps.replays.run_in_background(begun.id, actor=actor)
         return see(f"/replay/{begun.id}")
 
     async def show(request: web.Request) -> web.Response:
-        at = await _one(parts, request)
+        at = await _one(deps, request)
         template = "replay_progress.html" if request.headers.get("HX-Request") else "replay_one.html"
-        return parts.renderer.page(request, template, at=at, running=parts.replays.is_running(at.id))
+        return deps.renderer.page(request, template, at=at, running=deps.replays.is_running(at.id))
 
     async def go_on(request: web.Request) -> web.Response:
-        at = await _one(parts, request)
+        at = await _one(deps, request)
         if at.finished_at is None and not at.stopped:
-            parts.replays.carry_out(at.id, actor=identity(request).actor)
+            deps.replays.run_in_background(at.id, actor=identity(request).actor)
         return see(f"/replay/{at.id}")
 
     async def stop(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        at = await _one(parts, request)
-        async with parts.pool.acquire() as connection:
+        at = await _one(deps, request)
+        async with deps.pool.acquire() as connection:
             because = inputs.word(form, "because") or None
             await replay.stop(connection, at.id, actor=identity(request).actor, because=because)
         return see(f"/replay/{at.id}", "stopped")
@@ -112,9 +112,9 @@ async def _plan(connection: Any, form: Mapping[str, Any], moment: datetime) -> r
     )
 
 
-async def _one(parts: Parts, request: web.Request) -> Replay:
+async def _one(deps: ConsoleDeps, request: web.Request) -> Replay:
     replay_id = inputs.identifier(request.match_info["id"])
-    async with parts.pool.acquire() as connection:
+    async with deps.pool.acquire() as connection:
         at = await replays.one(connection, replay_id)
     if at is None:
         raise web.HTTPNotFound(text=f"There is no replay {replay_id}.")

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.operations import reveal
 from gateway.store import reveal
 
@@ -16,7 +16,7 @@ KEYWORDS = ("stop", "start", "help")
 PATH = "/replies/{id:[0-9]{1,19}}/reveal"
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def page(request: web.Request, shown: Any = None) -> web.Response:
@@ -24,10 +24,10 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         if keyword not in KEYWORDS:
             keyword = None
         below = inputs.place(request.query) if shown is None else shown.id + 1
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             rows = await reveal.replies(connection, below=below, limit=PAGE, keyword=keyword)
         older = rows[-1].id if len(rows) == PAGE else None
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "replies.html",
             rows=rows,
@@ -43,10 +43,10 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
 
     async def show_one(request: web.Request) -> web.Response:
         reply_id = inputs.identifier(request.match_info["id"])
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             found = await reveal.reply(connection, reply_id, actor=identity(request).actor)
         if request.headers.get("HX-Request"):
-            return parts.renderer.page(request, "reply_row.html", r=found, revealed=True)
+            return deps.renderer.page(request, "reply_row.html", r=found, revealed=True)
         return await page(request, found)
 
     return [web.get("/replies", show), web.post(PATH, show_one)]

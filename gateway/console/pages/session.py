@@ -4,39 +4,39 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from gateway.console.access import COOKIE
-from gateway.console.guard import set_cookie
-from gateway.console.parts import Parts
+from gateway.console.auth import COOKIE
+from gateway.console.middleware import set_cookie
+from gateway.console.dependencies import ConsoleDeps
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def login_page(request: web.Request) -> web.Response:
-        return parts.renderer.page(request, "login.html", wrong="", name="")
+        return deps.renderer.page(request, "login.html", wrong="", name="")
 
     async def login(request: web.Request) -> web.Response:
         form = await request.post()
         name = " ".join(str(form.get("name", "")).split())
-        if not parts.access.may_try(request):
+        if not deps.access.may_try(request):
             sentence = "Too many tries. Wait a minute and try again."
-            return parts.renderer.page(request, "login.html", status=429, wrong=sentence, name=name)
-        role = parts.access.role_of(str(form.get("token", "")))
+            return deps.renderer.page(request, "login.html", status=429, wrong=sentence, name=name)
+        role = deps.access.role_of(str(form.get("token", "")))
         if role is None:
-            parts.access.note_failure(request)
-            return parts.renderer.page(request, "login.html", status=401, wrong="That is not the token.", name=name)
+            deps.access.note_failure(request)
+            return deps.renderer.page(request, "login.html", status=401, wrong="That is not the token.", name=name)
         if not name or not name.isprintable():
-            return parts.renderer.page(request, "login.html", status=400, wrong="Say who you are.", name="")
-        _, cookie = parts.access.sessions.issue(name, role)
+            return deps.renderer.page(request, "login.html", status=400, wrong="Say who you are.", name="")
+        _, cookie = deps.access.sessions.issue(name, role)
         response = web.Response(status=303, headers={"Location": "/"})
-        set_cookie(parts.access, request, response, cookie)
+        set_cookie(deps.access, request, response, cookie)
         return response
 
     async def logout(request: web.Request) -> web.Response:
-        session = parts.access.session(request)
+        session = deps.access.session(request)
         if session is not None:
-            parts.access.sessions.revoke(session)
-        response = web.Response(status=303, headers={"Location": "/login" if parts.access.has_login else "/"})
+            deps.access.sessions.revoke(session)
+        response = web.Response(status=303, headers={"Location": "/login" if deps.access.has_login else "/"})
         response.del_cookie(COOKIE)
         return response
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.operations import search
 from gateway.operations.reasons import ReasonCode, explain
 from gateway.store import stuck
@@ -32,18 +32,18 @@ class Group:
     """The address of the list that shows them."""
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def show(request: web.Request) -> web.Response:
         within = request.query.get("within", "24h")
         if within not in SPANS:
             within = "24h"
-        look = await parts.watch.latest()
-        async with parts.pool.acquire() as connection:
+        look = await deps.watch.latest()
+        async with deps.pool.acquire() as connection:
             uncertain = await search.find(connection, Filters(states=("uncertain",)), limit=UNCERTAIN_SHOWN)
             found = await stuck.reasons(connection, datetime.now(UTC) - SPANS[within])
-        return parts.renderer.page(
+        return deps.renderer.page(
             request,
             "stuck.html",
             now=look.now,

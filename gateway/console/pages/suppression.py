@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
 from gateway.operations import suppression
 from gateway.store import suppressions
@@ -15,7 +15,7 @@ from gateway.store import suppressions
 PAGE = 50
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def page(
@@ -23,10 +23,10 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     ) -> web.Response:
         below = inputs.word(request.query, "below")
         before = inputs.moment(below) if below else None
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             rows = await suppressions.newest(connection, before=before, limit=PAGE)
         older = rows[-1].created_at.isoformat() if len(rows) == PAGE else None
-        return parts.renderer.page(
+        return deps.renderer.page(
             request, "suppression.html", rows=rows, older=older, first=before is None, asked=asked, hit=hit
         )
 
@@ -36,7 +36,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
     async def check(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         number = inputs.number(inputs.word(form, "number"))
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             hit = await suppressions.one(connection, number)
         return await page(request, asked=True, hit=hit)
 
@@ -44,7 +44,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         form: Mapping[str, Any] = await request.post()
         number = inputs.number(inputs.word(form, "number"))
         because = inputs.needed(form, "because", "Say why.")
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             new = await suppression.add(connection, number, actor=identity(request).actor, because=because)
         return see("/suppression", "suppressed" if new else "suppressed-before")
 
@@ -52,7 +52,7 @@ def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
         form: Mapping[str, Any] = await request.post()
         number = inputs.number(inputs.word(form, "number"))
         because = inputs.needed(form, "because", "Say who consented, and how.")
-        async with parts.pool.acquire() as connection:
+        async with deps.pool.acquire() as connection:
             await suppression.remove(connection, number, actor=identity(request).actor, because=because)
         return see("/suppression", "unsuppressed")
 

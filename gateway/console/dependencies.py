@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.console.access import Access
+from gateway.console.auth import Access
 from gateway.console.rendering import Renderer
 from gateway.console.replays import Replays
-from gateway.console.watch import Watch
+from gateway.console.status_cache import StatusCache
 from gateway.metrics.registry import Metrics
 from gateway.operations.doctor import Check
 from gateway.store.pool import Pool
@@ -21,15 +21,15 @@ Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The console's parts."""
+class ConsoleDeps:
+    """The console's deps."""
 
     pool: Pool
     metrics: Metrics
     readiness: Readiness
     access: Access
     renderer: Renderer
-    watch: Watch
+    watch: StatusCache
     replays: Replays
     doctor: Doctor | None
     """What looks the installation over; None where the process cannot."""

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StatusSnapshot:
     """Everything that the overview shows."""
 
     at: float
@@ -43,14 +43,14 @@ class Look:
     cohorts: list[Cohort]
 
 
-class Watch:
+class StatusCache:
     """The loop, its last look, and who waits for the next."""
 
     def __init__(self, pool: Pool, *, max_recipients: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._max_recipients = max_recipients
         self._clock = clock
-        self._last: Look | None = None
+        self._last: StatusSnapshot | None = None
         self._fresh = asyncio.Event()
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
@@ -60,7 +60,7 @@ class Watch:
         self._closed = False
 
     async def run(self) -> None:
-        """Look until cancelled. What goes wrong is the database's trouble; the next look finds out if it ended."""
+        """StatusSnapshot until cancelled. What goes wrong is the database's trouble; the next look finds out if it ended."""
         while True:
             try:
                 await self.look()
@@ -73,14 +73,14 @@ class Watch:
             except TimeoutError:
                 pass
 
-    async def latest(self) -> Look:
+    async def latest(self) -> StatusSnapshot:
         """Return the last look, or a new one where that is too old. Raises what the database raises."""
         if self._last is None or self._clock() - self._last.at > STALE:
             return await self.look()
         return self._last
 
-    async def look(self) -> Look:
-        """Look now. Who asks while somebody looks gets the same answer."""
+    async def look(self) -> StatusSnapshot:
+        """StatusSnapshot now. Who asks while somebody looks gets the same answer."""
         asked = self._clock()
         async with self._one:
             if self._last is not None and self._last.at >= asked:
@@ -90,7 +90,7 @@ class Watch:
         self._fresh = asyncio.Event()
         return self._last
 
-    async def each(self) -> AsyncIterator[Look]:
+    async def each(self) -> AsyncIterator[StatusSnapshot]:
         """Yield every new look, the present one first, until `close`. Raises `TooManyWatchers`."""
         if self._watchers >= MOST_WATCHERS:
             raise TooManyWatchers
@@ -110,7 +110,7 @@ class Watch:
         self._closed = True
         self._fresh.set()
 
-    async def _ask(self) -> Look:
+    async def _ask(self) -> StatusSnapshot:
         now = self._clock()
         async with self._pool.acquire() as connection:
             found = await read_status(connection, max_recipients=self._max_recipients)
@@ -121,7 +121,7 @@ class Watch:
                 await samples.prune(connection)
             if self._cohorts is None or now - self._cohorts[0] > COHORTS_EVERY:
                 self._cohorts = now, await samples.cohorts(connection)
-            return Look(self._clock(), found, await samples.since(connection, SPAN), self._cohorts[1])
+            return StatusSnapshot(self._clock(), found, await samples.since(connection, SPAN), self._cohorts[1])
 
 
 class TooManyWatchers(Exception):

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.console.api.calls import Asked, Call
+from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import (
     ActionQuery,
     BeforeQuery,
@@ -53,67 +53,67 @@ def masked(row: MessageRow) -> MessageRow:
     return replace(row, to_number=None if row.to_number is None else mask(row.to_number))
 
 
-async def _status(asked: Asked) -> StatusReport:
-    return (await asked.parts.watch.latest()).now
+async def _status(asked: ApiRequest) -> StatusReport:
+    return (await asked.deps.watch.latest()).now
 
 
-async def _samples(asked: Asked) -> list[Sample]:
-    async with asked.parts.pool.acquire() as connection:
+async def _samples(asked: ApiRequest) -> list[Sample]:
+    async with asked.deps.pool.acquire() as connection:
         return await samples.since(connection, asked.given.seconds)
 
 
-async def _cohorts(asked: Asked) -> list[Cohort]:
-    return (await asked.parts.watch.latest()).cohorts
+async def _cohorts(asked: ApiRequest) -> list[Cohort]:
+    return (await asked.deps.watch.latest()).cohorts
 
 
-async def _messages(asked: Asked) -> Found:
-    async with asked.parts.pool.acquire() as connection:
+async def _messages(asked: ApiRequest) -> Found:
+    async with asked.deps.pool.acquire() as connection:
         page = await search.find(connection, filters_of(asked.given), below=asked.given.below, limit=asked.given.limit)
     return Found(tuple(masked(row) for row in page.messages), page.next, page.complete)
 
 
-async def _message(asked: Asked) -> Timeline:
-    async with asked.parts.pool.acquire() as connection:
+async def _message(asked: ApiRequest) -> Timeline:
+    async with asked.deps.pool.acquire() as connection:
         found = await timeline.story(connection, asked.id)
     if found is None:
         raise missing(f"there is no message {asked.id}")
     return replace(found, message=masked(found.message))
 
 
-async def _why(asked: Asked) -> Why:
-    async with asked.parts.pool.acquire() as connection:
+async def _why(asked: ApiRequest) -> Why:
+    async with asked.deps.pool.acquire() as connection:
         found = await why.why(connection, asked.id)
     if found is None:
         raise missing(f"there is no message {asked.id}")
     return replace(found, message=masked(found.message))
 
 
-async def _lanes(asked: Asked) -> list[Lane]:
-    async with asked.parts.pool.acquire() as connection:
+async def _lanes(asked: ApiRequest) -> list[Lane]:
+    async with asked.deps.pool.acquire() as connection:
         return await lanes.listed(connection)
 
 
-async def _pauses(asked: Asked) -> list[Pause]:
-    async with asked.parts.pool.acquire() as connection:
+async def _pauses(asked: ApiRequest) -> list[Pause]:
+    async with asked.deps.pool.acquire() as connection:
         return await pause.listed(connection)
 
 
-async def _suppressions(asked: Asked) -> list[Suppressed]:
-    async with asked.parts.pool.acquire() as connection:
+async def _suppressions(asked: ApiRequest) -> list[Suppressed]:
+    async with asked.deps.pool.acquire() as connection:
         rows = await suppressions.newest(connection, before=asked.given.before, limit=asked.given.limit)
     return [replace(row, number=mask(row.number)) for row in rows]
 
 
-async def _is_suppressed(asked: Asked) -> SuppressedAnswer:
-    async with asked.parts.pool.acquire() as connection:
+async def _is_suppressed(asked: ApiRequest) -> SuppressedAnswer:
+    async with asked.deps.pool.acquire() as connection:
         hit = await suppressions.one(connection, asked.given.number)
     if hit is None:
         return SuppressedAnswer(suppressed=False)
     return SuppressedAnswer(suppressed=True, since=hit.created_at, source=hit.source, reason=hit.reason)
 
 
-async def _replies(asked: Asked) -> list[Reply]:
-    async with asked.parts.pool.acquire() as connection:
+async def _replies(asked: ApiRequest) -> list[Reply]:
+    async with asked.deps.pool.acquire() as connection:
         rows = await reveal.replies(connection, below=asked.given.below, limit=asked.given.limit)
     return [
         replace(row, from_number=mask(row.from_number), to_number=mask(row.to_number) or None, body=None)
@@ -121,9 +121,9 @@ async def _replies(asked: Asked) -> list[Reply]:
     ]
 
 
-async def _actions(asked: Asked) -> list[Action]:
+async def _actions(asked: ApiRequest) -> list[Action]:
     given: ActionQuery = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         return await log.listed(
             connection,
             below=given.below,
@@ -139,19 +139,19 @@ def missing(sentence: str) -> Exception:
     return web.HTTPNotFound(text=sentence)
 
 
-CALLS = (
-    Call("GET", "/api/status", "status", "What stands where", StatusReport, _status),
-    Call("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
-    Call("GET", "/api/cohorts", "cohorts", "DeliveryStatus by half hour", list[Cohort], _cohorts),
-    Call("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
-    Call(
+ENDPOINTS = (
+    Endpoint("GET", "/api/status", "status", "What stands where", StatusReport, _status),
+    Endpoint("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
+    Endpoint("GET", "/api/cohorts", "cohorts", "DeliveryStatus by half hour", list[Cohort], _cohorts),
+    Endpoint("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
+    Endpoint(
         "POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody
     ),
-    Call("GET", "/api/messages/{id}", "showMessage", "The story of a message", Timeline, _message, fails=(404,)),
-    Call("GET", "/api/messages/{id}/why", "whyMessage", "Why a message does not go", Why, _why, fails=(404,)),
-    Call("GET", "/api/lanes", "listLanes", "Lanes", list[Lane], _lanes),
-    Call("GET", "/api/pauses", "listPauses", "Pauses in force", list[Pause], _pauses),
-    Call(
+    Endpoint("GET", "/api/messages/{id}", "showMessage", "The story of a message", Timeline, _message, fails=(404,)),
+    Endpoint("GET", "/api/messages/{id}/why", "whyMessage", "Why a message does not go", Why, _why, fails=(404,)),
+    Endpoint("GET", "/api/lanes", "listLanes", "Lanes", list[Lane], _lanes),
+    Endpoint("GET", "/api/pauses", "listPauses", "Pauses in force", list[Pause], _pauses),
+    Endpoint(
         "GET",
         "/api/suppressions",
         "listSuppressions",
@@ -160,7 +160,7 @@ CALLS = (
         _suppressions,
         BeforeQuery,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/suppressions/check",
         "checkSuppression",
@@ -169,6 +169,6 @@ CALLS = (
         _is_suppressed,
         NumberBody,
     ),
-    Call("GET", "/api/replies", "listReplies", "What phones wrote back, masked", list[Reply], _replies, PageQuery),
-    Call("GET", "/api/actions", "listActions", "The operator log", list[Action], _actions, ActionQuery),
+    Endpoint("GET", "/api/replies", "listReplies", "What phones wrote back, masked", list[Reply], _replies, PageQuery),
+    Endpoint("GET", "/api/actions", "listActions", "The operator log", list[Action], _actions, ActionQuery),
 )

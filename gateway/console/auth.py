@@ -22,7 +22,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class AccessSettings:
+class AuthSettings:
     """Who may come in."""
 
     token: str | None = None
@@ -32,7 +32,7 @@ class AccessSettings:
     proxy_operators: Sequence[str] = ()
 
     @classmethod
-    def of(cls, settings: Settings) -> "AccessSettings":
+    def of(cls, settings: Settings) -> "AuthSettings":
         """Return what the settings say."""
         token, reader = settings.ops_token, settings.ops_reader_token
         return cls(
@@ -67,7 +67,7 @@ class Identity:
 class Access:
     """Decides. Its memory is this process's: the failed tries to log in, and who logged out."""
 
-    def __init__(self, settings: AccessSettings) -> None:
+    def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
         self.sessions = Sessions(settings.token, settings.reader_token)
         self._failures: dict[str, deque[float]] = {}

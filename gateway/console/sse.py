@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from gateway.console.guard import dress
+from gateway.console.middleware import add_security_headers
 from gateway.console.pages import overview
-from gateway.console.parts import Parts
-from gateway.console.watch import Look, TooManyWatchers
+from gateway.console.dependencies import ConsoleDeps
+from gateway.console.status_cache import StatusSnapshot, TooManyWatchers
 
 LONGEST = 900.0
 """Seconds of one stream; the browser comes again by itself, and is asked anew who it is."""
@@ -17,24 +17,24 @@ RETRY = 3000
 """Milliseconds after which a browser comes again."""
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
     rendered: tuple[float, str] = (-1.0, "")
 
-    def piece(look: Look) -> str:
+    def piece(look: StatusSnapshot) -> str:
         nonlocal rendered
         if rendered[0] != look.at:
-            rendered = look.at, parts.renderer.text("overview_live.html", **overview.values(look))
+            rendered = look.at, deps.renderer.text("overview_live.html", **overview.values(look))
         return rendered[1]
 
     async def live(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        dress(request, response)
+        add_security_headers(request, response)
         await response.prepare(request)
         await response.write(f"retry: {RETRY}\n\n".encode())
         try:
             async with asyncio.timeout(LONGEST):
-                async for look in parts.watch.each():
+                async for look in deps.watch.each():
                     await response.write(event("overview", piece(look)))
             await response.write(event("end", ""))
         except TooManyWatchers:

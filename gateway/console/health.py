@@ -4,22 +4,22 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import json_answer
 
 
-def routes(parts: Parts) -> Iterable[web.AbstractRouteDef]:
+def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def alive(_: web.Request) -> web.Response:
         return json_answer({"alive": True})
 
     async def ready(_: web.Request) -> web.Response:
-        checks = dict(await parts.readiness())
+        checks = dict(await deps.readiness())
         return json_answer(checks, status=200 if all(checks.values()) else 503)
 
     async def expose(request: web.Request) -> web.Response:
-        content, content_type = parts.metrics.exposition(request.headers.get("Accept", ""))
+        content, content_type = deps.metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=content, headers={"Content-Type": content_type})
 
     return [web.get("/healthz", alive), web.get("/readyz", ready), web.get("/metrics", expose)]

@@ -3,18 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gateway.console.api.calls import Asked, Call
+from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import (
-    Because,
+    Reason,
     CancelAnswer,
-    PerhapsBecause,
+    OptionalReason,
     PlanAnswer,
     PlanBody,
     ReplayBody,
     ResolveBody,
     TallyAnswer,
 )
-from gateway.console.api.reading import filters_of, missing
+from gateway.console.api.queries import filters_of, missing
 from gateway.operations import cancel, search, replay, resolve, reveal
 from gateway.operations.replay import ReplayCount
 from gateway.operations.resolve import Resolved
@@ -29,29 +29,29 @@ async def _present(connection: Connection, message_id: int) -> None:
         raise missing(f"there is no message {message_id}")
 
 
-async def _reveal(asked: Asked) -> Content:
-    async with asked.parts.pool.acquire() as connection:
+async def _reveal(asked: ApiRequest) -> Content:
+    async with asked.deps.pool.acquire() as connection:
         await _present(connection, asked.id)
         return await reveal.message(connection, asked.id, actor=asked.who.actor)
 
 
-async def _reveal_reply(asked: Asked) -> Reply:
-    async with asked.parts.pool.acquire() as connection:
+async def _reveal_reply(asked: ApiRequest) -> Reply:
+    async with asked.deps.pool.acquire() as connection:
         if await reveal.reply(connection, asked.id) is None:
             raise missing(f"there is no reply {asked.id}")
         return await reveal.reply(connection, asked.id, actor=asked.who.actor)
 
 
-async def _cancel(asked: Asked) -> CancelAnswer:
-    async with asked.parts.pool.acquire() as connection:
+async def _cancel(asked: ApiRequest) -> CancelAnswer:
+    async with asked.deps.pool.acquire() as connection:
         await _present(connection, asked.id)
         done = await cancel.cancel(connection, [asked.id], actor=asked.who.actor, because=asked.given.because)
     return CancelAnswer.of(done)
 
 
-async def _resolve(asked: Asked) -> Resolved:
+async def _resolve(asked: ApiRequest) -> Resolved:
     given: ResolveBody = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         await _present(connection, asked.id)
         return await resolve.resolve(
             connection,
@@ -69,8 +69,8 @@ async def _planned(connection: Connection, given: PlanBody) -> tuple[replay.Plan
     return await replay.plan(connection, filters, new_ttl=given.new_ttl), agreed
 
 
-async def _plan(asked: Asked) -> PlanAnswer:
-    async with asked.parts.pool.acquire() as connection:
+async def _plan(asked: ApiRequest) -> PlanAnswer:
+    async with asked.deps.pool.acquire() as connection:
         planned, agreed = await _planned(connection, asked.given)
     return PlanAnswer(
         found=planned.found,
@@ -84,12 +84,12 @@ async def _plan(asked: Asked) -> PlanAnswer:
 
 
 def _tally(tally: ReplayCount) -> TallyAnswer:
-    return TallyAnswer(tally.messages, tally.parts)
+    return TallyAnswer(tally.messages, tally.deps)
 
 
-async def _begin(asked: Asked) -> Replay:
+async def _begin(asked: ApiRequest) -> Replay:
     given: ReplayBody = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         planned, _ = await _planned(connection, given)
         begun = await replay.begin(
             connection,
@@ -98,40 +98,40 @@ async def _begin(asked: Asked) -> Replay:
             because=given.because,
             allow_duplicates=given.allow_duplicates,
         )
-    asked.parts.replays.carry_out(begun.id, actor=asked.who.actor)
+    asked.deps.replays.run_in_background(begun.id, actor=asked.who.actor)
     return begun
 
 
-async def _list(asked: Asked) -> list[Replay]:
-    async with asked.parts.pool.acquire() as connection:
+async def _list(asked: ApiRequest) -> list[Replay]:
+    async with asked.deps.pool.acquire() as connection:
         return await replay.latest(connection)
 
 
-async def _show(asked: Asked) -> Replay:
-    async with asked.parts.pool.acquire() as connection:
+async def _show(asked: ApiRequest) -> Replay:
+    async with asked.deps.pool.acquire() as connection:
         at = await replays.one(connection, asked.id)
     if at is None:
         raise missing(f"there is no replay {asked.id}")
     return at
 
 
-async def _go_on(asked: Asked) -> Replay:
+async def _go_on(asked: ApiRequest) -> Replay:
     at = await _show(asked)
     if at.finished_at is None and not at.stopped:
-        asked.parts.replays.carry_out(at.id, actor=asked.who.actor)
+        asked.deps.replays.run_in_background(at.id, actor=asked.who.actor)
     return at
 
 
-async def _stop(asked: Asked) -> Replay:
+async def _stop(asked: ApiRequest) -> Replay:
     at = await _show(asked)
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         return await replay.stop(connection, at.id, actor=asked.who.actor, because=asked.given.because)
 
 
 GONE, NOT_NOW = (404,), (404, 409)
 
-CALLS = (
-    Call(
+ENDPOINTS = (
+    Endpoint(
         "POST",
         "/api/messages/{id}/reveal",
         "revealMessage",
@@ -141,18 +141,18 @@ CALLS = (
         changes=True,
         fails=GONE,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/messages/{id}/cancel",
         "cancelMessage",
-        "Call a message back",
+        "Endpoint a message back",
         CancelAnswer,
         _cancel,
-        Because,
+        Reason,
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/messages/{id}/resolve",
         "resolveMessage",
@@ -163,7 +163,7 @@ CALLS = (
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/replies/{id}/reveal",
         "revealReply",
@@ -173,7 +173,7 @@ CALLS = (
         changes=True,
         fails=GONE,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/replay/plan",
         "planReplay",
@@ -183,7 +183,7 @@ CALLS = (
         PlanBody,
         fails=(409,),
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/replay",
         "beginReplay",
@@ -194,9 +194,9 @@ CALLS = (
         changes=True,
         fails=(409,),
     ),
-    Call("GET", "/api/replay", "listReplays", "Latest replays", list[Replay], _list),
-    Call("GET", "/api/replay/{id}", "showReplay", "How far a replay is", Replay, _show, fails=GONE),
-    Call(
+    Endpoint("GET", "/api/replay", "listReplays", "Latest replays", list[Replay], _list),
+    Endpoint("GET", "/api/replay/{id}", "showReplay", "How far a replay is", Replay, _show, fails=GONE),
+    Endpoint(
         "POST",
         "/api/replay/{id}/continue",
         "continueReplay",
@@ -206,14 +206,14 @@ CALLS = (
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/replay/{id}/stop",
         "stopReplay",
         "Stop a replay for good",
         Replay,
         _stop,
-        PerhapsBecause,
+        OptionalReason,
         changes=True,
         fails=NOT_NOW,
     ),

@@ -8,19 +8,19 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.console.access import Identity
+from gateway.console.auth import Identity
 from gateway.console.context import identity
 from gateway.console.inputs import BadInput, identifier
-from gateway.console.parts import Parts
+from gateway.console.dependencies import ConsoleDeps
 
 JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiRequest:
     """What a call was asked."""
 
-    parts: Parts
+    deps: ConsoleDeps
     who: Identity
     path: dict[str, str]
     given: Any
@@ -33,7 +33,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Call:
+class Endpoint:
     """One method of one path."""
 
     method: str
@@ -42,7 +42,7 @@ class Call:
     summary: str
     answer: Any
     """The type of what comes back."""
-    handler: Callable[[Asked], Awaitable[Any]]
+    handler: Callable[[ApiRequest], Awaitable[Any]]
     takes: Any = None
     """The type of the body, or of the query where the method is GET."""
     changes: bool = False
@@ -60,12 +60,12 @@ class Call:
         """What writes the answer."""
         return TypeAdapter(self.answer)
 
-    def route(self, parts: Parts) -> web.RouteDef:
+    def route(self, deps: ConsoleDeps) -> web.RouteDef:
         """Return the route that serves the call."""
 
         async def serve(request: web.Request) -> web.Response:
             given = None if self.input is None else await self._read(request, self.input)
-            asked = Asked(parts, identity(request), dict(request.match_info), given)
+            asked = ApiRequest(deps, identity(request), dict(request.match_info), given)
             value = await self.handler(asked)
             return web.Response(body=self.output.dump_json(value), content_type=JSON)
 
@@ -90,6 +90,6 @@ def sentence(error: ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else first["msg"]
 
 
-def routes(parts: Parts, calls: Iterable[Call]) -> list[web.RouteDef]:
+def routes(deps: ConsoleDeps, calls: Iterable[Endpoint]) -> list[web.RouteDef]:
     """Return the routes of calls."""
-    return [call.route(parts) for call in calls]
+    return [call.route(deps) for call in calls]

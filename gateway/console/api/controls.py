@@ -1,6 +1,6 @@
 """Calls that tune the gateway: pauses, lanes, suppression; and the one that looks it over."""
 
-from gateway.console.api.calls import Asked, Call
+from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
 from gateway.operations import pause, lanes, suppression
 from gateway.operations.doctor import Check
@@ -9,9 +9,9 @@ from gateway.store.lanes import COLUMNS
 from gateway.store.status import Pause
 
 
-async def _pause(asked: Asked) -> Pause:
+async def _pause(asked: ApiRequest) -> Pause:
     given: PauseBody = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         done = await pause.pause(
             connection,
             given.scope,
@@ -20,49 +20,49 @@ async def _pause(asked: Asked) -> Pause:
             because=given.because,
             seconds=given.seconds,
         )
-    await asked.parts.watch.look()
+    await asked.deps.watch.look()
     return done
 
 
-async def _resume(asked: Asked) -> Resumed:
+async def _resume(asked: ApiRequest) -> Resumed:
     given: ResumeBody = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         done = await pause.resume(connection, given.scope, given.subject, actor=asked.who.actor, because=given.because)
-    await asked.parts.watch.look()
+    await asked.deps.watch.look()
     return done
 
 
-async def _lane(asked: Asked) -> Changed:
+async def _lane(asked: ApiRequest) -> Changed:
     given: LaneBody = asked.given
     values = {name: value for name in COLUMNS if (value := getattr(given, name)) is not None}
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         new = await lanes.change(connection, asked.path["name"], values, actor=asked.who.actor, because=given.because)
     return Changed(new)
 
 
-async def _suppress(asked: Asked) -> Changed:
+async def _suppress(asked: ApiRequest) -> Changed:
     given: NumberChange = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         new = await suppression.add(connection, given.number, actor=asked.who.actor, because=given.because)
     return Changed(new)
 
 
-async def _unsuppress(asked: Asked) -> Changed:
+async def _unsuppress(asked: ApiRequest) -> Changed:
     given: NumberChange = asked.given
-    async with asked.parts.pool.acquire() as connection:
+    async with asked.deps.pool.acquire() as connection:
         await suppression.remove(connection, given.number, actor=asked.who.actor, because=given.because)
     return Changed(new=True)
 
 
-async def _doctor(asked: Asked) -> list[Check]:
-    return list(await asked.parts.examine())
+async def _doctor(asked: ApiRequest) -> list[Check]:
+    return list(await asked.deps.examine())
 
 
 NOT_NOW = (409,)
 
-CALLS = (
-    Call("GET", "/api/doctor", "doctor", "What the doctor says", list[Check], _doctor, fails=(404,)),
-    Call(
+ENDPOINTS = (
+    Endpoint("GET", "/api/doctor", "doctor", "What the doctor says", list[Check], _doctor, fails=(404,)),
+    Endpoint(
         "POST",
         "/api/pauses",
         "pause",
@@ -73,7 +73,7 @@ CALLS = (
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/pauses/resume",
         "resume",
@@ -84,7 +84,7 @@ CALLS = (
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "PATCH",
         "/api/lanes/{name}",
         "changeLane",
@@ -95,7 +95,7 @@ CALLS = (
         changes=True,
         fails=(404, 409),
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/suppressions",
         "suppress",
@@ -106,7 +106,7 @@ CALLS = (
         changes=True,
         fails=NOT_NOW,
     ),
-    Call(
+    Endpoint(
         "POST",
         "/api/suppressions/remove",
         "unsuppress",

@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.console.access import COOKIE, Access, Identity
+from gateway.console.auth import COOKIE, Access, Identity
 from gateway.console.context import CSRF, IDENTITY
 from gateway.console.rendering import Renderer, is_api, json_answer
 from gateway.console.sessions import SESSION_SECONDS, Session
@@ -67,12 +67,12 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
         except Exception as error:
             if isinstance(error, web.HTTPException) and error.status < 400:
                 raise
-            status, words = _trouble(error)
+            status, words = to_error(error)
             response = renderer.failure(request, status, words)
             if isinstance(error, web.HTTPMethodNotAllowed):
                 response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
-            dress(request, response)
+            add_security_headers(request, response)
             if cookie is not None:
                 set_cookie(access, request, response, cookie)
         return response
@@ -80,7 +80,7 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
     return middleware
 
 
-def _trouble(error: Exception) -> tuple[int, str]:
+def to_error(error: Exception) -> tuple[int, str]:
     """Return the status and the sentence for what a handler raised; what is a mistake of ours is logged."""
     match error:
         case web.HTTPException():
@@ -99,11 +99,11 @@ def _trouble(error: Exception) -> tuple[int, str]:
             return 500, "The console made a mistake; its log says which."
 
 
-def dress(request: web.Request, response: web.StreamResponse) -> None:
+def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers that every answer carries."""
     response.headers.update(HEADERS)
     if request.path.startswith(STATIC):
-        # Asked again each time, answered 304 while it is the same file: a new release shows at once.
+        # ApiRequest again each time, answered 304 while it is the same file: a new release shows at once.
         response.headers["Cache-Control"] = "no-cache"
     else:
         response.headers["Cache-Control"] = "no-store"
@@ -125,7 +125,7 @@ async def _refusal(
     request: web.Request, access: Access, identity: Identity | None, session: Session | None
 ) -> web.StreamResponse | None:
     """Return the answer to who may not go on; None for who may."""
-    if request.method not in SAFE_METHODS and _from_elsewhere(request):
+    if request.method not in SAFE_METHODS and is_cross_site(request):
         raise web.HTTPForbidden(text="This came from another site's page.")
     if request.path in OPEN_PATHS or request.path.startswith(STATIC):
         return None
@@ -140,19 +140,19 @@ async def _refusal(
         return web.Response(status=303, headers={"Location": "/login"})
     if request.method in SAFE_METHODS:
         return None
-    if identity.ambient and not (session and await _carries(request, access.sessions.csrf(session))):
+    if identity.ambient and not (session and await has_csrf(request, access.sessions.csrf(session))):
         raise web.HTTPForbidden(text="This page is too old to be sent. Load it again and repeat.")
     if not identity.may_change and request.path not in READING_POSTS:
         raise web.HTTPForbidden(text="You may read here and change nothing: your role is reader.")
     return None
 
 
-def _from_elsewhere(request: web.Request) -> bool:
+def is_cross_site(request: web.Request) -> bool:
     """Whether the browser itself says that another site's page asks. Old browsers say nothing."""
     return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
 
 
-async def _carries(request: web.Request, expected: str) -> bool:
+async def has_csrf(request: web.Request, expected: str) -> bool:
     given = request.headers.get(CSRF_HEADER, "")
     if not given and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         given = str((await request.post()).get(CSRF_FIELD, ""))
