@@ -12,12 +12,12 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from gateway.app.examining import examine
+from gateway.app.doctor import examine
 from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.limits import sending_limits
-from gateway.app.management import paced_provider
-from gateway.app.sending import build_engine, sending_pool
-from gateway.app.services import Handler, background, listening, on_hangup, stop_on_signals
+from gateway.app.client import rate_limited_client
+from gateway.app.dispatch import build_engine, sending_pool
+from gateway.app.lifecycle import Handler, background, listening, on_hangup, stop_on_signals
 from gateway.console.auth import AccessSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
@@ -54,11 +54,11 @@ class _Stopped(Exception):
     """Told to stop while still starting."""
 
 
-class PartBroke(Exception):
+class ComponentFailed(Exception):
     """A part of the gateway ended by a bug, and the rest was stopped: whoever runs it should start it anew."""
 
 
-class Duty(StrEnum):
+class Component(StrEnum):
     """What a process does; `smsgw run --only` chooses."""
 
     DISPATCH = "dispatch"
@@ -72,7 +72,7 @@ class Daemon:
     """One process."""
 
     settings: Settings
-    duties: frozenset[Duty] = frozenset(Duty)
+    duties: frozenset[Component] = frozenset(Component)
     engine: Engine | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     schema_current: bool = False
@@ -84,7 +84,7 @@ class Daemon:
         if self.engine is not None:
             self.engine.stop()
 
-    def part_broke(self) -> None:
+    def component_failed(self) -> None:
         """Stop, and have `run` say that it was no orderly end."""
         self.broken = True
         self.stop()
@@ -105,7 +105,7 @@ class Daemon:
         log.info("limits_reloaded")
 
     async def run(self) -> None:
-        """Run until stopped; raises `StartError` when that cannot begin, `PartBroke` when a bug ended it.
+        """Run until stopped; raises `StartError` when that cannot begin, `ComponentFailed` when a bug ended it.
 
         The order of the stack is the order of the end: sending stops and drains first, while receipts still come in and
         the metrics still tell, then the listeners close, then the pool.
@@ -119,31 +119,31 @@ class Daemon:
             await self._run(dsn, metrics, worker)
         log.info("stopped")
         if self.broken:
-            raise PartBroke("a part of the gateway broke; the log says which")
+            raise ComponentFailed("a part of the gateway broke; the log says which")
 
     async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
             pooler = self.settings.listen_url is not None
             pool = await lazy_pool(dsn, purpose="run", most=10, pooler=pooler)
             stack.push_async_callback(close_pool, pool)
-            if Duty.CONSOLE in self.duties:
+            if Component.CONSOLE in self.duties:
                 await self._console(stack, pool, metrics)
             if not await self._await_database(pool):
                 return
             heartbeat = Heartbeat(pool, worker, sorted(self.duties))
             stack.push_async_callback(heartbeat.leave)
-            await stack.enter_async_context(background("heartbeat", heartbeat.run, self.part_broke))
+            await stack.enter_async_context(background("heartbeat", heartbeat.run, self.component_failed))
             gauges = BacklogGauges(pool, metrics, max_recipients=self.settings.max_recipients)
-            await stack.enter_async_context(background("gauges", gauges.run, self.part_broke))
+            await stack.enter_async_context(background("gauges", gauges.run, self.component_failed))
             if self.settings.retention:
                 forgetting = Retention(pool, self.settings.retention)
-                await stack.enter_async_context(background("retention", forgetting.run, self.part_broke))
-            if Duty.WEBHOOK in self.duties:
+                await stack.enter_async_context(background("retention", forgetting.run, self.component_failed))
+            if Component.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
-            provider = await self._provider(stack, pool) if self.duties & {Duty.DISPATCH, Duty.RECONCILE} else None
-            if provider is not None and Duty.RECONCILE in self.duties:
+            provider = await self._provider(stack, pool) if self.duties & {Component.DISPATCH, Component.RECONCILE} else None
+            if provider is not None and Component.RECONCILE in self.duties:
                 await self._reconcile(stack, pool, provider)
-            if provider is not None and Duty.DISPATCH in self.duties:
+            if provider is not None and Component.DISPATCH in self.duties:
                 sending = await sending_pool(dsn, pooler=pooler)
                 stack.push_async_callback(close_pool, sending)
                 await self._dispatch(pool, sending, metrics, provider, worker)
@@ -182,7 +182,7 @@ class Daemon:
             return True
         return False
 
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_while_unavailable(self, work: Callable[[], Awaitable[T]]) -> T:
         """Return what `work` returns, tried again for as long as the database hangs up.
 
         It may do so at any moment of the start, and a failover must not end the replicas that are just starting.
@@ -203,7 +203,7 @@ class Daemon:
                     reachable = await connection.fetchval("select true")
             except UNAVAILABLE:
                 reachable = False
-            claiming = Duty.DISPATCH not in self.duties or (self.engine is not None and self.engine.health.claiming)
+            claiming = Component.DISPATCH not in self.duties or (self.engine is not None and self.engine.health.claiming)
             return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
 
         app = build_ops_app(
@@ -228,15 +228,15 @@ class Daemon:
             prefix=prefix,
             on_stored=folder.hint,
         )
-        await stack.enter_async_context(background("folder", folder.run, self.part_broke))
-        await stack.enter_async_context(background("journal", journal.run, self.part_broke))
+        await stack.enter_async_context(background("folder", folder.run, self.component_failed))
+        await stack.enter_async_context(background("journal", journal.run, self.component_failed))
         await _listen(stack, "webhook", listener.handle, self.settings.webhook_listen, "SMSGW_WEBHOOK_LISTEN")
 
     async def _provider(self, stack: AsyncExitStack, pool: Pool) -> MobileTextAlerts:
         if self.settings.mta_api_key is None:
             raise StartError("SMSGW_MTA_API_KEY: not set; set it, or try everything without a key by: smsgw up")
-        provider = await self._insist(
-            lambda: paced_provider(self.settings, pool, connections=self.settings.concurrency)
+        provider = await self._retry_while_unavailable(
+            lambda: rate_limited_client(self.settings, pool, connections=self.settings.concurrency)
         )
         stack.push_async_callback(provider.close)
         return provider
@@ -250,7 +250,7 @@ class Daemon:
             interval=self.settings.reconcile_interval,
             until=self.settings.unconfirmed_after,
         )
-        await stack.enter_async_context(background("poller", poller.run, self.part_broke))
+        await stack.enter_async_context(background("poller", poller.run, self.component_failed))
 
     def _direct_dsn(self) -> str:
         """Return the way to Postgres that leads through no pooler, for sessions that hold a lock."""
@@ -260,7 +260,7 @@ class Daemon:
     async def _dispatch(
         self, pool: Pool, sending: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str
     ) -> None:
-        sender = await self._insist(lambda: self._sender(provider))
+        sender = await self._retry_while_unavailable(lambda: self._sender(provider))
 
         async def resume() -> None:
             # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
@@ -268,7 +268,7 @@ class Daemon:
             async with pool.acquire() as connection:
                 await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
 
-        await self._insist(resume)
+        await self._retry_while_unavailable(resume)
         self.engine = build_engine(
             self.settings,
             sending,

@@ -94,14 +94,14 @@ def fail_by_database(error: Exception) -> NoReturn:
 
 def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> T:
     """Run `work` with the provider and return its result; what the provider refuses ends the command plainly."""
-    from gateway.app.management import managing
+    from gateway.app.client import client_for_command
     from gateway.provider.errors import ProviderError
 
     if found.mta_api_key is None:
         fail("SMSGW_MTA_API_KEY is not set", 2)
 
     async def session() -> T:
-        async with managing(found) as provider:
+        async with client_for_command(found) as provider:
             return await work(provider)
 
     try:

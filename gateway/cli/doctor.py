@@ -38,7 +38,7 @@ async def _examine(webhook_url: str | None, *, only_database: bool, as_json: boo
 
 
 async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
-    from gateway.app.management import managing
+    from gateway.app.client import client_for_command
     from gateway.operations.doctor.account import Expected
     from gateway.operations.doctor.checks import fail
     from gateway.operations.doctor.runner import Webhooks, of_database, of_provider
@@ -69,7 +69,7 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
             yield check
         return
     # Unpaced, for a database that is away must not hide what is wrong with the account; it is four calls.
-    async with managing(found.model_copy(update={"database_url": None})) as provider:
+    async with client_for_command(found.model_copy(update={"database_url": None})) as provider:
         async for check in of_provider(provider, expected, listener):
             yield check
 

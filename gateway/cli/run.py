@@ -26,17 +26,17 @@ def run(
 ) -> None:
     """Run the gateway."""
     from gateway import logs
-    from gateway.app.daemon import Daemon, Duty, PartBroke, StartError
+    from gateway.app.daemon import Daemon, Component, ComponentFailed, StartError
 
     found = settings()
     try:
-        duties = frozenset(Duty(name.strip()) for name in only.split(",") if name.strip()) or frozenset(Duty)
+        duties = frozenset(Component(name.strip()) for name in only.split(",") if name.strip()) or frozenset(Component)
     except ValueError:
-        fail(f"--only takes {', '.join(Duty)}", 2)
+        fail(f"--only takes {', '.join(Component)}", 2)
     logs.configure(found.log_format, found.log_level)
     try:
         run_async(Daemon(found, duties).run())
-    except (StartError, PartBroke) as error:
+    except (StartError, ComponentFailed) as error:
         fail(str(error))
 
 

@@ -31,7 +31,7 @@ def register(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Register one address for each event; what is registered already stays as it is."""
-    from gateway.app.webhooks import plan, wishes
+    from gateway.app.webhooks import plan, desired_webhooks
     from gateway.store import actions
 
     base = _base(url)
@@ -39,7 +39,7 @@ def register(
     if not found.webhook_secret:
         fail("SMSGW_WEBHOOK_SECRET is not set; make one, for example: openssl rand -hex 64", 2)
     pace = found.parts_per_minute * EVENTS_PER_PART or UNPACED
-    wanted = wishes(base, found.webhook_secret[0].get_secret_value(), alert_email, per_minute or pace)
+    wanted = desired_webhooks(base, found.webhook_secret[0].get_secret_value(), alert_email, per_minute or pace)
 
     async def work(provider: Any) -> list[tuple[str, Any, int | None]]:
         steps = plan(wanted, await provider.webhooks())
@@ -47,7 +47,7 @@ def register(
         for step in steps:
             made = None
             if step.what == "register" and not dry_run:
-                made = (await provider.register_webhook(step.wish)).id
+                made = (await provider.register_webhook(step.spec)).id
             done.append((step.what, step, step.webhook_id if made is None else made))
         return done
 

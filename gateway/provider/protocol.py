@@ -55,7 +55,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookWish:
+class WebhookSpec:
     """A registration to make."""
 
     event: Event
@@ -96,7 +96,7 @@ class Provider(Protocol):
     async def webhooks(self) -> list[Webhook]:
         """Return every registration of the account."""
 
-    async def register_webhook(self, wish: WebhookWish) -> Webhook:
+    async def register_webhook(self, spec: WebhookSpec) -> Webhook:
         """Make a registration; the provider makes a second one if asked twice."""
 
     async def delete_webhook(self, webhook_id: int) -> None:

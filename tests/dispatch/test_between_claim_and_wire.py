@@ -10,7 +10,7 @@ from support.outbox import ACCEPTED, LOST, enqueue, make_due, state
 from support.processes import poll
 from support.workers import News, Wire
 
-from gateway.app.sending import build_engine
+from gateway.app.dispatch import build_engine
 from gateway.dispatch.budget import Limits
 from gateway.dispatch.engine import Engine
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
@@ -36,7 +36,7 @@ OPEN_TRANSACTIONS = (
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine under load takes longer than half a second from a claim to the wire; that is not what is tested."""
-    monkeypatch.setattr("gateway.app.sending.START_WITHIN", 60.0)
+    monkeypatch.setattr("gateway.app.dispatch.START_WITHIN", 60.0)
 
 
 @pytest.fixture

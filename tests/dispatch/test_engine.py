@@ -10,7 +10,7 @@ from support.outbox import LOST, UNREACHED, enqueue, status
 from support.processes import poll
 from support.workers import News, Wire
 
-from gateway.app.sending import build_engine
+from gateway.app.dispatch import build_engine
 from gateway.dispatch.engine import Engine
 from gateway.domain.outcome import Answer, Phase
 from gateway.settings import Settings

@@ -18,7 +18,7 @@ from support.workers import Worker, make_worker
 
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
-from gateway.provider.mta.body import encode
+from gateway.provider.mta.request import encode
 from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import to_entry
 from gateway.receipts.parse import parse

@@ -13,7 +13,7 @@ from gateway.domain.batching import (
     pack,
 )
 from gateway.domain.message import Message, Recipient
-from gateway.provider.mta.body import encode
+from gateway.provider.mta.request import encode
 
 
 def message(number: int, **changes: object) -> Message:

@@ -177,9 +177,9 @@ def test_every_reason_is_about_a_step_and_every_step_that_is_come_to_is_known(re
 
 def chosen(step: str, tree: str) -> bool:
     """Whether the process is to die at this step; `tree` stands for the sources of the path."""
-    wish = os.environ.get("SMSGW_CRASH_SWEEP", "")
-    if wish:
-        return wish == "all" or wish in step
+    spec = os.environ.get("SMSGW_CRASH_SWEEP", "")
+    if spec:
+        return spec == "all" or spec in step
     lot = int(hashlib.sha256(f"{tree}{step}".encode()).hexdigest(), 16) % SHARE == 0
     return lot or step in WIRE_STEPS or "transaction, exit" in step
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.message import Message, Recipient
-from gateway.provider.mta.body import encode
+from gateway.provider.mta.request import encode
 
 ONE, TWO = "+12025550101", "+12025550102"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.outcome import Answer, History, Outcome, Phase, Classification, classify
-from gateway.provider.mta.answer import read_answer
+from gateway.provider.mta.response import read_answer
 
 WINDOW = 15.0
 

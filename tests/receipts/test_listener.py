@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.app import services
-from gateway.app.services import background, listening
+from gateway.app import lifecycle
+from gateway.app.lifecycle import background, listening
 from gateway.receipts import journal as journal_module
 from gateway.receipts import listener as listener_module
 from gateway.receipts.journal import Journal

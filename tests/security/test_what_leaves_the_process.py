@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.management import is_unencrypted
+from gateway.app.client import is_unencrypted
 from gateway.cli.printing import table, visible
 from gateway.domain.outcome import Phase
 from gateway.provider.mta import MobileTextAlerts
-from gateway.provider.mta.answer import read_answer
+from gateway.provider.mta.response import read_answer
 
 ROOT = Path(__file__).parent.parent.parent / "gateway"
 

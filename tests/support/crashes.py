@@ -226,7 +226,7 @@ class Stage:
         )
         found = {row["body"]: row["state"] for row in rows}
         return len(found) < len(wanted) or any(
-            found[body] not in (wish.crashed if crashed else wish.states) for body, wish in wanted.items()
+            found[body] not in (spec.crashed if crashed else spec.states) for body, spec in wanted.items()
         )
 
     async def _missing(self, wanted: Mapping[str, Want]) -> str:
@@ -242,8 +242,8 @@ class Stage:
         )
         left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
         for row in rows:
-            wish = wanted[row["body"]]
-            wrong = contradiction(row, left[row["body"]], wish.crashed if crashed else wish.states)
+            spec = wanted[row["body"]]
+            wrong = contradiction(row, left[row["body"]], spec.crashed if crashed else spec.states)
             if wrong:
                 raise Breach(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():

@@ -52,7 +52,7 @@ def _live(order: dict[str, Any], fate: Fate) -> None:
     import uvloop
 
     from gateway import logs
-    from gateway.app.daemon import Daemon, Duty
+    from gateway.app.daemon import Daemon, Component
     from gateway.settings import load
 
     fate.die_at, fate.occurrence = order["die_at"], order.get("occurrence", 1)
@@ -61,7 +61,7 @@ def _live(order: dict[str, Any], fate: Fate) -> None:
     _set(order["constants"])
     os.environ |= order["settings"]
     logs.configure("json", "info")
-    uvloop.run(Daemon(load(), frozenset(Duty) - {Duty.CONSOLE}).run())
+    uvloop.run(Daemon(load(), frozenset(Component) - {Component.CONSOLE}).run())
 
 
 def main() -> None:

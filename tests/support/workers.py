@@ -20,7 +20,7 @@ from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
-from gateway.provider.mta.body import encode
+from gateway.provider.mta.request import encode
 from gateway.store.buckets import Limit
 from gateway.store.pool import Pool
 

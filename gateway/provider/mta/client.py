@@ -11,11 +11,11 @@ from gateway.domain.message import Message
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.errors import KeyRefused, ProviderError, ProviderUnreachable
 from gateway.provider.mta import management
-from gateway.provider.mta.answer import read_answer
-from gateway.provider.mta.body import encode
-from gateway.provider.mta.connecting import SEND_BY, HeldBack, LostBeforehand, PunctualConnector
+from gateway.provider.mta.response import read_answer
+from gateway.provider.mta.request import encode
+from gateway.provider.mta.deadline import SEND_DEADLINE, DeadlineExceeded, ConnectionLostBeforeWrite, DeadlineConnector
 from gateway.provider.mta.headers import http_date, rate_headers
-from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookWish
+from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookSpec
 
 MOST_OF_AN_ANSWER = 1024 * 1024
 """Bytes. An answer is a few hundred; what is longer is not read."""
@@ -42,20 +42,20 @@ class MobileTextAlerts:
         timeout: float,
         window: float,
         connections: int,
-        before_managing: Callable[[], Awaitable[None]] | None = None,
+        rate_limit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window.
 
-        `before_managing` is awaited before each call that is not a send: it waits until the limit for those permits
+        `rate_limit` is awaited before each call that is not a send: it waits until the limit for those permits
         one more.
         """
         self._base = base_url.rstrip("/")
         self._window = window
-        self._before_managing = before_managing
+        self._rate_limit = rate_limit
         connect = min(CONNECT_TIMEOUT, timeout / 2)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
-            connector=PunctualConnector(limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0),
+            connector=DeadlineConnector(limit=connections, ttl_dns_cache=int(DNS_CACHE), keepalive_timeout=30.0),
             timeout=aiohttp.ClientTimeout(total=timeout, connect=connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -79,7 +79,7 @@ class MobileTextAlerts:
         at the most one request on the wire.
         """
         began = monotonic()
-        deadline = SEND_BY.set(by)
+        deadline = SEND_DEADLINE.set(by)
         try:
             async with self._session.post(
                 f"{self._base}/send",
@@ -99,7 +99,7 @@ class MobileTextAlerts:
             phase, code = classify(error)
             return Answer(phase=phase, duration=monotonic() - began, error=code)
         finally:
-            SEND_BY.reset(deadline)
+            SEND_DEADLINE.reset(deadline)
 
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
@@ -146,9 +146,9 @@ class MobileTextAlerts:
                 break
         return sorted(found.values(), key=lambda row: row.id)
 
-    async def register_webhook(self, wish: WebhookWish) -> Webhook:
+    async def register_webhook(self, spec: WebhookSpec) -> Webhook:
         """Make a registration; the provider makes a second one if asked twice."""
-        answer = await self._manage("POST", "/webhooks", body=management.webhook_body(wish))
+        answer = await self._manage("POST", "/webhooks", body=management.webhook_body(spec))
         rows = management.webhook_rows({"data": {"rows": [answer.get("data")]}})
         if not rows:
             raise ProviderUnreachable("the provider's answer to the registration names no webhook; list them to see")
@@ -186,8 +186,8 @@ class MobileTextAlerts:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        if self._before_managing is not None:
-            await self._before_managing()
+        if self._rate_limit is not None:
+            await self._rate_limit()
         try:
             async with self._session.request(
                 method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
@@ -228,8 +228,8 @@ def classify(error: BaseException) -> tuple[Phase, str]:
 
 
 _CLASSES: tuple[tuple[tuple[type[BaseException], ...], Phase, str], ...] = (
-    ((HeldBack,), Phase.HELD_BACK, "late"),
-    ((LostBeforehand,), Phase.NOT_SENT, "lost_beforehand"),
+    ((DeadlineExceeded,), Phase.HELD_BACK, "late"),
+    ((ConnectionLostBeforeWrite,), Phase.NOT_SENT, "lost_beforehand"),
     ((aiohttp.ClientConnectorDNSError,), Phase.NOT_SENT, "dns"),
     (
         (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from gateway.provider.errors import ProviderUnreachable
-from gateway.provider.protocol import DeliveryRow, Webhook, WebhookWish
+from gateway.provider.protocol import DeliveryRow, Webhook, WebhookSpec
 
 
 def read_object(content: bytes) -> dict[str, Any]:
@@ -71,17 +71,17 @@ def webhook_rows(answer: dict[str, Any]) -> list[Webhook]:
     ]
 
 
-def webhook_body(wish: WebhookWish) -> dict[str, Any]:
+def webhook_body(spec: WebhookSpec) -> dict[str, Any]:
     """Return a registration. Retry and throughput are always set: the documentation leaves their defaults open."""
     body: dict[str, Any] = {
-        "event": wish.event.value,
-        "url": wish.url,
-        "secret": wish.secret,
+        "event": spec.event.value,
+        "url": spec.url,
+        "secret": spec.secret,
         "retryOnError": True,
-        "maxThroughputPerMinute": wish.most_per_minute,
+        "maxThroughputPerMinute": spec.most_per_minute,
     }
-    if wish.alert_email is not None:
-        body |= {"alertEmail": wish.alert_email, "sendAlertEmail": True}
+    if spec.alert_email is not None:
+        body |= {"alertEmail": spec.alert_email, "sendAlertEmail": True}
     return body
 
 

@@ -23,7 +23,7 @@ def is_unencrypted(address: str) -> bool:
     return parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}
 
 
-async def paced_provider(settings: Settings, pool: Pool, *, connections: int) -> MobileTextAlerts:
+async def rate_limited_client(settings: Settings, pool: Pool, *, connections: int) -> MobileTextAlerts:
     """Return a client whose management calls wait for a token of the database's bucket."""
     if is_unencrypted(settings.mta_base_url):
         log.warning(
@@ -35,7 +35,7 @@ async def paced_provider(settings: Settings, pool: Pool, *, connections: int) ->
 
 
 @asynccontextmanager
-async def managing(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
+async def client_for_command(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
     """Give a client for a command. Without a database the few calls of a command go unpaced."""
     if settings.direct_url is None:
         client = _client(settings, None, 1)
@@ -46,7 +46,7 @@ async def managing(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
         return
     pool = await lazy_pool(settings.direct_url.get_secret_value(), purpose="command", most=1)
     try:
-        client = await paced_provider(settings, pool, connections=1)
+        client = await rate_limited_client(settings, pool, connections=1)
         try:
             yield client
         finally:
@@ -63,5 +63,5 @@ def _client(settings: Settings, pool: "Pool | None", connections: int) -> Mobile
         timeout=settings.request_timeout,
         window=settings.request_window,
         connections=connections,
-        before_managing=None if pool is None else partial(limiter.await_token, pool, MANAGEMENT),
+        rate_limit=None if pool is None else partial(limiter.await_token, pool, MANAGEMENT),
     )

@@ -40,7 +40,7 @@ async def background(name: str, run: Callable[[], Awaitable[None]], on_end: Call
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("part_broke", part=name)
+            log.exception("component_failed", part=name)
         on_end()
 
     task = asyncio.create_task(guarded(), name=name)

@@ -1,6 +1,6 @@
 """The doctor as a running gateway asks for it: the same lines as `smsgw doctor`, its calls inside the shared limit."""
 
-from gateway.app.management import paced_provider
+from gateway.app.client import rate_limited_client
 from gateway.operations.doctor import Check
 from gateway.operations.doctor.account import Expected
 from gateway.operations.doctor.runner import Webhooks, of_database, of_provider
@@ -20,7 +20,7 @@ async def examine(settings: Settings, pool: Pool) -> list[Check]:
     expected = Expected(settings.sender_id, settings.management_limit)
     if settings.mta_api_key is None:
         return [*lines, *[check async for check in of_provider(None, expected, listener)]]
-    provider = await paced_provider(settings, pool, connections=1)
+    provider = await rate_limited_client(settings, pool, connections=1)
     try:
         return [*lines, *[check async for check in of_provider(provider, expected, listener)]]
     finally:

@@ -12,19 +12,19 @@ import aiohttp
 
 from gateway.clock import monotonic
 
-SEND_BY: ContextVar[float | None] = ContextVar("send_by", default=None)
+SEND_DEADLINE: ContextVar[float | None] = ContextVar("send_by", default=None)
 """The moment of `gateway.clock` after which the present task's request must not be begun; None for no such moment."""
 
 
-class HeldBack(aiohttp.ClientConnectionError):
+class DeadlineExceeded(aiohttp.ClientConnectionError):
     """It was too late to begin; no byte was written."""
 
 
-class LostBeforehand(aiohttp.ClientConnectionError):
+class ConnectionLostBeforeWrite(aiohttp.ClientConnectionError):
     """The other side hung up before the first byte was written."""
 
 
-class PunctualConnector(aiohttp.TCPConnector):
+class DeadlineConnector(aiohttp.TCPConnector):
     """Hands out no connection that came too late or is gone already."""
 
     async def connect(
@@ -38,9 +38,9 @@ class PunctualConnector(aiohttp.TCPConnector):
         transport = connection.transport
         if transport is None or transport.is_closing():
             connection.close()
-            raise LostBeforehand
-        by = SEND_BY.get()
+            raise ConnectionLostBeforeWrite
+        by = SEND_DEADLINE.get()
         if by is not None and monotonic() > by:
             connection.release()
-            raise HeldBack
+            raise DeadlineExceeded
         return connection
