@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.simulator.errors import Refusal
 from gateway.simulator.network import WORDS, Outbound
-from gateway.simulator.order import read_order
+from gateway.simulator.send_request import read_order
 from gateway.simulator.state import Account
 from gateway.simulator.webhooks import EVENTS, Registration
 

@@ -20,7 +20,7 @@ from gateway.simulator.routes import ACCOUNT
 from gateway.simulator.rules import Stage
 from gateway.simulator.sending import send
 from gateway.simulator.state import Account, open_account
-from gateway.simulator.striking import instead
+from gateway.simulator.fault_responses import instead
 from gateway.simulator.webhooks import EVENTS, Registration
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from gateway.simulator.agenda import Agenda
+from gateway.simulator.scheduler import Agenda
 from gateway.simulator.config import SimulatorConfig
 
 EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")

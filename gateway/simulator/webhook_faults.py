@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.simulator.agenda import Agenda
+from gateway.simulator.scheduler import Agenda
 from gateway.simulator.faults import Faults
 from gateway.simulator.rules import Rule, Stage
 from gateway.simulator.webhooks import Call, Webhooks
