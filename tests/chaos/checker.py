@@ -23,7 +23,7 @@ LATE = 2.0
 """Seconds from a message's end to the ledger that the way to the provider may take."""
 
 
-class Breach(StrEnum):
+class InvariantViolation(StrEnum):
     """The ways in which a promise can be broken."""
 
     LOST = "lost"
@@ -59,7 +59,7 @@ class Unknown(StrEnum):
 class Found:
     """One breach, with what a person needs to look further; no number and no text."""
 
-    breach: Breach
+    breach: InvariantViolation
     what: str
 
 
@@ -114,7 +114,7 @@ class _Case:
         yield from self._orders()
         yield from self._window()
         for name in self.evidence.ended:
-            yield Found(Breach.ENDED, name)
+            yield Found(InvariantViolation.ENDED, name)
 
     def settled(self, row: Row) -> bool:
         """Whether nothing more will happen to a row by itself."""
@@ -140,18 +140,18 @@ class _Case:
         for wish in self.evidence.wishes.values():
             row = self.rows.get(wish.mark)
             if wish.commit is Commit.DONE and row is None:
-                yield Found(Breach.LOST, f"mark {wish.mark}")
+                yield Found(InvariantViolation.LOST, f"mark {wish.mark}")
             if wish.commit in {Commit.UNDONE, Commit.REPEATED} and (row is not None or wish.mark in self.left):
-                yield Found(Breach.PHANTOM, f"mark {wish.mark}, {wish.commit.value}")
+                yield Found(InvariantViolation.PHANTOM, f"mark {wish.mark}, {wish.commit.value}")
         for mark, times in Counter(row.mark for row in self.evidence.rows).items():
             if mark not in self.evidence.wishes or times > 1:
-                yield Found(Breach.PHANTOM, f"mark {mark}: {times} rows")
+                yield Found(InvariantViolation.PHANTOM, f"mark {mark}: {times} rows")
 
     def _texts(self) -> Iterator[Found]:
         for (mark, generation), copies in self.copies.items():
             name = f"mark {mark}, generation {generation}, {copies[0].external_id}"
             if len(copies) > 1:
-                yield Found(Breach.DOUBLED, f"{name}: {len(copies)} times")
+                yield Found(InvariantViolation.DOUBLED, f"{name}: {len(copies)} times")
             for text in copies:
                 yield from self._text(name, text)
 
@@ -160,28 +160,28 @@ class _Case:
         row = None if text.mark is None else self.rows.get(text.mark)
         request = self.requests.get(text.external_id)
         if wish is None or row is None or request is None:
-            yield Found(Breach.PHANTOM, f"{name}: nobody committed it")
+            yield Found(InvariantViolation.PHANTOM, f"{name}: nobody committed it")
             return
         if row.id not in request.members:
-            yield Found(Breach.CONTRADICTION, f"{name}: the request that carried it does not name it")
+            yield Found(InvariantViolation.CONTRADICTION, f"{name}: the request that carried it does not name it")
         if (text.number, text.text) != (wish.number, wish.text):
-            yield Found(Breach.WRONG, name)
+            yield Found(InvariantViolation.WRONG, name)
         if wish.suppressed:
-            yield Found(Breach.SUPPRESSED, name)
+            yield Found(InvariantViolation.SUPPRESSED, name)
         # What may have arrived is asked about under its id whatever its time to live: only an answer ends the doubt.
         if text.sent_at > row.expires_at + LATE and len(request.outcomes) <= 1:
-            yield Found(Breach.LATE, f"{name}: by {text.sent_at - row.expires_at:.1f} s")
+            yield Found(InvariantViolation.LATE, f"{name}: by {text.sent_at - row.expires_at:.1f} s")
 
     def _states(self) -> Iterator[Found]:
         for row in self.evidence.rows:
             left = row.mark in self.left
             name = f"mark {row.mark}, message {row.id}, {row.state}: {row.reason or 'no reason'}"
             if row.state in NOT_SENT and (row.mark, row.generation) in self.copies:
-                yield Found(Breach.CONTRADICTION, f"{name}; the ledger has it")
+                yield Found(InvariantViolation.CONTRADICTION, f"{name}; the ledger has it")
             elif row.state in {"delivered", "undelivered"} and not left:
-                yield Found(Breach.CONTRADICTION, f"{name}; the ledger does not have it")
+                yield Found(InvariantViolation.CONTRADICTION, f"{name}; the ledger does not have it")
             elif not self._visible(row):
-                yield Found(Breach.UNSETTLED, name)
+                yield Found(InvariantViolation.UNSETTLED, name)
 
     def _visible(self, row: Row) -> bool:
         """Whether a person who looks at the row sees where it stands and why."""
@@ -198,7 +198,7 @@ class _Case:
                     carried[member, request.generation].append(request.external_id)
         for (member, generation), names in carried.items():
             if len(names) > 1:
-                yield Found(Breach.DECIDED_TWICE, f"message {member}, generation {generation}: {', '.join(names)}")
+                yield Found(InvariantViolation.DECIDED_TWICE, f"message {member}, generation {generation}: {', '.join(names)}")
 
     def _orders(self) -> Iterator[Found]:
         place: dict[int | None, int] = {}
@@ -208,7 +208,7 @@ class _Case:
             sent = [row for row in rows if row.mark in place]
             for before, after in pairwise(sent):
                 if place[before.mark] > place[after.mark] and not self._said_too_early(before):
-                    yield Found(Breach.ORDER, f"message {after.id} left before message {before.id}")
+                    yield Found(InvariantViolation.ORDER, f"message {after.id} left before message {before.id}")
 
     def _queues(self) -> Iterator[list[Row]]:
         queues: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -231,7 +231,7 @@ class _Case:
         window = self.evidence.window
         if window.fullest > window.limit or window.refused:
             yield Found(
-                Breach.LIMIT,
+                InvariantViolation.LIMIT,
                 f"{window.fullest} requests in one window of {window.limit}, {window.refused} refused",
             )
 

@@ -11,7 +11,7 @@ import asyncpg
 from chaos.checker import Report, check, unsettled
 from chaos.evidence import Commit, Evidence, Window, gather
 from chaos.plan import SEND_LIMIT, Options, weather
-from chaos.strikes import Strikes
+from chaos.faults import Faults
 from chaos.traffic import FAILURES, SUPPRESSED, Traffic
 from chaos.world import Server, World, running
 
@@ -58,7 +58,7 @@ async def _run(world: World, server: Server, *, disk: bool | None) -> Run:
     options = world.options
     await suppress(server.dsn)
     traffic = Traffic(server.dsn, options.seed, options.rate)
-    strikes = Strikes(world, server, disk=disk)
+    strikes = Faults(world, server, disk=disk)
     loop = asyncio.get_running_loop()
     supervisor = asyncio.create_task(world.supervise())
     try:

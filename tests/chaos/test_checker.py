@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chaos.checker import Breach, Unknown, check, unsettled
+from chaos.checker import InvariantViolation, Unknown, check, unsettled
 from chaos.evidence import Commit, Dropped, Evidence, Request, Row, Text, Window, Wish, read_ledger
 
 
@@ -77,7 +77,7 @@ def ledger(*texts: Text, evidence: Evidence = HONEST) -> Evidence:
     return replace(evidence, ledger=texts)
 
 
-def breaches(evidence: Evidence) -> set[Breach]:
+def breaches(evidence: Evidence) -> set[InvariantViolation]:
     return {found.breach for found in check(evidence).breaches}
 
 
@@ -89,74 +89,74 @@ def test_a_run_that_kept_every_promise_is_clean_and_lists_what_nobody_knows() ->
 
 
 FORGED = {
-    "a committed row is lost": (rows(lambda r: None if r.mark == 1 else r), Breach.LOST),
-    "a rolled back row is there": (replace(HONEST, rows=(*HONEST.rows, row(7))), Breach.PHANTOM),
-    "a row that nobody asked for is there": (replace(HONEST, rows=(*HONEST.rows, row(77))), Breach.PHANTOM),
-    "a row is there twice": (replace(HONEST, rows=(*HONEST.rows, row(1))), Breach.PHANTOM),
-    "a rolled back text left": (ledger(*HONEST.ledger, text(7)), Breach.PHANTOM),
+    "a committed row is lost": (rows(lambda r: None if r.mark == 1 else r), InvariantViolation.LOST),
+    "a rolled back row is there": (replace(HONEST, rows=(*HONEST.rows, row(7))), InvariantViolation.PHANTOM),
+    "a row that nobody asked for is there": (replace(HONEST, rows=(*HONEST.rows, row(77))), InvariantViolation.PHANTOM),
+    "a row is there twice": (replace(HONEST, rows=(*HONEST.rows, row(1))), InvariantViolation.PHANTOM),
+    "a rolled back text left": (ledger(*HONEST.ledger, text(7)), InvariantViolation.PHANTOM),
     "a text of a request that is not recorded left": (
         ledger(*HONEST.ledger[1:], text(1, 3)),
-        Breach.PHANTOM,
+        InvariantViolation.PHANTOM,
     ),
-    "a text without a mark left": (ledger(*HONEST.ledger, text(1, text="Hello")), Breach.PHANTOM),
-    "a ledger line is doubled": (ledger(*HONEST.ledger, text(1)), Breach.DOUBLED),
+    "a text without a mark left": (ledger(*HONEST.ledger, text(1, text="Hello")), InvariantViolation.PHANTOM),
+    "a ledger line is doubled": (ledger(*HONEST.ledger, text(1)), InvariantViolation.DOUBLED),
     "a message left again under another request of the same generation": (
         replace(
             ledger(*HONEST.ledger, replace(text(1), external_id="other-0")),
             requests=(*HONEST.requests, replace(request(1), external_id="other-0")),
         ),
-        Breach.DOUBLED,
+        InvariantViolation.DOUBLED,
     ),
     "two requests that may have arrived carry one message": (
         replace(HONEST, requests=(*HONEST.requests, replace(request(4, "ambiguous"), external_id="other-0"))),
-        Breach.DECIDED_TWICE,
+        InvariantViolation.DECIDED_TWICE,
     ),
-    "a text reached another number": (ledger(text(1, number="+12025550199"), *HONEST.ledger[1:]), Breach.WRONG),
-    "a text was changed on the way": (ledger(text(1, text="Message #1. !"), *HONEST.ledger[1:]), Breach.WRONG),
-    "a failed message left": (ledger(*HONEST.ledger, text(3)), Breach.CONTRADICTION),
-    "an expired message left": (ledger(*HONEST.ledger, text(6)), Breach.CONTRADICTION),
-    "a delivered message never left": (ledger(*HONEST.ledger[1:]), Breach.CONTRADICTION),
+    "a text reached another number": (ledger(text(1, number="+12025550199"), *HONEST.ledger[1:]), InvariantViolation.WRONG),
+    "a text was changed on the way": (ledger(text(1, text="Message #1. !"), *HONEST.ledger[1:]), InvariantViolation.WRONG),
+    "a failed message left": (ledger(*HONEST.ledger, text(3)), InvariantViolation.CONTRADICTION),
+    "an expired message left": (ledger(*HONEST.ledger, text(6)), InvariantViolation.CONTRADICTION),
+    "a delivered message never left": (ledger(*HONEST.ledger[1:]), InvariantViolation.CONTRADICTION),
     "a text was carried by another's request": (
         ledger(replace(text(1), external_id=name(2)), *HONEST.ledger[1:]),
-        Breach.CONTRADICTION,
+        InvariantViolation.CONTRADICTION,
     ),
     "a row waits without a reason": (
         rows(lambda r: replace(r, state="ready") if r.mark == 6 else r),
-        Breach.UNSETTLED,
+        InvariantViolation.UNSETTLED,
     ),
     "an uncertain row has no reason": (
         rows(lambda r: replace(r, reason=None) if r.mark == 4 else r),
-        Breach.UNSETTLED,
+        InvariantViolation.UNSETTLED,
     ),
     "an accepted row never left, and no 409 explains it": (
         ledger(*HONEST.ledger[:-1]),
-        Breach.UNSETTLED,
+        InvariantViolation.UNSETTLED,
     ),
     "a message overtook the one before it": (
         ledger(text(2), text(1), *HONEST.ledger[2:]),
-        Breach.ORDER,
+        InvariantViolation.ORDER,
     ),
-    "the limit was exceeded": (replace(HONEST, window=Window(25, 26, 0)), Breach.LIMIT),
-    "the provider refused a request": (replace(HONEST, window=Window(25, 25, 1)), Breach.LIMIT),
-    "a text left after its end": (ledger(text(1, sent_at=103.0), *HONEST.ledger[1:]), Breach.LATE),
+    "the limit was exceeded": (replace(HONEST, window=Window(25, 26, 0)), InvariantViolation.LIMIT),
+    "the provider refused a request": (replace(HONEST, window=Window(25, 25, 1)), InvariantViolation.LIMIT),
+    "a text left after its end": (ledger(text(1, sent_at=103.0), *HONEST.ledger[1:]), InvariantViolation.LATE),
     "a suppressed number was written to": (
         replace(
             ledger(*HONEST.ledger, text(9)),
             requests=(*HONEST.requests, request(9)),
         ),
-        Breach.SUPPRESSED,
+        InvariantViolation.SUPPRESSED,
     ),
-    "a replica ended by itself": (replace(HONEST, ended=("replica-1",)), Breach.ENDED),
+    "a replica ended by itself": (replace(HONEST, ended=("replica-1",)), InvariantViolation.ENDED),
 }
 
 
 @pytest.mark.parametrize(("evidence", "breach"), FORGED.values(), ids=FORGED.keys())
-def test_a_forgery_is_found(evidence: Evidence, breach: Breach) -> None:
+def test_a_forgery_is_found(evidence: Evidence, breach: InvariantViolation) -> None:
     assert breach in breaches(evidence)
 
 
 def test_every_kind_of_breach_is_forged_once() -> None:
-    assert {breach for _, breach in FORGED.values()} == set(Breach)
+    assert {breach for _, breach in FORGED.values()} == set(InvariantViolation)
 
 
 def test_a_commit_of_unknown_outcome_may_be_there_or_not() -> None:
@@ -177,7 +177,7 @@ def test_what_waits_behind_an_uncertain_message_is_no_breach_and_what_waits_besi
 
     assert check(stuck("q")).unknown[Unknown.BEHIND_UNCERTAIN] == 1
     assert check(stuck("q")).clean
-    assert breaches(stuck("other")) == {Breach.UNSETTLED}
+    assert breaches(stuck("other")) == {InvariantViolation.UNSETTLED}
 
 
 def test_a_second_generation_is_a_copy_that_somebody_chose() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from chaos.checker import Breach, check, unsettled
+from chaos.checker import InvariantViolation, check, unsettled
 from chaos.evidence import Evidence, Window, gather
 from chaos.plan import CALM, Options
 from chaos.run import settle, suppress
@@ -32,7 +32,7 @@ async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
     assert unsettled(evidence) == []
     assert stats["texts"] == len(evidence.ledger) > 10
 
-    async def again() -> set[Breach]:
+    async def again() -> set[InvariantViolation]:
         now: Evidence = await gather(connection, wishes=traffic.wishes.values(), ledger=world.ledger, window=WINDOW)
         return {found.breach for found in check(now).breaches}
 
@@ -40,7 +40,7 @@ async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
 
     lines = await asyncio.to_thread(world.ledger.read_text, encoding="utf-8")
     await asyncio.to_thread(world.ledger.write_text, lines + lines.splitlines()[0] + "\n", encoding="utf-8")
-    assert await again() == {Breach.DOUBLED}
+    assert await again() == {InvariantViolation.DOUBLED}
     await asyncio.to_thread(world.ledger.write_text, lines, encoding="utf-8")
 
     sent = evidence.ledger[0].mark
@@ -48,10 +48,10 @@ async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
                              "where reference = $1", f"#{sent}.")  # fmt: skip
     await connection.execute("update smsgw.request set dispatch = 'rejected' where external_id = $1",
                              evidence.ledger[0].external_id)  # fmt: skip
-    assert Breach.CONTRADICTION in await again()
+    assert InvariantViolation.CONTRADICTION in await again()
 
     await connection.execute("delete from smsgw.outbox where reference = $1", f"#{sent}.")
-    assert {Breach.LOST, Breach.PHANTOM} <= await again()
+    assert {InvariantViolation.LOST, InvariantViolation.PHANTOM} <= await again()
 
 
 def test_the_provider_is_calm_by_the_names_of_its_own_knobs() -> None:

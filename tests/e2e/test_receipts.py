@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from support.lossy import LossyPath
+from support.dropping_proxy import LossyPath
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
 from gateway.receipts.signature import sign

@@ -84,7 +84,7 @@ def copy_tree(to: Path) -> Path:
 
 
 def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None) -> dict[str, Any]:
-    """Run tests inside a copy, on the Postgres of this run; return what `support.verdicts` wrote.
+    """Run tests inside a copy, on the Postgres of this run; return what `support.report_plugin` wrote.
 
     `template` is a database with the schema as it is; without one the copy's own migrations make it.
     """
@@ -93,7 +93,7 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None
         name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_", "PYTEST_"))
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "-p", "support.verdicts", *tests],
+        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "-p", "support.report_plugin", *tests],
         cwd=root,
         env=inherited
         | {

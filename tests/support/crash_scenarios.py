@@ -3,9 +3,9 @@
 import asyncio
 
 import asyncpg
-from support.crashes import Stage
+from support.crash_harness import Harness
 from support.scenario import Scenario, Want, want
-from support.steps import SENDS
+from support.failpoints import SENDS
 
 from gateway.simulator.plan import Plan
 from gateway.store.doorbell import LOCK
@@ -19,10 +19,10 @@ def number(n: int) -> str:
     return f"+12025550{100 + n}"
 
 
-async def _plain(stage: Stage) -> dict[str, Want]:
+async def _plain(harness: Harness) -> dict[str, Want]:
     for n, lane in enumerate(("default", "default", "otp", "bulk")):
-        await stage.enqueue(f"plain {n}", number(n), lane=f"'{lane}'", tenant=f"'t{n % 2}'")
-    await stage.enqueue("plain group", "", to_group_id="601")
+        await harness.enqueue(f"plain {n}", number(n), lane=f"'{lane}'", tenant=f"'t{n % 2}'")
+    await harness.enqueue("plain group", "", to_group_id="601")
     return {
         **{f"plain {n}": DELIVERED for n in (0, 1, 2, 3, "late")},
         # Only the answer says how many a group is: where it was lost, nobody can tell whether all have it.
@@ -30,39 +30,39 @@ async def _plain(stage: Stage) -> dict[str, Want]:
     }
 
 
-async def _enqueue_late(stage: Stage) -> None:
+async def _enqueue_late(harness: Harness) -> None:
     """Ring the bell of a gateway that has gone to sleep."""
-    await stage.until("select count(*) > 3 from smsgw.message where state = 'delivered'")
-    await stage.enqueue("plain late", number(4))
+    await harness.until("select count(*) > 3 from smsgw.message where state = 'delivered'")
+    await harness.enqueue("plain late", number(4))
 
 
-async def _write_back(stage: Stage) -> None:
-    await stage.post(
+async def _write_back(harness: Harness) -> None:
+    await harness.post(
         "message-reply", fromNumber=number(50), toNumber="+18005550199", message="STOP", replyId=1, slowly=True
     )
-    await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="STOP", replyId=2)
-    await stage.until("select count(*) = 2 from smsgw.suppression")
-    await stage.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="START", replyId=3)
-    await stage.until("select count(*) = 1 from smsgw.suppression")
+    await harness.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="STOP", replyId=2)
+    await harness.until("select count(*) = 2 from smsgw.suppression")
+    await harness.post("message-reply", fromNumber=number(51), toNumber="+18005550199", message="START", replyId=3)
+    await harness.until("select count(*) = 1 from smsgw.suppression")
 
 
-async def to_error(stage: Stage) -> dict[str, Want]:
-    await stage.sql(
+async def to_error(harness: Harness) -> dict[str, Want]:
+    await harness.sql(
         f"insert into smsgw.suppression (number, source) values ('{number(7)}', 'import');"
         "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'campaign', 'a person', 'wait')"
     )
     poison = "poison " * 30
     for n, body in enumerate(("split 0", poison, "split 1", "split 2")):
-        await stage.enqueue(body, number(n))
-    await stage.enqueue("suppressed", number(7))
-    await stage.enqueue("expired", number(8))
-    await stage.enqueue("held", number(9), tags='\'{"campaign": "spring"}\'')
-    await stage.enqueue("held late", number(10), tags='\'{"late": "yes"}\'')
-    await stage.sql(
+        await harness.enqueue(body, number(n))
+    await harness.enqueue("suppressed", number(7))
+    await harness.enqueue("expired", number(8))
+    await harness.enqueue("held", number(9), tags='\'{"campaign": "spring"}\'')
+    await harness.enqueue("held late", number(10), tags='\'{"late": "yes"}\'')
+    await harness.sql(
         "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'late', 'a person', 'wait')"
     )
-    await stage.enqueue("not {{ a group", "", to_group_id="601")
-    await stage.sql("update smsgw.outbox set expires_at = clock_timestamp() where body = 'expired'")
+    await harness.enqueue("not {{ a group", "", to_group_id="601")
+    await harness.sql("update smsgw.outbox set expires_at = clock_timestamp() where body = 'expired'")
     return {
         **{f"split {n}": MAYBE for n in range(3)},
         poison: want("failed", crashed=("uncertain",)),
@@ -75,64 +75,64 @@ async def to_error(stage: Stage) -> dict[str, Want]:
     }
 
 
-async def _resume(stage: Stage) -> None:
-    await stage.until("select count(*) = 2 from smsgw.outbox where held_tag is not null")
-    await stage.sql("delete from smsgw.pause where scope = 'tag'")
+async def _resume(harness: Harness) -> None:
+    await harness.until("select count(*) = 2 from smsgw.outbox where held_tag is not null")
+    await harness.sql("delete from smsgw.pause where scope = 'tag'")
     for n in range(4):
-        await stage.enqueue(f"later {n}", number(20 + n))
+        await harness.enqueue(f"later {n}", number(20 + n))
 
 
-async def _ordered(stage: Stage) -> dict[str, Want]:
+async def _ordered(harness: Harness) -> dict[str, Want]:
     for n in range(4):
-        await stage.enqueue(f"ordered {n}", number(n), order_key="'a conversation'")
+        await harness.enqueue(f"ordered {n}", number(n), order_key="'a conversation'")
     return {f"ordered {n}": DELIVERED for n in range(4)}
 
 
-async def _poisoned(stage: Stage) -> dict[str, Want]:
+async def _poisoned(harness: Harness) -> dict[str, Want]:
     """One of two in a request is refused, and only when the request is tried again."""
     poison = "poisoned " * 25
-    await stage.enqueue(poison, number(0))
-    await stage.enqueue("beside it", number(1))
+    await harness.enqueue(poison, number(0))
+    await harness.enqueue("beside it", number(1))
     return {poison: want("failed", crashed=("uncertain",)), "beside it": MAYBE}
 
 
-async def _some(stage: Stage) -> dict[str, Want]:
+async def _some(harness: Harness) -> dict[str, Want]:
     for n in range(3):
-        await stage.enqueue(f"some {n}", number(n))
+        await harness.enqueue(f"some {n}", number(n))
     return {f"some {n}": DELIVERED for n in range(3)}
 
 
-async def _two(stage: Stage) -> dict[str, Want]:
+async def _two(harness: Harness) -> dict[str, Want]:
     """Two that cannot share a request: the first one's answer says that nothing is left for the second."""
-    await stage.enqueue("first", number(1))
-    await stage.enqueue("second", number(2), lane="'bulk'")
+    await harness.enqueue("first", number(1))
+    await harness.enqueue("second", number(2), lane="'bulk'")
     return {"first": DELIVERED, "second": DELIVERED}
 
 
-async def _quarantine(stage: Stage) -> dict[str, Want]:
-    await _some(stage)
+async def _quarantine(harness: Harness) -> dict[str, Want]:
+    await _some(harness)
     return {f"some {n}": MAYBE for n in range(3)}
 
 
-async def _uncertain(stage: Stage) -> dict[str, Want]:
-    await stage.enqueue("doubt", number(1))
-    await stage.enqueue("again", number(2), lane="'again'")
+async def _uncertain(harness: Harness) -> dict[str, Want]:
+    await harness.enqueue("doubt", number(1))
+    await harness.enqueue("again", number(2), lane="'again'")
     return {"doubt": want("uncertain"), "again": DELIVERED}
 
 
-async def _answer_again(stage: Stage) -> None:
+async def _answer_again(harness: Harness) -> None:
     """Let the provider come back after the horizon."""
-    await stage.until(
+    await harness.until(
         "select count(*) filter (where m.state = 'uncertain' and o.body = 'doubt') = 1 and max(o.generation) > 0 "
         "from smsgw.message as m join smsgw.outbox as o using (id)"
     )
-    stage.account.faults.follow(Plan())
+    harness.account.faults.follow(Plan())
 
 
-async def _dawdle(stage: Stage) -> dict[str, Want]:
+async def _dawdle(harness: Harness) -> dict[str, Want]:
     """Somebody writes STOP between the claim and the wire."""
-    await stage.enqueue("stopped", number(1))
-    await stage.sql(f"""
+    await harness.enqueue("stopped", number(1))
+    await harness.sql(f"""
         create or replace function smsgw.crash_suppress() returns trigger language plpgsql as $$ begin
             insert into smsgw.suppression (number, source) values ('{number(1)}', 'reply') on conflict do nothing;
             return null;
@@ -143,41 +143,41 @@ async def _dawdle(stage: Stage) -> dict[str, Want]:
     return {"stopped": want("suppressed", crashed=("delivered",))}
 
 
-async def _unreachable(stage: Stage) -> dict[str, Want]:
-    await stage.enqueue("nobody there", number(1))
+async def _unreachable(harness: Harness) -> dict[str, Want]:
+    await harness.enqueue("nobody there", number(1))
     return {"nobody there": want("expired")}
 
 
-async def _let_it_expire(stage: Stage) -> None:
-    await stage.until("select exists (select from smsgw.attempt where outcome = 'never_sent')")
-    await stage.sql("update smsgw.outbox set expires_at = clock_timestamp()")
+async def _let_it_expire(harness: Harness) -> None:
+    await harness.until("select exists (select from smsgw.attempt where outcome = 'never_sent')")
+    await harness.sql("update smsgw.outbox set expires_at = clock_timestamp()")
 
 
-async def _stop_midway(stage: Stage) -> None:
+async def _stop_midway(harness: Harness) -> None:
     """Stop the gateway while its sends are in the air."""
-    await stage.until("select count(*) > 0 from smsgw.attempt where finished_at is null")
-    stage.stop_gateway()
+    await harness.until("select count(*) > 0 from smsgw.attempt where finished_at is null")
+    harness.stop_gateway()
 
 
-async def _hold_the_bell(stage: Stage) -> None:
+async def _hold_the_bell(harness: Harness) -> None:
     """Be the other replica that is armed already."""
-    other = await asyncpg.connect(stage.dsn)
+    other = await asyncpg.connect(harness.dsn)
     await other.execute("select pg_advisory_lock($1, $2)", *LOCK)
-    await stage.until("select count(*) > 2 from smsgw.message where state = 'delivered'")
+    await harness.until("select count(*) > 2 from smsgw.message where state = 'delivered'")
     await asyncio.sleep(0.2)
     await other.close()
 
 
-async def _cut_connections(stage: Stage) -> None:
+async def _cut_connections(harness: Harness) -> None:
     """Have Postgres hang up again and again, while requests are in the air and receipts come in."""
-    await stage.until("select exists (select from smsgw.attempt)")
-    await _cut_from_the_start(stage)
+    await harness.until("select exists (select from smsgw.attempt)")
+    await _cut_from_the_start(harness)
 
 
-async def _cut_from_the_start(stage: Stage) -> None:
+async def _cut_from_the_start(harness: Harness) -> None:
     """Have Postgres hang up again and again, from before the gateway is ready."""
     for _ in range(40):
-        await stage.rows(
+        await harness.rows(
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         )
@@ -191,7 +191,7 @@ def _call(first: int, last: int | None = None) -> dict[str, int]:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("plain", _plain, acts=(_enqueue_late, _write_back)),
+        Scenario("plain", _plain, actors=(_enqueue_late, _write_back)),
         Scenario(
             "trouble",
             to_error,
@@ -202,7 +202,7 @@ SCENARIOS = {
                 "gateway.dispatch.cursors:DEAR": 0.0,
                 "gateway.dispatch.cursors:SHARE": 0.001,
             },
-            acts=(_resume,),
+            actors=(_resume,),
             faults=(
                 {"kind": "429", "retry_after": 1} | _call(3),
                 {"kind": "500_after"} | _call(4),
@@ -219,12 +219,12 @@ SCENARIOS = {
             settings={"CONCURRENCY": "1"},
             faults=({"kind": "429", "retry_after": 1} | _call(1),),
         ),
-        Scenario("breaker", _some, acts=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 10},)),
+        Scenario("breaker", _some, actors=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 10},)),
         Scenario(
             "uncertain",
             _uncertain,
             settings={"REQUEST_TIMEOUT": "300ms", "IDEMPOTENCY_HORIZON": "400ms", "LEASE": "5s"},
-            acts=(_answer_again,),
+            actors=(_answer_again,),
             faults=({"kind": "drop_before"},),
         ),
         Scenario(
@@ -237,14 +237,14 @@ SCENARIOS = {
         Scenario(
             "outage",
             _some,
-            acts=(_cut_connections,),
+            actors=(_cut_connections,),
             faults=({"kind": "slow_after", "delay": [0.0, 0.3]},),
         ),
-        Scenario("restless", _some, acts=(_cut_from_the_start,)),
+        Scenario("restless", _some, actors=(_cut_from_the_start,)),
         Scenario(
             "stopped",
             _some,
-            acts=(_stop_midway,),
+            actors=(_stop_midway,),
             faults=({"kind": "slow_after", "delay": 1.0, "tries": 1},),
         ),
         Scenario(
@@ -255,7 +255,7 @@ SCENARIOS = {
             knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True, "rejected_counts": False},
         ),
         Scenario(
-            "unreachable", _unreachable, acts=(_let_it_expire,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}
+            "unreachable", _unreachable, actors=(_let_it_expire,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}
         ),
         Scenario("recovery", _some, deaths_before=(SENDS[3],)),
         Scenario("quarantine", _quarantine, deaths_before=(SENDS[3], SENDS[3])),

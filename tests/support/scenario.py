@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from support.processes import SECRET
 
 if TYPE_CHECKING:
-    from support.crashes import Stage
+    from support.crash_harness import Harness
 
-Act = Callable[["Stage"], Awaitable[None]]
+Act = Callable[["Harness"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Scenario:
     """One short life of a gateway."""
 
     name: str
-    enqueue: Callable[["Stage"], Awaitable[dict[str, Want]]]
+    enqueue: Callable[["Harness"], Awaitable[dict[str, Want]]]
     """Enqueues, and says by the body of each message how it must end."""
     faults: tuple[dict[str, Any], ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
-    acts: tuple[Act, ...] = ()
+    actors: tuple[Act, ...] = ()
     """What others do meanwhile; a run is not over before they have come to their end."""
     deaths_before: tuple[str, ...] = ()
     """Steps at which earlier processes have died."""

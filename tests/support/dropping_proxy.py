@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import web
 
 
-class LossyPath:
+class DroppingProxy:
     """Passes webhooks on to a port, but for a share of them."""
 
     def __init__(self, target: int, share: float, *, seed: int = 1) -> None:
@@ -20,7 +20,7 @@ class LossyPath:
         self.lost: list[dict[str, Any]] = []
         self.passed = 0
 
-    async def start(self, port: int) -> "LossyPath":
+    async def start(self, port: int) -> "DroppingProxy":
         app = web.Application()
         app.router.add_post("/{path:.*}", self._handle)
         self._session = aiohttp.ClientSession()

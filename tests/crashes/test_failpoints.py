@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 from support.crash_scenarios import SCENARIOS
-from support.crashes import Breach, Stage, stage
-from support.promises import contradiction
+from support.crash_harness import InvariantViolation, Harness, harness
+from support.invariants import contradiction
 from support.scenario import Scenario, want
-from support.steps import _Loader, _rewrite, path_modules, static_steps
+from support.failpoints import _Loader, _rewrite, path_modules, static_steps
 
 SOURCE = '''
 """A module."""
@@ -125,31 +125,31 @@ def test_a_state_that_contradicts_the_ledger_is_a_breach(state: str, count: int,
 
 
 @pytest.fixture
-async def place(database: Any, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with stage(database.dsn, tmp_path) as place:
+async def place(database: Any, tmp_path: Path) -> AsyncIterator[Harness]:
+    async with harness(database.dsn, tmp_path) as place:
         yield place
 
 
-async def test_a_provider_that_sends_twice_is_seen(place: Stage) -> None:
+async def test_a_provider_that_sends_twice_is_seen(place: Harness) -> None:
     scenario = Scenario(
         "twice",
         SCENARIOS["recovery"].enqueue,
         faults=({"kind": "500_after", "tries": 1, "consumes": False}, {"kind": "webhook_lost"}),
     )
-    with pytest.raises(Breach, match="left 2 times"):
+    with pytest.raises(InvariantViolation, match="left 2 times"):
         await place.run(scenario)
 
 
-async def test_a_receipt_that_was_answered_and_is_gone_is_seen(place: Stage) -> None:
-    async def enqueue(stage: Stage) -> dict[str, Any]:
-        await stage.enqueue("some", "+12025550101")
+async def test_a_receipt_that_was_answered_and_is_gone_is_seen(place: Harness) -> None:
+    async def enqueue(harness: Harness) -> dict[str, Any]:
+        await harness.enqueue("some", "+12025550101")
         return {"some": want("delivered")}
 
-    async def destroy(stage: Stage) -> None:
-        await stage.until("select count(*) > 1 from smsgw.receipt where folded_at is not null")
-        other = await asyncpg.connect(stage.dsn)
+    async def destroy(harness: Harness) -> None:
+        await harness.until("select count(*) > 1 from smsgw.receipt where folded_at is not null")
+        other = await asyncpg.connect(harness.dsn)
         await other.execute("delete from smsgw.receipt")
         await other.close()
 
-    with pytest.raises(Breach, match="answered with 200 and are gone"):
-        await place.run(Scenario("destroyed", enqueue, acts=(destroy,)))
+    with pytest.raises(InvariantViolation, match="answered with 200 and are gone"):
+        await place.run(Scenario("destroyed", enqueue, actors=(destroy,)))

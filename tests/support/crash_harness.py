@@ -16,9 +16,9 @@ import aiohttp
 import asyncpg
 from aiohttp import web
 from support.processes import SECRET, free_port
-from support.promises import NEVER, contradiction
+from support.invariants import NEVER, contradiction
 from support.scenario import CONSTANTS, KNOBS, SETTINGS, Scenario, Want
-from support.steps import DIED
+from support.failpoints import DIED
 
 from gateway.receipts.signature import sign
 from gateway.simulator.config import SimulatorConfig
@@ -31,7 +31,7 @@ PATIENCE = 60.0
 
 KEPT = ("lane", "installation", "migration")
 
-HURRY = """
+FAST_FORWARD = """
     update smsgw.request set due_at = clock_timestamp()
     where dispatch = 'in_flight' and claim_token is null and due_at > clock_timestamp();
     update smsgw.bucket set blocked_until = null where blocked_until is not null;
@@ -40,7 +40,7 @@ HURRY = """
 """
 """What a person and the clock would do in minutes: let retries be due, lift what an answer has stopped."""
 
-BURY = """
+EXPIRE_LEASES = """
     update smsgw.request set due_at = clock_timestamp() where dispatch = 'in_flight';
     update smsgw.route set retry_at = clock_timestamp() where retry_at is not null;
 """
@@ -54,7 +54,7 @@ async def _slow(body: bytes) -> AsyncIterator[bytes]:
     yield body[5:]
 
 
-class Breach(AssertionError):
+class InvariantViolation(AssertionError):
     """A promise is broken, or a run did not end."""
 
 
@@ -66,7 +66,7 @@ class Run:
     """At the step that was asked for."""
 
 
-class Stage:
+class Harness:
     """A database, a provider and a process that forks gateways; one run at a time."""
 
     def __init__(self, dsn: str, folder: Path, connection: Any, victim: asyncio.subprocess.Process) -> None:
@@ -132,19 +132,19 @@ class Stage:
     async def run(
         self, scenario: Scenario, die_at: str | None = None, *, occurrence: int = 1, record: Path | None = None
     ) -> Run:
-        """Play a scenario, with a death at a step; raise `Breach` if anything is lost, doubled or out of place."""
+        """Play a scenario, with a death at a step; raise `InvariantViolation` if anything is lost, doubled or out of place."""
         await self._clear()
         async with self._provider(scenario):
             wanted = await scenario.enqueue(self)
-            async with self._bystanders(scenario) as acts:
+            async with self._background_actors(scenario) as actors:
                 crashed = died = settled = False
                 for fate in (*scenario.deaths_before, die_at):
                     died, settled = await self._live(
-                        scenario, wanted, acts, die_at=fate, crashed=crashed, occurrence=occurrence, record=record
+                        scenario, wanted, actors, die_at=fate, crashed=crashed, occurrence=occurrence, record=record
                     )
                     crashed = crashed or died
                 while not settled:
-                    _, settled = await self._live(scenario, wanted, acts, die_at=None, crashed=crashed)
+                    _, settled = await self._live(scenario, wanted, actors, die_at=None, crashed=crashed)
             await self._check(scenario, wanted, crashed=crashed)
         return Run(died)
 
@@ -152,7 +152,7 @@ class Stage:
         self,
         scenario: Scenario,
         wanted: Mapping[str, Want],
-        acts: "list[asyncio.Task[None]]",
+        actors: "list[asyncio.Task[None]]",
         *,
         die_at: str | None,
         crashed: bool,
@@ -185,7 +185,7 @@ class Stage:
         self._pid = json.loads(await self._victim.stdout.readline())["pid"]
         self._told_to_stop = False
         ended = asyncio.ensure_future(self._victim.stdout.readline())
-        settled = asyncio.ensure_future(self._settled(wanted, acts, crashed=crashed))
+        settled = asyncio.ensure_future(self._settled(wanted, actors, crashed=crashed))
         try:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
@@ -197,20 +197,20 @@ class Stage:
         except TimeoutError:
             os.kill(self._pid, signal.SIGKILL)
             await ended
-            raise Breach(f"{scenario.name}: not settled: {await self._missing(wanted)}") from None
+            raise InvariantViolation(f"{scenario.name}: not settled: {await self._missing(wanted)}") from None
         finally:
             settled.cancel()
             with suppress(asyncio.CancelledError):
                 await settled
             self._pid = None
         if code not in (0, DIED):
-            raise Breach(f"{scenario.name}: the gateway ended with {code}: {self._last_words()}")
+            raise InvariantViolation(f"{scenario.name}: the gateway ended with {code}: {self._last_words()}")
         if code == DIED:
-            await self.sql(BURY)
+            await self.sql(EXPIRE_LEASES)
         return code == DIED, settled.done() and not settled.cancelled()
 
-    async def _settled(self, wanted: Mapping[str, Want], acts: "list[asyncio.Task[None]]", *, crashed: bool) -> None:
-        for act in acts:
+    async def _settled(self, wanted: Mapping[str, Want], actors: "list[asyncio.Task[None]]", *, crashed: bool) -> None:
+        for act in actors:
             await asyncio.shield(act)
         while await self._open(wanted, crashed=crashed):  # noqa: ASYNC110
             await asyncio.sleep(0.03)
@@ -245,17 +245,17 @@ class Stage:
             spec = wanted[row["body"]]
             wrong = contradiction(row, left[row["body"]], spec.crashed if crashed else spec.states)
             if wrong:
-                raise Breach(f"{scenario.name}: {row['body'][:20]} {wrong}")
+                raise InvariantViolation(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():
-            raise Breach(f"{scenario.name}: the provider's ledger has something twice")
+            raise InvariantViolation(f"{scenario.name}: the provider's ledger has something twice")
         kept = {row["raw"] for row in await self.rows("select raw from smsgw.receipt")}
         lost = [body for body in self._acknowledged if body not in kept]
         if lost:
-            raise Breach(f"{scenario.name}: {len(lost)} receipts were answered with 200 and are gone")
+            raise InvariantViolation(f"{scenario.name}: {len(lost)} receipts were answered with 200 and are gone")
         for query, what in NEVER.items():
             found = await self.rows(query)
             if found:
-                raise Breach(f"{scenario.name}: {what}: {dict(found[0])}")
+                raise InvariantViolation(f"{scenario.name}: {what}: {dict(found[0])}")
 
     def _last_words(self) -> str:
         """Return the end of the gateway's log, which holds no number and no text."""
@@ -299,26 +299,26 @@ class Stage:
         account.webhooks._call = call  # type: ignore[method-assign]
 
     @asynccontextmanager
-    async def _bystanders(self, scenario: Scenario) -> Any:
-        acts = [asyncio.ensure_future(act(self)) for act in scenario.acts]
-        hurry = asyncio.ensure_future(self._hurry())
+    async def _background_actors(self, scenario: Scenario) -> Any:
+        actors = [asyncio.ensure_future(act(self)) for act in scenario.actors]
+        hurry = asyncio.ensure_future(self._fast_forward())
         try:
-            yield acts
+            yield actors
         finally:
-            for task in (*acts, hurry):
+            for task in (*actors, hurry):
                 task.cancel()
-            await asyncio.gather(*acts, hurry, return_exceptions=True)
+            await asyncio.gather(*actors, hurry, return_exceptions=True)
 
-    async def _hurry(self) -> None:
+    async def _fast_forward(self) -> None:
         while True:
             with suppress(asyncpg.DeadlockDetectedError):
-                await self.sql(HURRY)
+                await self.sql(FAST_FORWARD)
             await asyncio.sleep(0.04)
 
 
 @asynccontextmanager
-async def stage(dsn: str, folder: Path) -> Any:
-    """Give a stage on this database."""
+async def harness(dsn: str, folder: Path) -> Any:
+    """Give a harness on this database."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(
         "insert into smsgw.lane (name, ttl, on_uncertain) values ('again', interval '1 hour', 'resend') "
@@ -327,11 +327,11 @@ async def stage(dsn: str, folder: Path) -> Any:
     with (folder / "victim.log").open("ab") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
         victim = await asyncio.create_subprocess_exec(
-            sys.executable, str(Path(__file__).parent / "victim.py"),
+            sys.executable, str(Path(__file__).parent / "gateway_process.py"),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=folder, env=environment,
         )  # fmt: skip
     try:
-        yield Stage(dsn, folder, connection, victim)
+        yield Harness(dsn, folder, connection, victim)
     finally:
         victim.kill()
         await victim.wait()

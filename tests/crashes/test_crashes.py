@@ -1,6 +1,6 @@
 """Wherever the process dies, nothing is lost and nothing is sent twice.
 
-`support.steps` names every step of the sending and receiving path: before and after each `await`, each enter and exit
+`support.failpoints` names every step of the sending and receiving path: before and after each `await`, each enter and exit
 of an `async with` (so before and after each commit), and bytes on the wire. `support.crash_scenarios` are lives of a
 second or so that together come past all of them. Here each step is the end of one life: the process ends there without
 any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
@@ -9,7 +9,7 @@ Which steps run: all of them take from five to fifteen minutes, so by default th
 wire, and either side of each commit) and a share of the rest, which is chosen by the sources of the path themselves:
 the same for the same code, others as soon as it changes. All of them:
 
-    SMSGW_CRASH_SWEEP=all pytest -n 0 tests/faults
+    SMSGW_CRASH_SWEEP=all pytest -n 0 tests/crashes
 
 `SMSGW_CRASH_SWEEP=fold` runs the steps with that word in their names, and `SMSGW_CRASH_OCCURRENCE=2` has the process
 die when it comes there for the second time.
@@ -27,8 +27,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from support.crash_scenarios import SCENARIOS
-from support.crashes import Breach, Stage, stage
-from support.steps import WIRE_STEPS, static_steps
+from support.crash_harness import InvariantViolation, Harness, harness
+from support.failpoints import WIRE_STEPS, static_steps
 
 pytestmark = pytest.mark.xdist_group("crashes")
 
@@ -120,10 +120,10 @@ def unexplained(reached: dict[str, list[str]]) -> list[str]:
 def _come_to(world: World) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
 
-    async def play(stage: Stage, name: str) -> None:
+    async def play(harness: Harness, name: str) -> None:
         record = world.folder / f"{name}.steps"
         record.unlink(missing_ok=True)
-        await stage.run(SCENARIOS[name], record=record)
+        await harness.run(SCENARIOS[name], record=record)
         found[name] = record.read_text().splitlines()
 
     failures = asyncio.run(_each(world, list(SCENARIOS), play))
@@ -132,7 +132,7 @@ def _come_to(world: World) -> dict[str, list[str]]:
 
 
 async def _each(
-    world: World, lives: list[str], play: Callable[[Stage, str], Awaitable[None]], *, at_once: int = SIDE_BY_SIDE
+    world: World, lives: list[str], play: Callable[[Harness, str], Awaitable[None]], *, at_once: int = SIDE_BY_SIDE
 ) -> list[str]:
     """Play lives, named by what they are about, several side by side; return what went wrong."""
     waiting = list(reversed(lives))
@@ -145,12 +145,12 @@ async def _each(
         folder = world.folder / f"stage_{uuid.uuid4().hex[:6]}_{number}"
         folder.mkdir()
         try:
-            async with stage(f"{world.server.rpartition('/')[0]}/{name}", folder) as place:
+            async with harness(f"{world.server.rpartition('/')[0]}/{name}", folder) as place:
                 while waiting:
                     about = waiting.pop()
                     try:
                         await play(place, about)
-                    except Breach as breach:
+                    except InvariantViolation as breach:
                         failures.append(f"{about}: {breach}")
         finally:
             await server.execute(f'drop database if exists "{name}" with (force)')
@@ -190,10 +190,10 @@ def test_nothing_is_lost_or_doubled_wherever_the_process_dies(world: World, reac
     lives = [step for step in reached if chosen(step, tree)]
     died: set[str] = set()
 
-    async def play(stage: Stage, step: str) -> None:
+    async def play(harness: Harness, step: str) -> None:
         scenarios = reached[step]
         for n in range(max(TRIES, len(scenarios)) if occurrence == 1 else 1):
-            run = await stage.run(SCENARIOS[scenarios[n % len(scenarios)]], step, occurrence=occurrence)
+            run = await harness.run(SCENARIOS[scenarios[n % len(scenarios)]], step, occurrence=occurrence)
             if run.died:
                 died.add(step)
                 return

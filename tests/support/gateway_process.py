@@ -1,7 +1,7 @@
 """A process that forks gateways which die at a step.
 
 Importing the gateway takes most of a second, so it is done once: this process imports everything, rewritten by
-`support.steps`, and forks a gateway for each line of its standard input. There is one gateway at a time.
+`support.failpoints`, and forks a gateway for each line of its standard input. There is one gateway at a time.
 
     in   {"settings": {...}, "constants": {...}, "die_at": STEP or null, "occurrence": 1, "record": FILE or null}
     out  {"pid": 4711}, and when it ended {"code": 86}
@@ -17,10 +17,10 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 
-from support import steps
+from support import failpoints
 
 
-class Fate:
+class CrashPoint:
     """Which step this process dies at; a forked child sets its own."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ def _set(constants: dict[str, Any]) -> None:
         setattr(sys.modules[module], constant, value)
 
 
-def _live(order: dict[str, Any], fate: Fate) -> None:
+def _live(order: dict[str, Any], fate: CrashPoint) -> None:
     import uvloop
 
     from gateway import logs
@@ -65,7 +65,7 @@ def _live(order: dict[str, Any], fate: Fate) -> None:
 
 
 def main() -> None:
-    fate = Fate()
+    fate = CrashPoint()
     steps.install(fate.pass_by)
     importlib.import_module("gateway.app.daemon")
     steps.install_wire(fate.is_here)

@@ -22,7 +22,7 @@ BALLAST = 64 * 1024
 WHO = "chaos"
 
 
-class Strikes:
+class Faults:
     """Carries the plan out, and counts what it did."""
 
     def __init__(self, world: World, server: Server, *, disk: bool | None) -> None:
