@@ -12,13 +12,13 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from gateway.app.doctor import examine
-from gateway.app.heartbeat import Heartbeat, worker_name
-from gateway.app.limits import sending_limits
 from gateway.app.client import rate_limited_client
 from gateway.app.dispatch import build_engine, sending_pool
+from gateway.app.doctor import examine
+from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.lifecycle import Handler, background, listening, on_hangup, stop_on_signals
-from gateway.console.auth import AccessSettings
+from gateway.app.limits import sending_limits
+from gateway.console.auth import AuthSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.metrics.backlog import BacklogGauges
@@ -140,7 +140,9 @@ class Daemon:
                 await stack.enter_async_context(background("retention", forgetting.run, self.component_failed))
             if Component.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
-            provider = await self._provider(stack, pool) if self.duties & {Component.DISPATCH, Component.RECONCILE} else None
+            provider = (
+                await self._provider(stack, pool) if self.duties & {Component.DISPATCH, Component.RECONCILE} else None
+            )
             if provider is not None and Component.RECONCILE in self.duties:
                 await self._reconcile(stack, pool, provider)
             if provider is not None and Component.DISPATCH in self.duties:
@@ -203,14 +205,16 @@ class Daemon:
                     reachable = await connection.fetchval("select true")
             except UNAVAILABLE:
                 reachable = False
-            claiming = Component.DISPATCH not in self.duties or (self.engine is not None and self.engine.health.claiming)
+            claiming = Component.DISPATCH not in self.duties or (
+                self.engine is not None and self.engine.health.claiming
+            )
             return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
 
         app = build_ops_app(
             pool,
             metrics,
             readiness,
-            AccessSettings.of(self.settings),
+            AuthSettings.of(self.settings),
             max_recipients=self.settings.max_recipients,
             doctor=partial(examine, self.settings, pool),
         )

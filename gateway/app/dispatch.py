@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 from gateway.app.limits import START_WITHIN, sending_limits
-from gateway.dispatch.circuit_breaker import RouteBreaker
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.budget import ClaimSettings
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.claimer import Claimer
-from gateway.dispatch.engine import Engine
 from gateway.dispatch.completer import Completer
+from gateway.dispatch.engine import Engine
 from gateway.dispatch.leases import Leases
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.attempt import Attempt
+from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings

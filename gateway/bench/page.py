@@ -61,7 +61,7 @@ NOTES = {
     "leaves (promise 3), so the second line is the least that any such outbox can take: one durable statement and one "
     "POST after the bell.",
     "snapshot": "Index entries of messages that were sent can't be removed while an old snapshot may still see them. "
-    "A look at what waits passes all of them, 30 ms for 100,000, so a look that was dear is not repeated before every "
+    "A look at what waits passes all of them, 30 ms for 100,000, so a look that was slow is not repeated before every "
     "claim: for a while only urgent lanes are looked at, and the known queues go on from where they were left "
     "(`gateway/dispatch/cursors.py`). `smsgw doctor` says who holds the snapshot, and "
     "`smsgw_database_oldest_snapshot_seconds` for how long.",

@@ -85,7 +85,7 @@ class Load:
     peak: float = 3.0
     """How many times the average the busiest minute is."""
     parts: float = 1.0
-    """Segments a text has on average."""
+    """Parts that a text has on average."""
     coalesces: bool = True
     """Whether messages may share requests."""
     retention_days: float = 90.0

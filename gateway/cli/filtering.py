@@ -58,7 +58,7 @@ def filters(
 ) -> Any:
     """Return the filters of a command's options, or end the command naming the one that makes no sense."""
     from gateway.operations.search import STATES, reason_filter
-    from gateway.store.search import Filters
+    from gateway.store.searches import Filters
 
     given: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     for state in states or ():

@@ -111,7 +111,7 @@ def show(message_id: Id, reveal: Reveal = False, as_json: Json = False) -> None:
 @group.command()
 def why(message_id: Id, as_json: Json = False) -> None:
     """Say what a message waits for, now, and until when."""
-    from gateway.operations.why import why as ask
+    from gateway.operations.why import obstacles_of as ask
 
     sender = settings().sender_id
     answer = with_database(lambda connection: ask(connection, message_id, default_sender=sender))

@@ -152,7 +152,7 @@ def _carry_out(replay_id: int, per_second: float, *, as_json: bool) -> None:
 
 
 def _print_plan(planned: Any, *, allow_duplicates: bool, as_json: bool) -> None:
-    from gateway.operations.replay import Step, ReplayCount
+    from gateway.operations.replay import ReplayCount, Step
 
     if as_json:
         steps = {step.value: asdict(tally) for step, tally in planned.steps.items()}
@@ -216,9 +216,9 @@ def resolve(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Settle an uncertain message, and with it every message of its request: it arrived as one, or not at all."""
-    from gateway.operations.search import one
     from gateway.operations.resolve import As
     from gateway.operations.resolve import resolve as settle
+    from gateway.operations.search import one
 
     try:
         chosen = As(how)

@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Run the gateway."""
     from gateway import logs
-    from gateway.app.daemon import Daemon, Component, ComponentFailed, StartError
+    from gateway.app.daemon import Component, ComponentFailed, Daemon, StartError
 
     found = settings()
     try:

@@ -31,7 +31,7 @@ def register(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Register one address for each event; what is registered already stays as it is."""
-    from gateway.app.webhooks import plan, desired_webhooks
+    from gateway.app.webhooks import desired_webhooks, plan
     from gateway.store import actions
 
     base = _base(url)

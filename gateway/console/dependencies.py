@@ -22,7 +22,7 @@ Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDeps:
-    """The console's deps."""
+    """What every page and endpoint of the console uses."""
 
     pool: Pool
     metrics: Metrics

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.domain.phone import normalise
 from gateway.operations.search import STATES, reason_filter
 from gateway.settings import duration
-from gateway.store.search import Filters
+from gateway.store.searches import Filters
 
 LARGEST_ID = 2**63 - 1
 LONGEST = 255

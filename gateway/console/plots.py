@@ -105,11 +105,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A whole that is cut in deps: how one cohort fared."""
+    """A whole that is cut in parts: how one cohort fared."""
 
     label: str
     total: str
-    deps: list[Part]
+    parts: list[Part]
     shares: list[str]
     """The same in words, one for each kind."""
 
@@ -119,13 +119,13 @@ def bars(rows: Sequence[tuple[str, str, Mapping[str, int]]], kinds: Sequence[str
     result = []
     for label, total, counts in rows:
         whole = sum(counts.values())
-        deps, shares, x = [], [], 0.0
+        parts, shares, x = [], [], 0.0
         for kind in kinds:
             share = counts[kind] / whole * 100 if whole else 0.0
-            deps.append(Part(kind, round(x, 2), round(share, 2)))
+            parts.append(Part(kind, round(x, 2), round(share, 2)))
             shares.append(f"{share:.0f} %" if whole else "–")
             x += share
-        result.append(Bar(label, total, deps, shares))
+        result.append(Bar(label, total, parts, shares))
     return result
 
 

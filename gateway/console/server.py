@@ -1,4 +1,4 @@
-"""The application of the ops listener, put together from its deps."""
+"""The application of the ops listener, put together from its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway.console import sse, health
-from gateway.console.auth import Access, AuthSettings
+from gateway.console import probes, sse
 from gateway.console.api import openapi
+from gateway.console.auth import Access, AuthSettings
+from gateway.console.dependencies import ConsoleDeps, Doctor, Readiness
 from gateway.console.middleware import guard
 from gateway.console.pages import (
     health,
@@ -23,7 +24,6 @@ from gateway.console.pages import (
     stuck,
     suppression,
 )
-from gateway.console.dependencies import Doctor, ConsoleDeps, Readiness
 from gateway.console.rendering import HERE, Renderer
 from gateway.console.replays import Replays
 from gateway.console.status_cache import StatusCache
@@ -31,7 +31,7 @@ from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
 
 MODULES = (
-    probes, live, session, overview, messages, message, stuck, replay, lanes, suppression, replies, log, health, openapi
+    probes, sse, session, overview, messages, message, stuck, replay, lanes, suppression, replies, log, health, openapi
 )  # fmt: skip
 """Who has routes."""
 

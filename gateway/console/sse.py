@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from gateway.console.dependencies import ConsoleDeps
 from gateway.console.middleware import add_security_headers
 from gateway.console.pages import overview
-from gateway.console.dependencies import ConsoleDeps
 from gateway.console.status_cache import StatusSnapshot, TooManyWatchers
 
 LONGEST = 900.0

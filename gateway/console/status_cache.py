@@ -60,7 +60,7 @@ class StatusCache:
         self._closed = False
 
     async def run(self) -> None:
-        """StatusSnapshot until cancelled. What goes wrong is the database's trouble; the next look finds out if it ended."""
+        """Refresh until cancelled. An error of the database is logged; the next refresh tries again."""
         while True:
             try:
                 await self.look()

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from gateway.clock import monotonic
-from gateway.dispatch.budget import Budget, ClaimSettings
-from gateway.dispatch.observer import Observer
-from gateway.dispatch.encoder import Batch, SenderAllowance, encode, pick
 from gateway.dispatch.attempt import Attempt, deadline
+from gateway.dispatch.budget import Budget, ClaimSettings
+from gateway.dispatch.encoder import Batch, SenderAllowance, encode, select_messages
+from gateway.dispatch.observer import Observer
+from gateway.domain.fair_share import Allocation, Queue, allocate, floor_share
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
-from gateway.domain.fair_share import Queue, Allocation, floor_share, allocate
 from gateway.provider.protocol import Provider
 from gateway.store import claims
-from gateway.store.claims import TerminalStatus, QueueHead, Key, Lease, NewRequest, Cursor, WaitingMessage, Wanted
+from gateway.store.claims import Cursor, Key, Lease, NewRequest, QueueHead, TerminalStatus, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
 MOST_AT_ONCE = 5000
@@ -94,7 +94,7 @@ class Batcher:
         wanted = self._wanted(planned, heads, budget)
         found = await claims.lock_waiting_messages(connection, wanted)
         waiting = await self._park(connection, found)
-        picked = self._pick(planned, heads, [row.message for row in waiting], budget)
+        picked = self._make_batches(planned, heads, [row.message for row in waiting], budget)
         requests, failed = encode(
             picked,
             self._provider,
@@ -148,7 +148,9 @@ class Batcher:
         await self._end(connection, [row for row in rest if row.unreadable], TerminalStatus.FAILED, NOT_ENCODABLE)
         return [row for row in rest if not row.unreadable]
 
-    async def _end(self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: str) -> None:
+    async def _end(
+        self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: str
+    ) -> None:
         if rows:
             for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason):
                 self._observer.ended(lane, ending.value, 1)
@@ -163,7 +165,9 @@ class Batcher:
         if first:
             await claims.park_ordered(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
 
-    def _pick(self, planned: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget) -> list[Batch]:
+    def _make_batches(
+        self, planned: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget
+    ) -> list[Batch]:
         by_queue: dict[Key, list[Message]] = {}
         for message in messages:
             by_queue.setdefault((message.lane, message.tenant, message.sender_id or 0), []).append(message)
@@ -172,7 +176,7 @@ class Batcher:
             queue = turn.queue
             sender = self._settings.sender(queue.sender)
             most = self._per_request(heads[_key(queue)], budget)
-            for group in pick(
+            for group in select_messages(
                 by_queue.get(_key(queue), []),
                 slots=min(turn.slots, budget.slots_of(queue.lane)),
                 max_recipients=most,

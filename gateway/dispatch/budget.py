@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from gateway.domain.token_bucket import Bucket
 from gateway.domain.quota import Quota
+from gateway.domain.token_bucket import Bucket
 from gateway.store.buckets import Limit, day_bucket, lane_bucket, parts_bucket
 from gateway.store.claims import QueueHead
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from gateway.clock import monotonic
-from gateway.dispatch.batcher import Batcher
-from gateway.dispatch.circuit_breaker import RouteBreaker
-from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
-from gateway.dispatch.observer import Observer
-from gateway.dispatch.cursors import QueueCursors
-from gateway.dispatch.retrier import Retrier
-from gateway.dispatch.scanner import ScanResult, QueueScanner
-from gateway.dispatch.sweeper import Sweeper
 from gateway.dispatch.attempt import Attempt
+from gateway.dispatch.batcher import Batcher
+from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
+from gateway.dispatch.circuit_breaker import RouteBreaker
+from gateway.dispatch.cursors import QueueCursors
+from gateway.dispatch.observer import Observer
+from gateway.dispatch.retrier import Retrier
+from gateway.dispatch.scanner import QueueScanner, ScanResult
+from gateway.dispatch.sweeper import Sweeper
 from gateway.provider.protocol import Provider
 from gateway.store import breakers, buckets
 from gateway.store.buckets import Limit
-from gateway.store.claims import QueueHead, Lease
+from gateway.store.claims import Lease, QueueHead
 from gateway.store.pool import Connection, Pool
 
 HELD_WAIT = 0.02
@@ -111,7 +111,7 @@ class Claimer:
             ready = look.ready
             if not ready:
                 self._looked_on = 0
-                return ClaimResult([], look.wait, more=not look.whole)
+                return ClaimResult([], look.wait, more=not look.complete)
             limits = needed(self._limits, ready, self._settings.default_sender)
             await self._configure(connection, limits)
             began = self._monotonic()
@@ -132,8 +132,8 @@ class Claimer:
         """ScanResult round until something may go, all was seen, or it is time to let others have the connection."""
         until = self._monotonic() + MAX_SCAN_TIME
         while True:
-            look = await self._scanner.look(connection)
-            if look.ready or look.whole or self._monotonic() >= until:
+            look = await self._scanner.scan(connection)
+            if look.ready or look.complete or self._monotonic() >= until:
                 break
         if self._scanner.failing:
             self._breaker.failing = True
@@ -167,7 +167,9 @@ class Claimer:
         # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
-            again = await self._retrier.claim(connection, group, budget, lease, claimed_at, alone=alone and not attempts)
+            again = await self._retrier.claim(
+                connection, group, budget, lease, claimed_at, alone=alone and not attempts
+            )
             attempts += again.attempts
             moved, isolate = moved or again.moved, isolate or again.suspects
             if again.isolated:
@@ -183,7 +185,9 @@ class Claimer:
             await buckets.write(connection, budget.written())
         return self._conclude(look, budget, attempts, moved=moved, isolate=isolate)
 
-    def _conclude(self, look: ScanResult, budget: Budget, attempts: list[Attempt], *, moved: bool, isolate: bool) -> ClaimResult:
+    def _conclude(
+        self, look: ScanResult, budget: Budget, attempts: list[Attempt], *, moved: bool, isolate: bool
+    ) -> ClaimResult:
         if isolate:
             # Only a whole look finds it when everything else has landed.
             self._scanner.forget()
@@ -228,7 +232,7 @@ class Claimer:
         """
         wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in look.ready)
         self._looked_on += 1
-        if not look.whole and budget.request_wait() <= 0 and self._looked_on % MAX_CONTINUED_SCANS:
+        if not look.complete and budget.request_wait() <= 0 and self._looked_on % MAX_CONTINUED_SCANS:
             return ClaimResult([], 0.0, isolate=isolate, more=True)
         if wait > 0:
             self._fruitless = 0

@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.clock import monotonic
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.observer import Observer
 from gateway.dispatch.policy import resolve
 from gateway.dispatch.refusal_streak import RefusalStreak
 from gateway.dispatch.sender import AnsweredAttempt
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.attempt import Attempt
-from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
+from gateway.domain.status import RequestStatus
 from gateway.store import claims, completions, limiter, pauses
 from gateway.store.buckets import REQUESTS
 from gateway.store.completions import AttemptResult
@@ -168,7 +168,9 @@ class Completer:
 
     @staticmethod
     def _splits(one: AnsweredAttempt, result: AttemptResult) -> bool:
-        return result.dispatch is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
+        return (
+            result.dispatch is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
+        )
 
     async def _teach(self, batch: list[AnsweredAttempt]) -> None:
         await self._breaker.learn(batch)

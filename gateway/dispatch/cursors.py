@@ -5,7 +5,7 @@ transaction holds its snapshot vacuum may not. A scan passes all of them: 30 ms 
 scan that was slow is not repeated at once: for a while only urgent lanes are looked at, and of the others the queues
 that were seen, each from the place where it was left.
 
-What such a quick scan does not see waits for the next complete one: messages of other queues, requests to try again, and
+What an incremental scan does not see waits for the next complete one: messages of other queues, requests to retry, and
 messages that lie before the place because they were committed late, given back or let go. Nothing is lost by it and
 nobody waits longer than some looks take; a process rests only after a complete scan.
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.clock import monotonic
-from gateway.store.claims import QueueHead, Key, Cursor
+from gateway.store.claims import Cursor, Key, QueueHead
 
 SLOW = 0.003
 """Seconds of Postgres from which on a scan is slow."""

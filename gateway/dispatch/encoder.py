@@ -35,8 +35,14 @@ class SenderAllowance:
     """A cap that is never passed."""
 
 
-def pick(
-    messages: Sequence[Message], *, slots: int, max_recipients: int, coalesces: bool, sender: int | None, room: SenderAllowance
+def select_messages(
+    messages: Sequence[Message],
+    *,
+    slots: int,
+    max_recipients: int,
+    coalesces: bool,
+    sender: int | None,
+    room: SenderAllowance,
 ) -> list[Batch]:
     """Choose messages of one sending number, in order, and group them into at most `slots` requests."""
     pace, quota = room.pace, room.quota
@@ -95,9 +101,7 @@ def encode(
     return requests, failed
 
 
-def _request(
-    group: Batch, provider: Provider, prefix: str, request_id: UUID, default_sender: int | None
-) -> NewRequest:
+def _request(group: Batch, provider: Provider, prefix: str, request_id: UUID, default_sender: int | None) -> NewRequest:
     first = group.messages[0]
     name = external_id(prefix, request_id, first.generation)
     return NewRequest(

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.budget import Limits
-from gateway.dispatch.claimer import ClaimResult, Claimer
+from gateway.dispatch.claimer import Claimer, ClaimResult
 from gateway.dispatch.completer import Completer
 from gateway.dispatch.leases import Leases
-from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.sender import Sender
-from gateway.dispatch.attempt import Attempt
+from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
 from gateway.domain.outcome import Phase
 from gateway.store.pool import UNAVAILABLE

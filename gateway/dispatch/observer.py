@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
+from gateway.domain.status import RequestStatus
 
 
 class Observer(Protocol):

@@ -4,8 +4,8 @@ import random
 
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.backoff import delay
+from gateway.domain.outcome import Answer, Classification, Outcome
 from gateway.domain.status import RequestStatus
-from gateway.domain.outcome import Answer, Outcome, Classification
 from gateway.store.completions import AttemptResult
 
 RETRY_BASE = 1.0

@@ -25,7 +25,12 @@ class RefusalStreak:
         classification, status = one.classification, one.answer.status
         if classification.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED}:
             self._row = 0
-        if classification.outcome is not Outcome.REFUSED or status is None or status < 400 or status in CONTENT_STATUSES:
+        if (
+            classification.outcome is not Outcome.REFUSED
+            or status is None
+            or status < 400
+            or status in CONTENT_STATUSES
+        ):
             return one
         self._row += 1
         if self._row < REFUSAL_THRESHOLD:

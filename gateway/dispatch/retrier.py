@@ -6,12 +6,12 @@ from uuid import UUID
 
 import structlog
 
+from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.attempt import Attempt, deadline
 from gateway.domain.retry import ISOLATE_AFTER, Decision, Due, Rules, Step, decide
 from gateway.store import claims
-from gateway.store.claims import DueRequest, TerminalStatus, QueueHead, Lease
+from gateway.store.claims import DueRequest, Lease, QueueHead, TerminalStatus
 from gateway.store.pool import Connection
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.clock import monotonic
 from gateway.dispatch.cursors import QueueCursors
 from gateway.store import claims
-from gateway.store.claims import QueueHead, Key, Cursor
+from gateway.store.claims import Cursor, Key, QueueHead
 from gateway.store.pool import Connection
 
 MAX_QUEUES = 200
@@ -33,7 +33,9 @@ class ScanResult:
 class QueueScanner:
     """Where the looks of one process have come to. Another process goes its own rounds; the shares are common."""
 
-    def __init__(self, route: str, *, places: QueueCursors | None = None, monotonic: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, route: str, *, places: QueueCursors | None = None, monotonic: Callable[[], float] = monotonic
+    ) -> None:
         self._route = route
         self._monotonic = monotonic
         self._cursors = places or QueueCursors(monotonic=monotonic)
@@ -65,9 +67,9 @@ class QueueScanner:
         self._cursors.forget()
 
     async def scan(self, connection: Connection) -> ScanResult:
-        """ScanResult at the next queues of every lane; what is paused is left out. After a complete round a new one begins.
+        """Scan the next queues of every lane, without those that are paused. After a complete pass a new one begins.
 
-        After a slow scan come quick ones, which see only what may go; one that sees nothing is followed by a complete one.
+        Incremental scans follow a slow one. They see only what may go; if one sees nothing, a complete scan follows.
         """
         if known := self._cursors.known():
             heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES, known)

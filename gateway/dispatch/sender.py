@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.clock import monotonic
-from gateway.dispatch.observer import Observer
 from gateway.dispatch.attempt import Attempt
-from gateway.domain.outcome import Answer, History, Classification, classify
+from gateway.dispatch.observer import Observer
+from gateway.domain.outcome import Answer, Classification, History, classify
 from gateway.provider.protocol import Provider
 
 log = structlog.get_logger(__name__)

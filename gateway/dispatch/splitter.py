@@ -7,9 +7,9 @@ it was, whose lease ends, or both halves ready to go.
 
 from collections.abc import Sequence
 
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.batcher import new_request_id
 from gateway.dispatch.encoder import Batch, encode
-from gateway.dispatch.attempt import Attempt
 from gateway.domain.cost import cost
 from gateway.domain.message import Message
 from gateway.provider.protocol import Provider

@@ -47,7 +47,7 @@ def allocate(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[
     """Distribute `slots` requests over the queues, most deserving first; `cost` is what one is reckoned at.
 
     Urgent lanes are asked before all others, up to their caps, and each queue is given at least the chance of one
-    request while slots last. The result is a plan: a queue that allocate out shorter leaves its slots for the next claim.
+    request while slots last. The result is a plan: a queue that turns out shorter leaves its slots for the next claim.
     """
     urgent = [queue for queue in queues if queue.urgent]
     shared = [queue for queue in queues if not queue.urgent]

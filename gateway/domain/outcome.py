@@ -51,7 +51,9 @@ class RateHeaders:
     @property
     def nearly_used_up(self) -> bool:
         """Whether less remains than our own bucket may hold, so that it may have to be corrected."""
-        return self.remaining is not None and self.remaining < max(1.0, BURST_SHARE * (self.limit or LARGEST_USUAL_LIMIT))
+        return self.remaining is not None and self.remaining < max(
+            1.0, BURST_SHARE * (self.limit or LARGEST_USUAL_LIMIT)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The two monotone axes of a message's truth (docs/design.md, "Receipts").
 
 Receipts come early, late, twice, reversed or never. The stored state is the same in every case because each axis only
-moves up: `sql/queries/apply_receipts.sql` guards the same order in the database, where the enums are declared in this order.
+moves up: `sql/queries/apply_receipts.sql` guards the same order in the database, where the enums are declared in it.
 """
 
 from enum import StrEnum

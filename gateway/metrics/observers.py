@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import cache
 
-from gateway.domain.status import RequestStatus
 from gateway.domain.outcome import Outcome
+from gateway.domain.status import RequestStatus
 from gateway.metrics.registry import EVENTS, Metrics
 from gateway.receipts.applier import AppliedReceipt
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from gateway.operations import search
 from gateway.operations.errors import NotPossible
-from gateway.store import actions, claims, search, replays, resolution
+from gateway.store import actions, claims, replays, resolutions, searches
 from gateway.store.claims import TerminalStatus
-from gateway.store.search import Filters
 from gateway.store.pool import Connection
+from gateway.store.searches import Filters
 
 BATCH = 1000
 
@@ -35,7 +35,7 @@ class Cancelled:
 
 async def possible(connection: Connection, message_id: int) -> bool:
     """Return whether a message could be called back now; in a moment that may have changed."""
-    judged = await resolution.cancellable(connection, [message_id])
+    judged = await resolutions.cancellable(connection, [message_id])
     return any(one.step in ("waiting", "unsent") for one in judged)
 
 
@@ -49,18 +49,18 @@ async def cancel(connection: Connection, ids: Sequence[int], *, actor: str, beca
         raise NotPossible("say why, for whoever looks for these messages")
     async with connection.transaction():
         free = await replays.lock(connection, ids)
-        judged = await resolution.cancellable(connection, free)
+        judged = await resolutions.cancellable(connection, free)
         refused = {one.id: WHY_NOT[one.step] for one in judged if one.step in WHY_NOT}
         unsent = {one.request_id for one in judged if one.step == "unsent" and one.request_id is not None}
         if unsent:
-            await claims.dissolve(connection, sorted(unsent), new_generation=False)
+            await claims.requeue_messages(connection, sorted(unsent), new_generation=False)
         wanted = [one.id for one in judged if one.step in ("waiting", "unsent")]
         if wanted:
             await claims.end_messages(connection, wanted, TerminalStatus.CANCELLED, "cancelled: by an operator")
             await actions.record(connection, actor=actor, action="cancel", reason=because, message_ids=sorted(wanted))
     # What was not there to be locked is missing, or a claim took it between the two locks.
     others = sorted(set(ids) - set(free))
-    known = set(await search.matching_ids(connection, others, Filters())) if others else set()
+    known = set(await searches.matching_ids(connection, others, Filters())) if others else set()
     refused |= {one: WHY_NOT["sending" if one in known else "missing"] for one in others}
     return Cancelled(tuple(sorted(wanted)), refused)
 
@@ -84,7 +84,7 @@ async def cancel_matching(
     filters = replace(filters, states=tuple(states))
     count = 0
     async for ids, _ in search.looks(connection, filters, first=BATCH):
-        matching = await search.matching_ids(connection, ids, filters)
+        matching = await searches.matching_ids(connection, ids, filters)
         for start in range(0, len(matching), BATCH):
             done = await cancel(connection, matching[start : start + BATCH], actor=actor, because=because)
             count += len(done.ids)

@@ -141,7 +141,9 @@ _ANSWERS = (
 )
 
 _WAY = (
-    ReasonCode("dns", "The provider's name could not be resolved; nothing left.", "Check the name service of this host."),
+    ReasonCode(
+        "dns", "The provider's name could not be resolved; nothing left.", "Check the name service of this host."
+    ),
     ReasonCode("connect", "No connection to the provider; nothing left.", "Check the network and the firewall."),
     ReasonCode(
         "timeout_connect",
@@ -240,7 +242,9 @@ _OURS = (
         "Its number asked not to be written to.",
         "Nothing. Only with the person's consent: smsgw suppress remove, then smsgw replay --state suppressed.",
     ),
-    ReasonCode("cancelled", "An operator called it back before it was sent.", "Nothing; smsgw replay --id ID undoes it."),
+    ReasonCode(
+        "cancelled", "An operator called it back before it was sent.", "Nothing; smsgw replay --id ID undoes it."
+    ),
     ReasonCode(
         "not_encodable",
         "The message cannot be written down as a request.",
@@ -268,7 +272,9 @@ _CARRIERS = (
         "The carrier rejected the message, mostly as unwanted traffic.",
         "Look at the text and at the registration of the sending number (10DLC, toll-free).",
     ),
-    ReasonCode("failed", "The carrier or the provider failed to deliver the message.", "Replay it if it is still wanted."),
+    ReasonCode(
+        "failed", "The carrier or the provider failed to deliver the message.", "Replay it if it is still wanted."
+    ),
 )
 
 GROUPS: Mapping[str, tuple[ReasonCode, ...]] = MappingProxyType(

@@ -20,12 +20,12 @@ from uuid import UUID
 
 from gateway.operations import search
 from gateway.operations.errors import NotPossible
-from gateway.store import actions, search, replays
-from gateway.store.search import Filters
+from gateway.store import actions, replays, searches
 from gateway.store.pool import Connection
 from gateway.store.replays import Judged, Replay
+from gateway.store.searches import Filters
 
-__all__ = ["Filters", "Plan", "Replay", "Step", "ReplayCount", "begin", "latest", "plan", "run", "step", "stop"]
+__all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "latest", "plan", "run", "step", "stop"]
 
 BATCH = 1000
 """Messages of one transaction, at the most."""
@@ -122,7 +122,7 @@ async def plan(
     found = 0
     highest = 0
     async for ids, _ in search.looks(connection, filters, first=search.LARGEST_LOOK):
-        matching = await search.matching_ids(connection, ids, filters)
+        matching = await searches.matching_ids(connection, ids, filters)
         for one in await replays.classify(connection, matching, new_ttl=new_ttl is not None):
             tally = steps.setdefault(Step(one.step), [0, 0])
             tally[0] += 1
@@ -184,7 +184,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
         ids, below, finished = await _next(connection, filters, at.below, most)
         locked = await replays.lock(connection, ids) if ids else []
         # Under the locks once more: what a receipt, a claim or another operator did meanwhile is seen now.
-        still = await search.matching_ids(connection, locked, filters) if locked else []
+        still = await searches.matching_ids(connection, locked, filters) if locked else []
         judged = await replays.classify(connection, still, new_ttl=at.new_ttl is not None) if still else []
         released, repeated, resent = await _act(connection, judged, at)
         touched = [*released, *repeated, *resent]
@@ -253,7 +253,7 @@ async def latest(connection: Connection, most: int = 20) -> list[Replay]:
 async def _next(connection: Connection, filters: Filters, below: int, most: int) -> tuple[list[int], int, bool]:
     """Return the next messages, below which id to go on, and whether there are no more."""
     async for ids, place in search.looks(connection, filters, below=below, first=most):
-        matching = await search.matching_ids(connection, ids, filters) if ids else []
+        matching = await searches.matching_ids(connection, ids, filters) if ids else []
         if len(matching) > most:
             return matching[:most], matching[most - 1], False
         # One look and no more: where few match, the transaction stays short all the same.

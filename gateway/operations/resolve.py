@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.operations.errors import NotPossible
-from gateway.store import actions, replays, resolution
+from gateway.store import actions, replays, resolutions
 from gateway.store.pool import Connection
 
 
@@ -41,17 +41,17 @@ async def resolve(
     if not because:
         raise NotPossible("say why: what did you find out, and where?")
     async with connection.transaction():
-        carrier = await resolution.lock_carrier(connection, message_id)
+        carrier = await resolutions.lock_carrier(connection, message_id)
         if carrier is None or carrier.dispatch != "uncertain":
             raise NotPossible(f"message {message_id} is not uncertain; see: smsgw messages why {message_id}")
-        bound = await resolution.bound(connection, carrier.id)
+        bound = await resolutions.bound(connection, carrier.id)
         if message_id not in bound:
             raise NotPossible(f"message {message_id} changed just now; look again")
         done = list(bound)
         if how is As.ACCEPTED:
-            await resolution.accepted(connection, carrier.id, "resolved: an operator found that it arrived")
+            await resolutions.accepted(connection, carrier.id, "resolved: an operator found that it arrived")
         elif how is As.FAILED:
-            await resolution.failed(connection, carrier.id, "resolved: an operator found that it did not arrive")
+            await resolutions.failed(connection, carrier.id, "resolved: an operator found that it did not arrive")
         else:
             over = sum(not wanted for wanted in bound.values())
             if over and new_ttl is None:

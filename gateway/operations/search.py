@@ -4,9 +4,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from gateway.store import search
-from gateway.store.search import NEWEST, Filters, MessageRow
+from gateway.store import searches
 from gateway.store.pool import Connection
+from gateway.store.searches import NEWEST, Filters, MessageRow
 
 STATES = (
     "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
@@ -69,7 +69,7 @@ async def find(
     found: list[MessageRow] = []
     deadline = monotonic() + patience
     async for ids, place in looks(connection, filters, below=below, first=max(limit + 1, FIRST_LOOK)):
-        found += await search.matching(connection, ids, narrowed(filters)) if ids else []
+        found += await searches.matching(connection, ids, narrowed(filters)) if ids else []
         if len(found) > limit:
             return Page(tuple(found[:limit]), found[limit - 1].id)
         if place is None:
@@ -84,12 +84,12 @@ async def looks(
 ) -> AsyncIterator[tuple[list[int], int | None]]:
     """Yield candidates, look after look, each with the id below which the next one goes on; None with the last."""
     filters = narrowed(filters)
-    wanted = search.sources(filters)
-    floor, ceiling = await search.bounds(connection, filters)
+    wanted = searches.sources(filters)
+    floor, ceiling = await searches.bounds(connection, filters)
     place = min(ceiling, NEWEST if below is None else below)
     size = first
     while True:
-        look = await search.candidates(connection, wanted, below=place, floor=floor, most=size)
+        look = await searches.candidates(connection, wanted, below=place, floor=floor, most=size)
         yield look.ids, look.place
         if look.place is None:
             return
@@ -102,7 +102,7 @@ async def count(connection: Connection, filters: Filters, *, most: int = COUNTED
     number = 0
     deadline = time.monotonic() + patience
     async for ids, place in looks(connection, filters, first=1000):
-        number += len(await search.matching_ids(connection, ids, narrowed(filters))) if ids else 0
+        number += len(await searches.matching_ids(connection, ids, narrowed(filters))) if ids else 0
         if number > most:
             return Count(most, at_least=True)
         if place is not None and time.monotonic() > deadline:
@@ -112,7 +112,7 @@ async def count(connection: Connection, filters: Filters, *, most: int = COUNTED
 
 async def one(connection: Connection, message_id: int) -> MessageRow | None:
     """Return a message by its id."""
-    rows = await search.matching(connection, [message_id], Filters())
+    rows = await searches.matching(connection, [message_id], Filters())
     return rows[0] if rows else None
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.domain.token_bucket import Bucket
 from gateway.domain.drain import Queue, Rates, drain
 from gateway.domain.quota import Quota
+from gateway.domain.token_bucket import Bucket
 from gateway.store import lanes, overview, status
 from gateway.store.breakers import RouteStatus
 from gateway.store.buckets import REQUESTS
@@ -126,7 +126,9 @@ def _held(found: status.Status) -> tuple[bool, set[str]]:
     return stopped, {pause.subject for pause in found.pauses if pause.scope == "lane"}
 
 
-def _lanes(found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]) -> tuple[LaneStatus, ...]:
+def _lanes(
+    found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]
+) -> tuple[LaneStatus, ...]:
     stopped, held = _held(found)
     lines = {lane.name: [row for row in found.backlog if row.lane == lane.name] for lane in every}
     return tuple(

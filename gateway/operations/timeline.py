@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from gateway.operations.reasons import ReasonCode, explain, explain_status
 from gateway.operations.search import one
 from gateway.store import messages
-from gateway.store.search import MessageRow
 from gateway.store.messages import Step
 from gateway.store.pool import Connection
+from gateway.store.searches import MessageRow
 
 
 @dataclass(frozen=True, slots=True)

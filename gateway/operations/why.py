@@ -7,12 +7,12 @@ from enum import StrEnum
 from gateway.operations.reasons import explain
 from gateway.operations.search import one
 from gateway.operations.status import DUTY_OF_SENDING, SILENT
-from gateway.store import lanes, overview, status, why
+from gateway.store import lanes, overview, status, why_facts
 from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
-from gateway.store.search import MessageRow
 from gateway.store.pool import Connection
+from gateway.store.searches import MessageRow
 from gateway.store.status import Status
-from gateway.store.why import MOST_AHEAD, Facts
+from gateway.store.why_facts import MOST_AHEAD, Facts
 
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "suppressed", "cancelled"})
 
@@ -57,13 +57,13 @@ class Why:
     obstacles: tuple[Obstacle, ...]
 
 
-async def why(connection: Connection, message_id: int, *, default_sender: int | None = None) -> Why | None:
+async def obstacles_of(connection: Connection, message_id: int, *, default_sender: int | None = None) -> Why | None:
     """Return what a message waits for; None when there is no such message.
 
     `default_sender` is the sending number of messages that name none, where the settings know it.
     """
     message = await one(connection, message_id)
-    found = await why.facts(connection, message_id)
+    found = await why_facts.facts(connection, message_id)
     if message is None or found is None:
         return None
     if message.state in FINAL:
@@ -229,7 +229,7 @@ def _only_sender(standing: Status) -> int | None:
 async def _queue(connection: Connection, found: Facts) -> list[Obstacle]:
     if found.held_tag is not None:
         return []
-    ahead = await why.ahead(connection, found)
+    ahead = await why_facts.ahead(connection, found)
     if not ahead:
         return []
     many = f"{ahead}+" if ahead >= MOST_AHEAD else str(ahead)

@@ -28,7 +28,7 @@ DATABASE_RETRY = 0.5
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["ApplyObserver", "AppliedReceipt", "ReceiptApplier"]
+__all__ = ["AppliedReceipt", "ApplyObserver", "ReceiptApplier"]
 
 
 class ApplyObserver(Protocol):

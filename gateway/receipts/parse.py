@@ -13,19 +13,37 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.status import DeliveryStatus
 from gateway.domain.phone import is_e164, normalise
+from gateway.domain.status import DeliveryStatus
 
 CODES = {
-    1: DeliveryStatus.NONE, 2: DeliveryStatus.NONE, 3: DeliveryStatus.SENT, 4: DeliveryStatus.DELIVERED, 5: DeliveryStatus.FAILED, 6: DeliveryStatus.FAILED,
-    7: DeliveryStatus.UNKNOWN, 8: DeliveryStatus.REJECTED, 9: DeliveryStatus.UNDELIVERED, 10: DeliveryStatus.FAILED, 11: DeliveryStatus.FAILED,
-    12: DeliveryStatus.FAILED, 13: DeliveryStatus.REJECTED, 14: DeliveryStatus.FAILED,
-}  # fmt: skip
+    1: DeliveryStatus.NONE,
+    2: DeliveryStatus.NONE,
+    3: DeliveryStatus.SENT,
+    4: DeliveryStatus.DELIVERED,
+    5: DeliveryStatus.FAILED,
+    6: DeliveryStatus.FAILED,
+    7: DeliveryStatus.UNKNOWN,
+    8: DeliveryStatus.REJECTED,
+    9: DeliveryStatus.UNDELIVERED,
+    10: DeliveryStatus.FAILED,
+    11: DeliveryStatus.FAILED,
+    12: DeliveryStatus.FAILED,
+    13: DeliveryStatus.REJECTED,
+    14: DeliveryStatus.FAILED,
+}
 WORDS = {
-    "queued": DeliveryStatus.NONE, "sending": DeliveryStatus.NONE, "sent": DeliveryStatus.SENT, "delivered": DeliveryStatus.DELIVERED,
-    "failed": DeliveryStatus.FAILED, "deliveryfailed": DeliveryStatus.FAILED, "unknown": DeliveryStatus.UNKNOWN,
-    "rejected": DeliveryStatus.REJECTED, "undelivered": DeliveryStatus.UNDELIVERED, "undeliverable": DeliveryStatus.UNDELIVERABLE,
-}  # fmt: skip
+    "queued": DeliveryStatus.NONE,
+    "sending": DeliveryStatus.NONE,
+    "sent": DeliveryStatus.SENT,
+    "delivered": DeliveryStatus.DELIVERED,
+    "failed": DeliveryStatus.FAILED,
+    "deliveryfailed": DeliveryStatus.FAILED,
+    "unknown": DeliveryStatus.UNKNOWN,
+    "rejected": DeliveryStatus.REJECTED,
+    "undelivered": DeliveryStatus.UNDELIVERED,
+    "undeliverable": DeliveryStatus.UNDELIVERABLE,
+}
 
 NUMBER_FIELDS = ("toNumber", "destinationNumber", "to", "number", "recipient")
 TIME_FIELDS = ("timestamp", "deliveredAt", "date", "sentAt")

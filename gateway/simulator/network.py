@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.simulator.scheduler import Agenda
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.faults import Faults
+from gateway.simulator.scheduler import Agenda
 from gateway.simulator.webhook_faults import Post
 from gateway.simulator.webhooks import Call
 

@@ -11,14 +11,14 @@ from uuid import uuid4
 from aiohttp import web
 
 from gateway.simulator.errors import RATE_HEADERS, Refusal
+from gateway.simulator.fault_responses import afterwards, cut, instead, key_of
 from gateway.simulator.faults import Visit
 from gateway.simulator.idempotency import Known
 from gateway.simulator.ledger import Dropped, Sent
 from gateway.simulator.network import Outbound
-from gateway.simulator.send_request import Order, read_order
 from gateway.simulator.rules import Rule, Stage
+from gateway.simulator.send_request import Order, read_order
 from gateway.simulator.state import Account
-from gateway.simulator.fault_responses import afterwards, cut, instead, key_of
 from gateway.simulator.webhooks import Call
 
 _STRICT_ID = re.compile(r"[A-Za-z0-9]{1,64}")

@@ -14,13 +14,13 @@ from aiohttp import web
 from gateway.simulator import admin, routes
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.errors import RATE_HEADERS, Refusal
+from gateway.simulator.fault_responses import instead
 from gateway.simulator.limiter import Window
 from gateway.simulator.plan import Plan
 from gateway.simulator.routes import ACCOUNT
 from gateway.simulator.rules import Stage
 from gateway.simulator.sending import send
 from gateway.simulator.state import Account, open_account
-from gateway.simulator.fault_responses import instead
 from gateway.simulator.webhooks import EVENTS, Registration
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

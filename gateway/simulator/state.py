@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.simulator.scheduler import Agenda
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.faults import Faults
 from gateway.simulator.idempotency import RequestIds
 from gateway.simulator.ledger import Ledger
 from gateway.simulator.limiter import Arrivals, Window
 from gateway.simulator.network import Network
-from gateway.simulator.send_request import Book
 from gateway.simulator.plan import Plan
+from gateway.simulator.scheduler import Agenda
+from gateway.simulator.send_request import Book
 from gateway.simulator.webhook_faults import Post
 from gateway.simulator.webhooks import Webhooks
 

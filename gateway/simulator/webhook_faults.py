@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.simulator.scheduler import Agenda
 from gateway.simulator.faults import Faults
 from gateway.simulator.rules import Rule, Stage
+from gateway.simulator.scheduler import Agenda
 from gateway.simulator.webhooks import Call, Webhooks
 
 BEHIND = 0.05

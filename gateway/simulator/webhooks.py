@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from gateway.simulator.scheduler import Agenda
 from gateway.simulator.config import SimulatorConfig
+from gateway.simulator.scheduler import Agenda
 
 EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.token_bucket import Bucket
 from gateway.domain.quota import EMPTY, Quota
+from gateway.domain.token_bucket import Bucket
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query

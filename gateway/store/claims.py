@@ -295,7 +295,9 @@ async def park_ordered(connection: Connection, behind: Sequence[tuple[str, str, 
     )
 
 
-async def unblock_next_in_order(connection: Connection, after: tuple[str, str, int], most: int) -> list[tuple[str, str]]:
+async def unblock_next_in_order(
+    connection: Connection, after: tuple[str, str, int], most: int
+) -> list[tuple[str, str]]:
     """Let the first message of each order key go whose turn it is; return the keys looked at, (tenant, key) each.
 
     Looks at up to `most` keys whose (tenant, key, id) is greater than `after`.

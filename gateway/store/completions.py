@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from gateway.domain.status import RequestStatus
 from gateway.domain.message import Message
+from gateway.domain.status import RequestStatus
 from gateway.store.claims import NewRequest
 from gateway.store.pool import Connection
 from gateway.store.rows import bigints, to_message

@@ -51,7 +51,7 @@ class AppliedReceipt:
     lane: str | None
     of_group: bool
     unread: bool
-    """DeliveryStatus receipts whose status nobody has documented."""
+    """Delivery receipts whose status nobody has documented."""
     moves: bool
     """They moved their messages."""
     final_state: str | None

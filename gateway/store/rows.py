@@ -4,9 +4,9 @@ from datetime import datetime
 
 import asyncpg
 
-from gateway.domain.token_bucket import Bucket
 from gateway.domain.message import Message, Recipient
 from gateway.domain.quota import Quota
+from gateway.domain.token_bucket import Bucket
 from gateway.store.json_values import Unreadable
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.token_bucket import Bucket
 from gateway.domain.quota import Quota
+from gateway.domain.token_bucket import Bucket
 from gateway.store.breakers import RouteStatus
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.store import search
-from gateway.store.search import Filters
+from gateway.store import searches
 from gateway.store.pool import Connection
+from gateway.store.searches import Filters
 from gateway.store.sql import query
 
 LOOKED_AT = 1000
@@ -27,5 +27,5 @@ class Reason:
 
 async def reasons(connection: Connection, since: datetime) -> list[Reason]:
     """Return why messages made since a moment did not arrive, the most frequent reason first."""
-    floor, _ = await search.bounds(connection, Filters(since=since))
+    floor, _ = await searches.bounds(connection, Filters(since=since))
     return [Reason(*row.values()) for row in await connection.fetch(query("stuck_reasons"), floor, LOOKED_AT)]

@@ -11,8 +11,8 @@ from gateway.bench.processes import Server, server
 from gateway.bench.rawclient import body
 from gateway.bench.server import Counts, recipients
 from gateway.domain.message import Message, Recipient
-from gateway.provider.mta.response import read_answer
 from gateway.provider.mta.request import encode
+from gateway.provider.mta.response import read_answer
 
 
 @pytest.fixture

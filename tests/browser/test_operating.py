@@ -183,7 +183,7 @@ async def test_a_message_says_what_it_waits_for(world: Any, visit: Any) -> None:
     await page.goto(f"/messages/{message_id}")
     await expect(page.get_by_role("region", name="What it waits for, now")).to_contain_text("until the text is right")
     await page.get_by_label("Why should it not be sent?").fill("not wanted any more")
-    await page.get_by_role("button", name="Endpoint back").click()
+    await page.get_by_role("button", name="Call back").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
     await world.connection.execute("delete from smsgw.pause where subject = 'later'")
 

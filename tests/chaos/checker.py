@@ -198,7 +198,9 @@ class _Case:
                     carried[member, request.generation].append(request.external_id)
         for (member, generation), names in carried.items():
             if len(names) > 1:
-                yield Found(InvariantViolation.DECIDED_TWICE, f"message {member}, generation {generation}: {', '.join(names)}")
+                yield Found(
+                    InvariantViolation.DECIDED_TWICE, f"message {member}, generation {generation}: {', '.join(names)}"
+                )
 
     def _orders(self) -> Iterator[Found]:
         place: dict[int | None, int] = {}

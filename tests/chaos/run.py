@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 from chaos.checker import Report, check, unsettled
 from chaos.evidence import Commit, Evidence, Window, gather
-from chaos.plan import SEND_LIMIT, Options, weather
 from chaos.faults import Faults
+from chaos.plan import SEND_LIMIT, Options, weather
 from chaos.traffic import FAILURES, SUPPRESSED, Traffic
 from chaos.world import Server, World, running
 

@@ -111,8 +111,14 @@ FORGED = {
         replace(HONEST, requests=(*HONEST.requests, replace(request(4, "ambiguous"), external_id="other-0"))),
         InvariantViolation.DECIDED_TWICE,
     ),
-    "a text reached another number": (ledger(text(1, number="+12025550199"), *HONEST.ledger[1:]), InvariantViolation.WRONG),
-    "a text was changed on the way": (ledger(text(1, text="Message #1. !"), *HONEST.ledger[1:]), InvariantViolation.WRONG),
+    "a text reached another number": (
+        ledger(text(1, number="+12025550199"), *HONEST.ledger[1:]),
+        InvariantViolation.WRONG,
+    ),
+    "a text was changed on the way": (
+        ledger(text(1, text="Message #1. !"), *HONEST.ledger[1:]),
+        InvariantViolation.WRONG,
+    ),
     "a failed message left": (ledger(*HONEST.ledger, text(3)), InvariantViolation.CONTRADICTION),
     "an expired message left": (ledger(*HONEST.ledger, text(6)), InvariantViolation.CONTRADICTION),
     "a delivered message never left": (ledger(*HONEST.ledger[1:]), InvariantViolation.CONTRADICTION),

@@ -1,6 +1,6 @@
 """Wherever the process dies, nothing is lost and nothing is sent twice.
 
-`support.failpoints` names every step of the sending and receiving path: before and after each `await`, each enter and exit
+`support.failpoints` names every step of sending and receiving: before and after each `await`, each enter and exit
 of an `async with` (so before and after each commit), and bytes on the wire. `support.crash_scenarios` are lives of a
 second or so that together come past all of them. Here each step is the end of one life: the process ends there without
 any farewell (`os._exit`), another one is started, and outbox, journal, feed and the provider's ledger are compared.
@@ -26,8 +26,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from support.crash_harness import Harness, InvariantViolation, harness
 from support.crash_scenarios import SCENARIOS
-from support.crash_harness import InvariantViolation, Harness, harness
 from support.failpoints import WIRE_STEPS, static_steps
 
 pytestmark = pytest.mark.xdist_group("crashes")
@@ -64,7 +64,7 @@ REASONS = {
 """Steps that no scenario comes to, and why that is no gap."""
 
 SOMETIMES = {
-    r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open meanwhile",
+    r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": "a pause after Postgres hung up; nothing is open then",
     r"receipts\.(folder|poller) .*: await \d+ _?sleep, .*": "a pause; nothing is open meanwhile",
     r"dispatch\.circuit_breaker RouteBreaker\.probe_cancelled: .*": (
         "only when the open breaker's probe is given back before it went; to die here delays the next by a lease"

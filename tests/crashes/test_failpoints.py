@@ -7,11 +7,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from support.crash_harness import Harness, InvariantViolation, harness
 from support.crash_scenarios import SCENARIOS
-from support.crash_harness import InvariantViolation, Harness, harness
+from support.failpoints import _Loader, _rewrite, path_modules, static_steps
 from support.invariants import contradiction
 from support.scenario import Scenario, want
-from support.failpoints import _Loader, _rewrite, path_modules, static_steps
 
 SOURCE = '''
 """A module."""

@@ -1,4 +1,4 @@
-"""Quick looks after a dear one: they miss nothing that is urgent, and nothing for good."""
+"""Quick looks after a slow one: they miss nothing that is urgent, and nothing for good."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,9 +31,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def dear(worker: Callable[..., Worker], clock: Clock) -> Worker:
-    """A worker to whom every look is dear, one message a request."""
-    return worker(dear=0.0, recipients=1, monotonic=clock)
+def slow(worker: Callable[..., Worker], clock: Clock) -> Worker:
+    """A worker to whom every look is slow, one message a request."""
+    return worker(slow=0.0, recipients=1, monotonic=clock)
 
 
 async def claimed(worker: Worker, slots: int = 1) -> list[int]:
@@ -48,64 +48,64 @@ async def put_in_front(connection: Any, message_id: int) -> None:
     )
 
 
-async def test_after_a_dear_look_claims_go_on_where_the_last_one_left_its_queue(filled: Any, dear: Worker) -> None:
+async def test_after_a_dear_look_claims_go_on_where_the_last_one_left_its_queue(filled: Any, slow: Worker) -> None:
     ids = [await enqueue(filled, n) for n in range(4)]
-    assert await claimed(dear) == ids[:1]
+    assert await claimed(slow) == ids[:1]
     await put_in_front(filled, late := await enqueue(filled, 9))
-    assert await claimed(dear, 2) == ids[1:3]
-    assert await claimed(dear, 2) == [ids[3]]
-    assert await claimed(dear, 2) == [late]
+    assert await claimed(slow, 2) == ids[1:3]
+    assert await claimed(slow, 2) == [ids[3]]
+    assert await claimed(slow, 2) == [late]
 
 
-async def test_an_urgent_message_is_seen_by_the_next_claim(filled: Any, dear: Worker) -> None:
+async def test_an_urgent_message_is_seen_by_the_next_claim(filled: Any, slow: Worker) -> None:
     ids = [await enqueue(filled, n) for n in range(3)]
-    assert await claimed(dear) == ids[:1]
+    assert await claimed(slow) == ids[:1]
     code = await enqueue(filled, 9, lane="otp")
-    assert await claimed(dear) == [code]
+    assert await claimed(slow) == [code]
 
 
-async def test_another_queue_waits_for_the_next_whole_look(filled: Any, dear: Worker, clock: Clock) -> None:
+async def test_another_queue_waits_for_the_next_whole_look(filled: Any, slow: Worker, clock: Clock) -> None:
     ids = [await enqueue(filled, n, tenant="a") for n in range(30)]
-    assert await claimed(dear, 10) == ids[:10]
+    assert await claimed(slow, 10) == ids[:10]
     other = await enqueue(filled, 9, tenant="b")
-    assert await claimed(dear, 10) == ids[10:20]
+    assert await claimed(slow, 10) == ids[10:20]
     clock.now += 10.0
-    assert other in await claimed(dear, 10)
+    assert other in await claimed(slow, 10)
 
 
 async def test_with_its_known_queues_empty_a_process_looks_at_everything_before_it_rests(
-    filled: Any, dear: Worker
+    filled: Any, slow: Worker
 ) -> None:
     first = [await enqueue(filled, n, tenant="a") for n in range(2)]
-    assert await claimed(dear, 1) == first[:1]
+    assert await claimed(slow, 1) == first[:1]
     other = await enqueue(filled, 9, tenant="b")
-    assert await claimed(dear, 5) == first[1:]
-    assert await claimed(dear, 5) == [other]
+    assert await claimed(slow, 5) == first[1:]
+    assert await claimed(slow, 5) == [other]
 
 
-async def test_a_pause_holds_a_known_queue_at_once(filled: Any, dear: Worker) -> None:
+async def test_a_pause_holds_a_known_queue_at_once(filled: Any, slow: Worker) -> None:
     ids = [await enqueue(filled, n) for n in range(3)]
-    assert await claimed(dear) == ids[:1]
+    assert await claimed(slow) == ids[:1]
     await pauses.pause(filled, Scope.LANE, "default", actor="test", reason="a test")
-    assert await claimed(dear) == []
+    assert await claimed(slow) == []
 
 
-async def test_known_queues_share_the_turn_as_they_would_under_whole_looks(filled: Any, dear: Worker) -> None:
+async def test_known_queues_share_the_turn_as_they_would_under_whole_looks(filled: Any, slow: Worker) -> None:
     for n in range(20):
         for lane in ("default", "bulk"):
             await enqueue(filled, n, lane=lane)
-    lanes = [attempt.lane for _ in range(20) for attempt in await dear.claim(1)]
+    lanes = [attempt.lane for _ in range(20) for attempt in await slow.claim(1)]
     assert (lanes.count("default"), lanes.count("bulk")) == (16, 4)
 
 
-async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: Any, dear: Worker, clock: Clock) -> None:
+async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: Any, slow: Worker, clock: Clock) -> None:
     ids = [await enqueue(filled, n) for n in range(20)]
-    assert await claimed(dear) == ids[:1]
+    assert await claimed(slow) == ids[:1]
     await filled.execute("update smsgw.request set due_at = now() - interval '1 second'")
-    assert await claimed(dear) == ids[1:2]
+    assert await claimed(slow) == ids[1:2]
     clock.now += 10.0
     await filled.execute("update smsgw.request set due_at = now() - interval '1 second' where claim_token is not null")
-    assert [attempt.number for attempt in await dear.claim(1)] == [2]
+    assert [attempt.number for attempt in await slow.claim(1)] == [2]
 
 
 async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, worker: Callable[..., Worker]) -> None:
@@ -115,7 +115,7 @@ async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, w
         await make_due(filled)
     for n in range(1, 9):
         await enqueue(filled, n)
-    one = worker(dear=0.0, recipients=1, monotonic=Clock())
+    one = worker(slow=0.0, recipients=1, monotonic=Clock())
     busy = await one.claimer.claim(2, alone=False)
     assert (busy.isolate, len(busy.attempts)) == (True, 2)
     (suspect,) = (await one.claimer.claim(2, alone=True)).attempts
@@ -126,7 +126,7 @@ async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
     filled: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
     """Two campaigns in one queue: a request holds one of them, and the other was read in vain."""
-    one = worker(dear=0.0, monotonic=clock)
+    one = worker(slow=0.0, monotonic=clock)
     ids = [await enqueue(filled, n, tags={"campaign": str(n % 2)}) for n in range(16)]
     taken = [await claimed(one) for _ in range(2)]
     assert taken == [ids[::2], ids[1::2]]
@@ -135,7 +135,7 @@ async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
 async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it(
     filled: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
-    one = worker(dear=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
+    one = worker(slow=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
     ids = [await enqueue(filled, n, body="y" * 300) for n in range(30)]
     await one.claim()
     taken = []
@@ -148,34 +148,34 @@ async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it
 
 
 async def test_a_claim_that_was_rolled_back_has_left_no_place(
-    filled: Any, dear: Worker, monkeypatch: pytest.MonkeyPatch
+    filled: Any, slow: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [await enqueue(filled, n) for n in range(4)]
-    assert await claimed(dear) == ids[:1]
+    assert await claimed(slow) == ids[:1]
     with monkeypatch.context() as broken:
         broken.setattr(buckets, "write", _fail)
         with pytest.raises(ConnectionError):
-            await dear.claim(1)
-    assert await claimed(dear) == ids[1:2]
+            await slow.claim(1)
+    assert await claimed(slow) == ids[1:2]
 
 
 async def _fail(*_: Any) -> None:
     raise ConnectionError
 
 
-async def test_waiting_for_a_token_forgets_no_place(filled: Any, dear: Worker) -> None:
+async def test_waiting_for_a_token_forgets_no_place(filled: Any, slow: Worker) -> None:
     ids = [await enqueue(filled, n) for n in range(4)]
-    await dear.claim(0)
+    await slow.claim(0)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
-    assert await claimed(dear) == ids[:1]
-    assert await claimed(dear) == []
+    assert await claimed(slow) == ids[:1]
+    assert await claimed(slow) == []
     await put_in_front(filled, await enqueue(filled, 9))
     await grant(filled, "requests", 1.5)
-    assert await claimed(dear) == ids[1:2]
+    assert await claimed(slow) == ids[1:2]
 
 
 async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Worker]) -> None:
-    one = worker(dear=60.0, recipients=1)
+    one = worker(slow=60.0, recipients=1)
     ids = [await enqueue(filled, n) for n in range(3)]
     assert await claimed(one) == ids[:1]
     await put_in_front(filled, late := await enqueue(filled, 9))
@@ -185,9 +185,9 @@ async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Work
 async def test_two_processes_with_dear_looks_send_everything_once_while_more_comes_in(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "SHARE", 0.01)
+    monkeypatch.setattr(cursors, "SHARE", 0.01)
     wire: Any = Wire()
-    workers = [make_worker(pool, wire, dear=0.0, recipients=3) for _ in range(2)]
+    workers = [make_worker(pool, wire, slow=0.0, recipients=3) for _ in range(2)]
     ids: list[int] = []
 
     async def application(tenant: str) -> None:

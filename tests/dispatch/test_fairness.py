@@ -9,7 +9,7 @@ import pytest
 from support.outbox import enqueue, grant, state
 
 from gateway.dispatch import scanner, sweeper
-from gateway.dispatch.scanner import MOST_QUEUES, QueueScanner
+from gateway.dispatch.scanner import MAX_QUEUES, QueueScanner
 from gateway.store import pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -34,15 +34,15 @@ async def crowd(connection: Any, tenants: int, *, each: int = 1, lane: str = "bu
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a look so small that a crowd of tests takes many."""
-    monkeypatch.setattr(rounds, "MOST_QUEUES", 10)
+    monkeypatch.setattr(scanner, "MAX_QUEUES", 10)
 
 
 async def test_one_look_takes_up_a_bounded_number_of_each_lane(filled: Any) -> None:
     await crowd(filled, 3000)
     await crowd(filled, 3000, lane="default")
-    look = await QueueScanner("mta").look(filled)
-    assert Counter(head.lane for head in look.ready) == {"bulk": MOST_QUEUES, "default": MOST_QUEUES}
-    assert not look.whole
+    look = await QueueScanner("mta").scan(filled)
+    assert Counter(head.lane for head in look.ready) == {"bulk": MAX_QUEUES, "default": MAX_QUEUES}
+    assert not look.complete
 
 
 async def test_the_only_token_goes_to_the_one_urgent_message_among_thousands_of_tenants(
@@ -107,14 +107,14 @@ async def test_the_wait_is_that_of_the_first_of_all_and_not_of_the_last_look(fil
 async def test_a_round_is_whole_only_when_all_was_seen_since_it_began(filled: Any, few: None) -> None:
     await crowd(filled, 25)
     looks = QueueScanner("mta")
-    await looks.look(filled)
+    await looks.scan(filled)
     looks.begin()
     seen: set[str] = set()
     whole = False
     while not whole:
-        look = await looks.look(filled)
+        look = await looks.scan(filled)
         seen |= {head.tenant or "" for head in look.ready}
-        whole = look.whole
+        whole = look.complete
     assert len(seen) == 25
 
 
@@ -158,7 +158,7 @@ async def test_retries_of_very_many_numbers_are_gone_round_too(filled: Any, work
 async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
     filled: Any, worker: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "SHARES_AT_ONCE", 10)
+    monkeypatch.setattr(sweeper, "SHARES_AT_ONCE", 10)
     await filled.execute(
         "insert into smsgw.share (lane, tenant, served, served_at) "
         "select 'bulk', 'gone ' || n, 1, now() - interval '2 hours' from generate_series(1, 25) as n "
@@ -168,5 +168,5 @@ async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
     one = worker(monotonic=lambda: now)
     for _ in range(4):
         await one.claim()
-        now += sweeping.QUIET + 0.5
+        now += sweeper.QUIET + 0.5
     assert {row["tenant"] for row in await filled.fetch("select tenant from smsgw.share")} == {"here", "*"}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.cost import cost
-from gateway.domain.message import Message, Segments, Recipient
+from gateway.domain.message import Message, Recipient, Segments
 from gateway.domain.segments import measure
 
 

@@ -27,7 +27,9 @@ def test_no_report_ever_lowers_the_rank(received: list[DeliveryStatus]) -> None:
 
 def test_the_order_of_arrival_does_not_matter() -> None:
     received = [DeliveryStatus.SENT, DeliveryStatus.UNKNOWN, DeliveryStatus.UNDELIVERED, DeliveryStatus.DELIVERED]
-    assert {reduce(advance, order, DeliveryStatus.NONE) for order in permutations(received)} == {DeliveryStatus.DELIVERED}
+    assert {reduce(advance, order, DeliveryStatus.NONE) for order in permutations(received)} == {
+        DeliveryStatus.DELIVERED
+    }
 
 
 def test_of_two_final_failures_the_first_stays() -> None:

@@ -1,6 +1,6 @@
 """The limit, kept by several replicas at once and used to the full, as the provider counts it.
 
-The rule of the limiter is burst + rate × (window + margin) ≤ limit (gateway/domain/token_bucket.py). What it allows in some
+The limiter's rule is burst + rate × (window + margin) ≤ limit (`gateway.domain.token_bucket`). What it allows in some
 time is burst + rate × time; each run here compares what was claimed with that, by the database's clock, while every
 request takes up to 0.3 s longer on its way than another. A run is as long as several windows. Three of them go side by
 side, for they wait far more than they work.

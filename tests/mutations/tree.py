@@ -93,7 +93,19 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None
         name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_", "PYTEST_"))
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "-p", "support.report_plugin", *tests],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "0",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "support.report_plugin",
+            *tests,
+        ],
         cwd=root,
         env=inherited
         | {

@@ -12,9 +12,9 @@ from support.outbox import enqueue, make_due, state, status
 
 from gateway.operations import replay
 from gateway.operations.errors import NotPossible
-from gateway.operations.replay import Step, ReplayCount
-from gateway.store.search import Filters
+from gateway.operations.replay import ReplayCount, Step
 from gateway.store.pool import connect
+from gateway.store.searches import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"

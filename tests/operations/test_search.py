@@ -11,8 +11,8 @@ from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue, state
 
 from gateway.operations.search import STATES, Page, count, find, narrowed
-from gateway.store import search
-from gateway.store.search import Filters
+from gateway.store import searches
+from gateway.store.searches import Filters
 
 Make = Callable[..., Any]
 
@@ -119,7 +119,7 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repetition(operator: A
 async def test_a_search_that_finds_little_ends_for_its_time_and_says_where_to_go_on(
     operator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "STRETCH", 30)
+    monkeypatch.setattr(searches, "STRETCH", 30)
     made = [await enqueue(operator, index, tenant="rare" if index == 0 else "") for index in range(100)]
     short = await find(operator, Filters(tenant="rare"), limit=1, patience=-1.0)
     assert not short.complete

@@ -9,12 +9,12 @@ import pytest
 from support.operating import accepted, failed, forget, someone_waits, uncertain
 from support.outbox import UNREACHED, enqueue, state
 
-from gateway.operations import pause, lanes, log, resolve, suppression
+from gateway.operations import lanes, log, pause, resolve, suppression
 from gateway.operations.cancel import cancel, cancel_matching
 from gateway.operations.errors import NotPossible
 from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
-from gateway.store.search import Filters
+from gateway.store.searches import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"

@@ -11,8 +11,8 @@ from support.outbox import UNREACHED, enqueue, status
 from gateway.operations import pause, replay, resolve
 from gateway.operations.pause import Scope
 from gateway.operations.timeline import read_timeline
-from gateway.operations.why import Kind, Obstacle, why
-from gateway.store.search import Filters
+from gateway.operations.why import Kind, Obstacle, obstacles_of
+from gateway.store.searches import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"
@@ -28,13 +28,13 @@ async def running(operator: Any) -> Any:
 
 
 async def obstacles(operator: Any, message_id: int, **options: Any) -> dict[Kind, Obstacle]:
-    answer = await why(operator, message_id, **options)
+    answer = await obstacles_of(operator, message_id, **options)
     assert answer is not None
     return {obstacle.kind: obstacle for obstacle in answer.obstacles}
 
 
 async def test_there_is_no_answer_for_what_is_not_there(running: Any) -> None:
-    assert await why(running, 4711) is None
+    assert await obstacles_of(running, 4711) is None
     assert await read_timeline(running, 4711) is None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.outcome import Answer, History, Outcome, Phase, Classification, classify
+from gateway.domain.outcome import Answer, Classification, History, Outcome, Phase, classify
 from gateway.provider.mta.response import read_answer
 
 WINDOW = 15.0

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from support.receipts import NUMBER, event, apply_all, make_message, make_request, results, store, store_one, tell, truth
+from support.receipts import (
+    NUMBER,
+    apply_all,
+    event,
+    make_message,
+    make_request,
+    results,
+    store,
+    store_one,
+    tell,
+    truth,
+)
 
 from gateway.receipts.applier import ReceiptApplier
 from gateway.store import receipts

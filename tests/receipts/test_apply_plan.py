@@ -18,7 +18,7 @@ MEMBERS = 500
 OTHERS = 20
 KINDS = {
     "match_receipts": "bigint[]",
-    "fold": "bigint[], bigint[], bigint[]",
+    "apply_receipts": "bigint[], bigint[], bigint[]",
     "poll_news": "uuid[], smallint[], text[], text[]",
 }
 
@@ -63,6 +63,6 @@ async def test_folding_a_whole_request_handles_each_receipt_a_few_times(pool: Po
         receipts = [row["id"] for row in await connection.fetch("select id from smsgw.receipt order by number")]
         bound = 60 * MEMBERS
         assert await work(connection, "match_receipts", receipts) < bound
-        assert await work(connection, "fold", [0], receipts, ids) < bound
+        assert await work(connection, "apply_receipts", [0], receipts, ids) < bound
         requests, generations, words = [request] * MEMBERS, [0] * MEMBERS, ["delivered"] * MEMBERS
         assert await work(connection, "poll_news", requests, generations, numbers, words) < bound

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from support.outbox import LOST, enqueue, make_due, state
-from support.receipts import NUMBER, Event, event, apply_all, make_request, store, tell, truth
+from support.receipts import NUMBER, Event, apply_all, event, make_request, store, tell, truth
 from support.workers import Wire, make_worker
 
 from gateway.domain.status import RequestStatus

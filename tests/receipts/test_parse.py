@@ -40,9 +40,11 @@ def test_every_version_says_the_same(body: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "delivery"),
     [
-        (3, DeliveryStatus.SENT), (4, DeliveryStatus.DELIVERED), (7, DeliveryStatus.UNKNOWN), (8, DeliveryStatus.REJECTED),
+        (3, DeliveryStatus.SENT), (4, DeliveryStatus.DELIVERED), (7, DeliveryStatus.UNKNOWN),
+        (8, DeliveryStatus.REJECTED),
         (14, DeliveryStatus.FAILED),
-        ("Undeliverable", DeliveryStatus.UNDELIVERABLE), ("delivery_failed", DeliveryStatus.FAILED), ("13", DeliveryStatus.REJECTED),
+        ("Undeliverable", DeliveryStatus.UNDELIVERABLE), ("delivery_failed", DeliveryStatus.FAILED),
+        ("13", DeliveryStatus.REJECTED),
         (99, None), ("gone fishing", None), (None, None), (True, None), ({}, None), ("", None), (4.0, None),
     ],
 )  # fmt: skip
@@ -55,7 +57,7 @@ def test_the_address_wins_over_the_body() -> None:
 
 
 def test_without_an_event_in_the_address_the_body_says() -> None:
-    assert read({"type": "DeliveryStatus Status"}, None).event == "delivery-status"
+    assert read({"type": "Delivery Status"}, None).event == "delivery-status"
 
 
 def test_an_external_id_of_somebody_else_is_not_ours() -> None:

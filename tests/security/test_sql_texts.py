@@ -23,7 +23,7 @@ ALLOWED = {
         "gateway/store/health.py",
         "f\"explain (format json) {query('lock_waiting_messages')}\"",
     ): "a file of sql/queries, explained",
-    ("gateway/store/search.py", "_ids_only()"): "a file of sql/queries as a subquery, and nothing that was given",
+    ("gateway/store/searches.py", "_ids_only()"): "a file of sql/queries as a subquery, and nothing that was given",
     ("gateway/store/migrate.py", "migration.text"): "the text of a file of sql/migrations, compared by its checksum",
     ("gateway/store/pool.py", "connection"): "our own `prepare(connection)`, which sets codecs and takes no SQL",
 }
@@ -38,9 +38,9 @@ def modules() -> list[Path]:
     return [path for path in sorted((ROOT / "gateway").rglob("*.py")) if "bench" not in path.parts]
 
 
-def calls(tree: ast.AST) -> Iterator[ast.Endpoint]:
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Endpoint) and isinstance(node.func, ast.Attribute) and node.func.attr in SPEAKING:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SPEAKING:
             yield node
 
 
@@ -49,7 +49,7 @@ def is_constant(node: ast.expr) -> bool:
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str)
     return (
-        isinstance(node, ast.Endpoint)
+        isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "query"
         and len(node.args) == 1
@@ -89,7 +89,7 @@ def test_every_query_that_is_named_is_a_file_and_every_file_is_named() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant):
                 said.add(node.value)
-            if isinstance(node, ast.Endpoint) and isinstance(node.func, ast.Name) and node.func.id == "query":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "query":
                 named |= {one.value for one in node.args if isinstance(one, ast.Constant)}
     assert named - files == set()
     assert files - said == set()

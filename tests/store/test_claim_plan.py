@@ -115,7 +115,7 @@ STATEMENTS = {
     "stand behind": ("park_ordered", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
     "backlog": ("backlog", "bigint", "2000"),
     "bind": ("create_requests", BIND_TYPES, BIND_ARGUMENTS),
-    "finish": ("finish", FINISH_TYPES, FINISH_ARGUMENTS),
+    "finish": ("complete_attempts", FINISH_TYPES, FINISH_ARGUMENTS),
     "renew": ("lease_renew", "uuid[], float8, uuid[]", "array[gen_random_uuid()], 60, array[gen_random_uuid()]"),
 }
 """Name, query, types and arguments."""

@@ -15,10 +15,10 @@ from typing import Any
 import aiohttp
 import asyncpg
 from aiohttp import web
-from support.processes import SECRET, free_port
-from support.invariants import NEVER, contradiction
-from support.scenario import CONSTANTS, KNOBS, SETTINGS, Scenario, Want
 from support.failpoints import DIED
+from support.invariants import NEVER, contradiction
+from support.processes import SECRET, free_port
+from support.scenario import CONSTANTS, KNOBS, SETTINGS, Scenario, Want
 
 from gateway.receipts.signature import sign
 from gateway.simulator.config import SimulatorConfig
@@ -102,7 +102,7 @@ class Harness:
         await self.sql(f"insert into smsgw.outbox ({', '.join(columns)}) values ({', '.join(columns.values())})")
 
     async def post(self, event: str, *, slowly: bool = False, **payload: Any) -> None:
-        """Endpoint the webhook until it says 200: from then on the gateway has promised to keep it.
+        """Call the webhook until it says 200: from then on the gateway has promised to keep it.
 
         `slowly` has a part of the body come later than its headers.
         """
@@ -132,7 +132,7 @@ class Harness:
     async def run(
         self, scenario: Scenario, die_at: str | None = None, *, occurrence: int = 1, record: Path | None = None
     ) -> Run:
-        """Play a scenario, with a death at a step; raise `InvariantViolation` if anything is lost, doubled or out of place."""
+        """Play a scenario, with a death at a step; raise `InvariantViolation` if anything is lost or doubled."""
         await self._clear()
         async with self._provider(scenario):
             wanted = await scenario.enqueue(self)
@@ -226,7 +226,7 @@ class Harness:
         )
         found = {row["body"]: row["state"] for row in rows}
         return len(found) < len(wanted) or any(
-            found[body] not in (spec.crashed if crashed else spec.states) for body, spec in wanted.items()
+            found[body] not in (expected.crashed if crashed else expected.states) for body, expected in wanted.items()
         )
 
     async def _missing(self, wanted: Mapping[str, Want]) -> str:
@@ -242,8 +242,8 @@ class Harness:
         )
         left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
         for row in rows:
-            spec = wanted[row["body"]]
-            wrong = contradiction(row, left[row["body"]], spec.crashed if crashed else spec.states)
+            expected = wanted[row["body"]]
+            wrong = contradiction(row, left[row["body"]], expected.crashed if crashed else expected.states)
             if wrong:
                 raise InvariantViolation(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():

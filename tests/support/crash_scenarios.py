@@ -4,8 +4,8 @@ import asyncio
 
 import asyncpg
 from support.crash_harness import Harness
-from support.scenario import Scenario, Want, want
 from support.failpoints import SENDS
+from support.scenario import Scenario, Want, want
 
 from gateway.simulator.plan import Plan
 from gateway.store.doorbell import LOCK

@@ -114,13 +114,13 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
 
-def _call(function: str, *arguments: ast.expr) -> ast.Endpoint:
-    return ast.Endpoint(ast.Name(function, ast.Load()), list(arguments), [])
+def _call(function: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), list(arguments), [])
 
 
 def _called(node: ast.expr) -> str:
     """Return the last word of what is called, for a person who reads the name."""
-    while isinstance(node, ast.Endpoint):
+    while isinstance(node, ast.Call):
         node = (
             node.args[-1] if isinstance(node.func, ast.Name) and node.func.id in {_AWAIT, _WITH, _EACH} else node.func
         )

@@ -16,7 +16,6 @@ from collections import Counter
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
-
 from support import failpoints
 
 
@@ -37,7 +36,7 @@ class CrashPoint:
 
     def pass_by(self, name: str) -> None:
         if self.is_here(name):
-            os._exit(steps.DIED)
+            os._exit(failpoints.DIED)
 
 
 def _set(constants: dict[str, Any]) -> None:
@@ -52,7 +51,7 @@ def _live(order: dict[str, Any], fate: CrashPoint) -> None:
     import uvloop
 
     from gateway import logs
-    from gateway.app.daemon import Daemon, Component
+    from gateway.app.daemon import Component, Daemon
     from gateway.settings import load
 
     fate.die_at, fate.occurrence = order["die_at"], order.get("occurrence", 1)
@@ -66,9 +65,9 @@ def _live(order: dict[str, Any], fate: CrashPoint) -> None:
 
 def main() -> None:
     fate = CrashPoint()
-    steps.install(fate.pass_by)
+    failpoints.install(fate.pass_by)
     importlib.import_module("gateway.app.daemon")
-    steps.install_wire(fate.is_here)
+    failpoints.install_wire(fate.is_here)
     commands, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in commands:

@@ -1,6 +1,6 @@
 """A pytest plugin for a run inside another run: writes down what became of each test, and why, as JSON.
 
-Loaded by `-p support.report_plugin`; the file is named by `SMSGW_VERDICTS`. An exit code could not tell a test that noticed
+Loaded by `-p support.report_plugin`; the file is named by `SMSGW_VERDICTS`. An exit code can't tell a test that noticed
 something from one that could not even be imported.
 """
 

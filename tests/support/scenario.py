@@ -1,4 +1,4 @@
-"""What a short life of a gateway is made of: settings under which everything happens within a second, and a spec."""
+"""What a short life of a gateway is made of: settings that make everything happen in a second, and expectations."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Want:
 
 
 def want(*states: str, crashed: tuple[str, ...] = ()) -> Want:
-    """Return a spec."""
+    """Return an expectation."""
     return Want(frozenset(states), frozenset((*states, *crashed)))
 
 

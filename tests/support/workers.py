@@ -10,14 +10,14 @@ from typing import Any
 
 from support.outbox import ACCEPTED
 
-from gateway.dispatch.circuit_breaker import RouteBreaker
+from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.budget import ClaimSettings, Limits
+from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.completer import Completer
 from gateway.dispatch.cursors import QueueCursors
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
-from gateway.dispatch.attempt import Attempt
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
 from gateway.provider.mta.request import encode
@@ -92,9 +92,9 @@ def make_worker(
     parts: Limit | None = None,
     parts_per_day: Limit | None = None,
     monotonic: Callable[[], float] = time.monotonic,
-    dear: float = math.inf,
+    slow: float = math.inf,
 ) -> Worker:
-    """Build the parts of one process; limits are far away and no look is dear unless a test says otherwise."""
+    """Build the parts of one process; limits are far away and no look is slow unless a test says otherwise."""
     news: Any = News()
     done: list[Attempt] = []
     settings = ClaimSettings(
@@ -108,7 +108,7 @@ def make_worker(
     )
     limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
-    places = QueueCursors(dear=dear, monotonic=monotonic)
+    places = QueueCursors(slow=slow, monotonic=monotonic)
     splitter = Splitter(wire, prefix="", default_sender=1)
     return Worker(
         claimer=Claimer(pool, wire, settings, limits, breaker, news, places=places, monotonic=monotonic),

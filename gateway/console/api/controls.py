@@ -2,7 +2,7 @@
 
 from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
-from gateway.operations import pause, lanes, suppression
+from gateway.operations import lanes, pause, suppression
 from gateway.operations.doctor import Check
 from gateway.operations.pause import Resumed
 from gateway.store.lanes import COLUMNS

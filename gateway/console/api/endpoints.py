@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.console.auth import Identity
 from gateway.console.context import identity
-from gateway.console.inputs import BadInput, identifier
 from gateway.console.dependencies import ConsoleDeps
+from gateway.console.inputs import BadInput, identifier
 
 JSON = "application/json"
 

@@ -5,21 +5,21 @@ from datetime import UTC, datetime
 
 from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import (
-    Reason,
     CancelAnswer,
     OptionalReason,
     PlanAnswer,
     PlanBody,
+    Reason,
     ReplayBody,
     ResolveBody,
     TallyAnswer,
 )
 from gateway.console.api.queries import filters_of, missing
-from gateway.operations import cancel, search, replay, resolve, reveal
+from gateway.operations import cancel, replay, resolve, reveal, search
 from gateway.operations.replay import ReplayCount
 from gateway.operations.resolve import Resolved
 from gateway.operations.reveal import Content, Reply
-from gateway.store import replays, reveal
+from gateway.store import replays, reveals
 from gateway.store.pool import Connection
 from gateway.store.replays import Replay
 
@@ -37,7 +37,7 @@ async def _reveal(asked: ApiRequest) -> Content:
 
 async def _reveal_reply(asked: ApiRequest) -> Reply:
     async with asked.deps.pool.acquire() as connection:
-        if await reveal.reply(connection, asked.id) is None:
+        if await reveals.reply(connection, asked.id) is None:
             raise missing(f"there is no reply {asked.id}")
         return await reveal.reply(connection, asked.id, actor=asked.who.actor)
 
@@ -84,7 +84,7 @@ async def _plan(asked: ApiRequest) -> PlanAnswer:
 
 
 def _tally(tally: ReplayCount) -> TallyAnswer:
-    return TallyAnswer(tally.messages, tally.deps)
+    return TallyAnswer(tally.messages, tally.parts)
 
 
 async def _begin(asked: ApiRequest) -> Replay:
@@ -145,7 +145,7 @@ ENDPOINTS = (
         "POST",
         "/api/messages/{id}/cancel",
         "cancelMessage",
-        "Endpoint a message back",
+        "Call a message back",
         CancelAnswer,
         _cancel,
         Reason,

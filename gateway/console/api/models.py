@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from gateway.operations.cancel import Cancelled
 from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
-from gateway.store.search import MessageRow
+from gateway.store.searches import MessageRow
 
 STRICT = ConfigDict(extra="forbid")
 LARGEST = 2**63 - 1
@@ -29,7 +29,7 @@ def _whole(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
-Reason = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+ReasonText = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
 LaneName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 Number = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
@@ -99,14 +99,14 @@ class Found:
 class Reason:
     """Why, for the operator log."""
 
-    because: Reason
+    because: ReasonText
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class OptionalReason:
     """Why, for the operator log; may be left out."""
 
-    because: Reason | None = None
+    because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -114,7 +114,7 @@ class ResolveBody:
     """What became of an uncertain message."""
 
     how: As
-    because: Reason
+    because: ReasonText
     new_ttl: Seconds | None = None
 
 
@@ -133,7 +133,7 @@ class ReplayBody(PlanBody):
     """What to replay, and whether second copies are allowed."""
 
     allow_duplicates: bool = False
-    because: Reason | None = None
+    because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class PauseBody:
     """What to pause."""
 
     scope: Scope
-    because: Reason
+    because: ReasonText
     subject: Text = ""
     seconds: Seconds | None = None
 
@@ -173,7 +173,7 @@ class ResumeBody:
 
     scope: Scope
     subject: Text = ""
-    because: Reason | None = None
+    because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -187,7 +187,7 @@ class LaneBody:
     on_uncertain: Literal["hold", "resend"] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
     cap_percent: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
-    because: Reason | None = None
+    because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class NumberChange:
     """A phone number, and why."""
 
     number: Number
-    because: Reason
+    because: ReasonText
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 import gateway
-from gateway.console.api import messages, queries, controls
+from gateway.console.api import controls, messages, queries
 from gateway.console.api.endpoints import JSON, Endpoint
 from gateway.console.api.endpoints import routes as routes_of
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import json_answer
 
-ENDPOINTS: tuple[Endpoint, ...] = (*reading.ENDPOINTS, *mending.ENDPOINTS, *tuning.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (*queries.ENDPOINTS, *messages.ENDPOINTS, *controls.ENDPOINTS)
 PATH = "/api/openapi.json"
 
 DESCRIPTIONS = {

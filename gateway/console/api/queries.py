@@ -19,17 +19,17 @@ from gateway.console.api.models import (
     Wanted,
 )
 from gateway.domain.phone import mask
-from gateway.operations import search, pause, lanes, log, timeline, why
+from gateway.operations import lanes, log, pause, search, timeline, why
 from gateway.operations.search import reason_filter
 from gateway.operations.status import StatusReport
 from gateway.operations.timeline import Timeline
 from gateway.operations.why import Why
-from gateway.store import reveal, samples, suppressions
+from gateway.store import reveals, samples, suppressions
 from gateway.store.actions import Action
-from gateway.store.search import Filters, MessageRow
 from gateway.store.lanes import Lane
-from gateway.store.reveal import Reply
+from gateway.store.reveals import Reply
 from gateway.store.samples import Cohort, Sample
+from gateway.store.searches import Filters, MessageRow
 from gateway.store.status import Pause
 from gateway.store.suppressions import Suppressed
 
@@ -74,7 +74,7 @@ async def _messages(asked: ApiRequest) -> Found:
 
 async def _message(asked: ApiRequest) -> Timeline:
     async with asked.deps.pool.acquire() as connection:
-        found = await timeline.story(connection, asked.id)
+        found = await timeline.read_timeline(connection, asked.id)
     if found is None:
         raise missing(f"there is no message {asked.id}")
     return replace(found, message=masked(found.message))
@@ -82,7 +82,7 @@ async def _message(asked: ApiRequest) -> Timeline:
 
 async def _why(asked: ApiRequest) -> Why:
     async with asked.deps.pool.acquire() as connection:
-        found = await why.why(connection, asked.id)
+        found = await why.obstacles_of(connection, asked.id)
     if found is None:
         raise missing(f"there is no message {asked.id}")
     return replace(found, message=masked(found.message))
@@ -114,7 +114,7 @@ async def _is_suppressed(asked: ApiRequest) -> SuppressedAnswer:
 
 async def _replies(asked: ApiRequest) -> list[Reply]:
     async with asked.deps.pool.acquire() as connection:
-        rows = await reveal.replies(connection, below=asked.given.below, limit=asked.given.limit)
+        rows = await reveals.replies(connection, below=asked.given.below, limit=asked.given.limit)
     return [
         replace(row, from_number=mask(row.from_number), to_number=mask(row.to_number) or None, body=None)
         for row in rows
@@ -142,7 +142,7 @@ def missing(sentence: str) -> Exception:
 ENDPOINTS = (
     Endpoint("GET", "/api/status", "status", "What stands where", StatusReport, _status),
     Endpoint("GET", "/api/samples", "samples", "How it stood, every five seconds", list[Sample], _samples, SpanQuery),
-    Endpoint("GET", "/api/cohorts", "cohorts", "DeliveryStatus by half hour", list[Cohort], _cohorts),
+    Endpoint("GET", "/api/cohorts", "cohorts", "Delivery by half hour", list[Cohort], _cohorts),
     Endpoint("GET", "/api/messages", "listMessages", "Find messages", Found, _messages, ListQuery),
     Endpoint(
         "POST", "/api/messages/search", "searchMessages", "Find messages, by number too", Found, _messages, SearchBody

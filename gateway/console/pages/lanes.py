@@ -9,7 +9,7 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
-from gateway.operations import pause, lanes
+from gateway.operations import lanes, pause
 from gateway.operations.pause import Scope
 
 BACK = {"stuck": "/stuck"}
@@ -29,7 +29,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             lanes=every,
             waiting={line.lane: line for line in look.now.lanes},
             pauses=pauses,
-            paused={pause.subject for pause in pauses if pause.scope == "lane"},
+            paused={one.subject for one in pauses if one.scope == "lane"},
             scopes=[scope.value for scope in Scope],
             limits=look.now.limits,
         )
@@ -48,7 +48,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
         await deps.watch.look()
         return see("/lanes", "lane")
 
-    async def pause(request: web.Request) -> web.Response:
+    async def pause_scope(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
         async with deps.pool.acquire() as connection:
             await pause.pause(
@@ -78,7 +78,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     return [
         web.get("/lanes", show),
         web.post("/lanes", change),
-        web.post("/lanes/pause", pause),
+        web.post("/lanes/pause", pause_scope),
         web.post("/lanes/resume", resume),
         web.post("/lanes/set/{name}", change),
     ]

@@ -27,7 +27,7 @@ def _looking(deps: ConsoleDeps) -> list[web.RouteDef]:
     async def page(request: web.Request, content: Content | None = None) -> web.Response:
         message_id = inputs.identifier(request.match_info["id"])
         async with deps.pool.acquire() as connection:
-            found = await timeline.story(connection, message_id)
+            found = await timeline.read_timeline(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
             cancellable = await cancel.possible(connection, message_id)
@@ -49,7 +49,7 @@ def _looking(deps: ConsoleDeps) -> list[web.RouteDef]:
         """What a message waits for, apart from its page: it looks at the backlog, which may take a moment."""
         message_id = inputs.identifier(request.match_info["id"])
         async with deps.pool.acquire() as connection:
-            found = await why.why(connection, message_id)
+            found = await why.obstacles_of(connection, message_id)
         if found is None:
             raise web.HTTPNotFound(text=f"There is no message {message_id}.")
         template = "why.html" if request.headers.get("HX-Request") else "why_page.html"

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
-from gateway.console.inputs import Search
 from gateway.console.dependencies import ConsoleDeps
+from gateway.console.inputs import Search
 from gateway.console.rendering import see
 from gateway.operations import search
 from gateway.operations.search import STATES
@@ -34,9 +34,9 @@ WITHIN = (("", "any time"), ("15m", "last 15 minutes"), ("1h", "last hour"), ("2
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
-    async def page(request: web.Request, search: Search, below: int | None) -> web.Response:
+    async def page(request: web.Request, wanted: Search, below: int | None) -> web.Response:
         async with deps.pool.acquire() as connection:
-            found = await search.find(connection, search.filters, below=below, limit=PAGE, patience=PATIENCE)
+            found = await search.find(connection, wanted.filters, below=below, limit=PAGE, patience=PATIENCE)
             saved = await saved_searches.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
@@ -44,10 +44,10 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             request,
             template,
             page=found,
-            typed=search.typed,
-            fields=search.fields,
-            older=None if found.next is None else urlencode(search.linkable | {"below": found.next}),
-            here=urlencode(search.linkable),
+            typed=wanted.typed,
+            fields=wanted.fields,
+            older=None if found.next is None else urlencode(wanted.linkable | {"below": found.next}),
+            here=urlencode(wanted.linkable),
             first=below is None,
             states=STATES,
             lane_names=lane_names,
@@ -59,7 +59,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def list_(request: web.Request) -> web.Response:
         return await page(request, inputs.search(request.query), inputs.place(request.query))
 
-    async def search(request: web.Request) -> web.Response:
+    async def submit(request: web.Request) -> web.Response:
         """A search with a number is answered here: it may stand in no address. Every other one gets an address."""
         form: Mapping[str, Any] = await request.post()
         wanted = inputs.search(form)
@@ -88,7 +88,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
 
     return [
         web.get("/messages", list_),
-        web.post("/messages", search),
+        web.post("/messages", submit),
         web.post("/views", save),
         web.post("/views/forget", forget),
     ]

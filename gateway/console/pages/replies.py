@@ -9,7 +9,7 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.operations import reveal
-from gateway.store import reveal
+from gateway.store import reveals
 
 PAGE = 50
 KEYWORDS = ("stop", "start", "help")
@@ -25,7 +25,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             keyword = None
         below = inputs.place(request.query) if shown is None else shown.id + 1
         async with deps.pool.acquire() as connection:
-            rows = await reveal.replies(connection, below=below, limit=PAGE, keyword=keyword)
+            rows = await reveals.replies(connection, below=below, limit=PAGE, keyword=keyword)
         older = rows[-1].id if len(rows) == PAGE else None
         return deps.renderer.page(
             request,

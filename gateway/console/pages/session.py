@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from gateway.console.auth import COOKIE
-from gateway.console.middleware import set_cookie
 from gateway.console.dependencies import ConsoleDeps
+from gateway.console.middleware import set_cookie
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:

@@ -11,10 +11,10 @@ from gateway.domain.message import Message
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.errors import KeyRefused, ProviderError, ProviderUnreachable
 from gateway.provider.mta import management
-from gateway.provider.mta.response import read_answer
-from gateway.provider.mta.request import encode
-from gateway.provider.mta.deadline import SEND_DEADLINE, DeadlineExceeded, ConnectionLostBeforeWrite, DeadlineConnector
+from gateway.provider.mta.deadline import SEND_DEADLINE, ConnectionLostBeforeWrite, DeadlineConnector, DeadlineExceeded
 from gateway.provider.mta.headers import http_date, rate_headers
+from gateway.provider.mta.request import encode
+from gateway.provider.mta.response import read_answer
 from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookSpec
 
 MOST_OF_AN_ANSWER = 1024 * 1024

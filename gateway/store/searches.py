@@ -159,7 +159,9 @@ def _by_state(filters: Filters, wanted: set[str]) -> list[Source]:
     return found
 
 
-async def candidates(connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int) -> CandidatePage:
+async def candidates(
+    connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int
+) -> CandidatePage:
     """Return some ids, newest first: all that the sources have from the place on that they all have reached."""
     ids: set[int] = set()
     places = []
