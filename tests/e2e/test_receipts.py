@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from support.dropping_proxy import LossyPath
+from support.dropping_proxy import DroppingProxy
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
 from gateway.receipts.signature import sign
@@ -54,8 +54,8 @@ class Stage:
         self._stack.push_async_callback(gateway.process.stop)
         return gateway
 
-    async def lossy(self, port: int, target: int, share: float) -> LossyPath:
-        path = await LossyPath(target, share).start(port)
+    async def lossy(self, port: int, target: int, share: float) -> DroppingProxy:
+        path = await DroppingProxy(target, share).start(port)
         self._stack.push_async_callback(path.stop)
         return path
 

@@ -12,7 +12,7 @@ from ha.pgbouncer import PgBouncer
 from ha.plain import PlainPair
 from ha.run import folder
 
-from gateway.store.doorbell import Bell, Doorbell
+from gateway.store.doorbell import ArmResult, Doorbell
 from gateway.store.pool import COMMAND_TIMEOUT, STATEMENT_TIMEOUT, connect, open_pool
 
 
@@ -100,7 +100,7 @@ async def test_a_server_that_only_follows_gets_no_session_until_it_is_promoted(p
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connect(standby, purpose="test", writable=True)
         bell = Doorbell(standby)
-        assert await bell.arm() is Bell.OPEN
+        assert await bell.arm() is ArmResult.NOT_ARMED
         # A command may read there.
         reader = await connect(standby, purpose="test")
         await reader.close()
