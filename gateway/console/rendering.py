@@ -70,8 +70,6 @@ TOLD = {
     "suppressed": "Suppressed: nothing is sent to that number any more.",
     "suppressed-before": "That number was suppressed already.",
     "unsuppressed": "No longer suppressed.",
-    "saved": "Saved.",
-    "forgotten": "Forgotten.",
     "stopped": "The replay is stopped; what was replayed stays so.",
 }
 """What a page says after a change; the address names only which of these."""

@@ -152,19 +152,6 @@ async def test_a_reply_is_shown_masked(world: Any, visit: Any) -> None:
     await expect(page.get_by_text("When will it come?")).to_be_visible()
 
 
-async def test_a_search_is_kept_as_a_view(visit: Any) -> None:
-    page = await visit()
-    await page.goto("/messages?lane=otp&within=1h")
-    await page.get_by_text("Keep this search as a view").click()
-    await page.get_by_label("Name", exact=True).fill("Codes of the hour")
-    await page.get_by_role("button", name="Save").click()
-    await page.get_by_role("link", name="Overview").click()
-    await page.goto("/messages")
-    await page.get_by_role("link", name="Codes of the hour").click()
-    await expect(page.get_by_label("Lane")).to_have_value("otp")
-    await expect(page.get_by_label("Made")).to_have_value("1h")
-
-
 async def test_the_examination_comes_by_itself_with_its_mends(visit: Any) -> None:
     page = await visit()
     await page.goto("/health")

@@ -7,13 +7,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.console import inputs
-from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.inputs import Search
 from gateway.console.rendering import see
 from gateway.operations import search
 from gateway.operations.search import STATES
-from gateway.store import lanes, saved_searches
+from gateway.store import lanes
 
 PAGE = 50
 PATIENCE = 0.1
@@ -37,7 +36,6 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def page(request: web.Request, wanted: Search, below: int | None) -> web.Response:
         async with deps.pool.acquire() as connection:
             found = await search.find(connection, wanted.filters, below=below, limit=PAGE, patience=PATIENCE)
-            saved = await saved_searches.listed(connection)
             lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         template = "messages_found.html" if request.headers.get("HX-Target") == "found" else "messages.html"
         return deps.renderer.page(
@@ -53,7 +51,6 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             lane_names=lane_names,
             within=WITHIN,
             views=[(name, urlencode(filters)) for name, filters in VIEWS],
-            saved=[(view.name, urlencode(view.filters), view.made_by) for view in saved],
         )
 
     async def list_(request: web.Request) -> web.Response:
@@ -70,25 +67,4 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             response.headers["HX-Push-Url"] = "/messages?" + urlencode(wanted.linkable)
         return response
 
-    async def save(request: web.Request) -> web.Response:
-        form: Mapping[str, Any] = await request.post()
-        name = inputs.needed(form, "name", "Give the view a name.")
-        if len(name) > 60:
-            raise inputs.BadInput("A name has at most 60 characters.")
-        filters = inputs.search(form).linkable
-        async with deps.pool.acquire() as connection:
-            await saved_searches.save(connection, name, filters, made_by=identity(request).name)
-        return see("/messages", "saved", **filters)
-
-    async def forget(request: web.Request) -> web.Response:
-        form: Mapping[str, Any] = await request.post()
-        async with deps.pool.acquire() as connection:
-            await saved_searches.forget(connection, inputs.word(form, "name"))
-        return see("/messages", "forgotten")
-
-    return [
-        web.get("/messages", list_),
-        web.post("/messages", submit),
-        web.post("/views", save),
-        web.post("/views/forget", forget),
-    ]
+    return [web.get("/messages", list_), web.post("/messages", submit)]
