@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from gateway.app.limits import sending_limits
 from gateway.console.auth import AuthSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
+from gateway.domain.components import Component
 from gateway.metrics.backlog import BacklogGauges
 from gateway.metrics.observers import ReceiptObserver, SendingObserver
 from gateway.metrics.registry import Metrics
@@ -56,15 +56,6 @@ class _Stopped(Exception):
 
 class ComponentFailed(Exception):
     """A part of the gateway ended by a bug, and the rest was stopped: whoever runs it should start it anew."""
-
-
-class Component(StrEnum):
-    """What a process does; `smsgw run --only` chooses."""
-
-    DISPATCH = "dispatch"
-    WEBHOOK = "webhook"
-    RECONCILE = "reconcile"
-    CONSOLE = "console"
 
 
 @dataclass(slots=True)

@@ -15,9 +15,9 @@ GREATEST_ID = 2**63 - 1
 
 def _states(incomplete: str) -> list[str]:
     """Return what the shell may complete a state to."""
-    from gateway.operations.search import STATES
+    from gateway.domain.states import State
 
-    return [state for state in STATES if state.startswith(incomplete)]
+    return [state for state in State if state.startswith(incomplete)]
 
 
 States = Annotated[
@@ -57,13 +57,14 @@ def filters(
     **plain: str | None,
 ) -> Any:
     """Return the filters of a command's options, or end the command naming the one that makes no sense."""
-    from gateway.operations.search import STATES, reason_filter
+    from gateway.domain.states import State
+    from gateway.operations.search import reason_filter
     from gateway.store.searches import Filters
 
     given: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     for state in states or ():
-        if state not in STATES:
-            fail(f"--state: {state!r} is none of {', '.join(STATES)}", 2)
+        if state not in set(State):
+            fail(f"--state: {state!r} is none of {', '.join(State)}", 2)
     times = {"since": since, "until": until, "ended_since": ended_since, "ended_until": ended_until}
     given |= {name: moment(f"--{name.replace('_', '-')}", text) for name, text in times.items() if text is not None}
     if reason is not None:

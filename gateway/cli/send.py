@@ -8,7 +8,6 @@ import typer
 
 from gateway.cli.connection import fail, with_database
 
-FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "suppressed", "cancelled"})
 POLL = 0.2
 
 
@@ -38,6 +37,7 @@ def send(
 
 
 async def _follow(connection: Any, message_id: int, deadline: float) -> str:
+    from gateway.domain.states import FINAL_STATES
     from gateway.store import messages
 
     last = ""
@@ -47,7 +47,7 @@ async def _follow(connection: Any, message_id: int, deadline: float) -> str:
         if state != last:
             typer.echo(state)
             last = state
-        if state in FINAL or time.monotonic() > deadline:
+        if state in FINAL_STATES or time.monotonic() > deadline:
             return state
         await asyncio.sleep(POLL)
 

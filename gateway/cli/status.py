@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli.connection import settings, with_database
 from gateway.cli.printing import clock, line, span, table
+from gateway.domain.states import OPEN_STATES, State
 
 EVERY = 1.0
 """Seconds between two looks of --watch."""
@@ -16,7 +17,8 @@ EVERY = 1.0
 HOME = "\x1b[H\x1b[2J"
 """What a terminal understands as: begin again at the top."""
 
-STATES = ("ready", "held", "scheduled", "sending", "retrying", "uncertain", "accepted", "unconfirmed")
+STATES = (State.READY, State.HELD, *(state for state in OPEN_STATES if state not in (State.READY, State.HELD)))
+"""Columns of the table: what an operator looks for comes first."""
 
 
 def status(
@@ -59,7 +61,7 @@ def _json(found: Any) -> dict[str, Any]:
 def _print(found: Any) -> None:
     for text in _alarms(found):
         typer.echo(text)
-    shown = [state for state in STATES if any(lane.states.get(state) for lane in found.lanes)] or ["ready"]
+    shown = [state for state in STATES if any(lane.states.get(state) for lane in found.lanes)] or [State.READY]
     table(
         ("LANE", *(state.upper() for state in shown), "OLDEST", "GONE IN"),
         (

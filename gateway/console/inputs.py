@@ -9,8 +9,10 @@ from uuid import UUID
 
 from aiohttp import web
 
+from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import normalise
-from gateway.operations.search import STATES, reason_filter
+from gateway.domain.states import State
+from gateway.operations.search import reason_filter
 from gateway.settings import duration
 from gateway.store.searches import Filters
 
@@ -19,7 +21,7 @@ LONGEST = 255
 FIELDS = ("id", "state", "lane", "tenant", "tag", "reference", "reason", "within", "since", "until")
 """Names of filters that may stand in an address. `number` may not: it is sent in a body."""
 
-_LANE = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_LANE = re.compile(LANE_NAME)
 _REASON = re.compile(r"[a-z0-9_ -]{1,60}", re.IGNORECASE)
 _NUL = "\x00"
 
@@ -121,9 +123,9 @@ def lane(text: str) -> str:
 def states(text: str) -> tuple[str, ...]:
     """Return one state or several, comma-separated."""
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [state for state in found if state not in STATES]
+    unknown = [state for state in found if state not in set(State)]
     if unknown or not found:
-        raise BadInput(f"A state is one of {', '.join(STATES)}.")
+        raise BadInput(f"A state is one of {', '.join(State)}.")
     return found
 
 

@@ -2,12 +2,15 @@
 
 import re
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164 = r"\+[1-9][0-9]{6,14}"
+"""A number in E.164 form, as a regular expression without anchors: a plus sign and 7 to 15 digits (ITU-T E.164 §6)."""
+
+_E164 = re.compile(E164)
 _DECORATION = re.compile(r"[\s().\-/]+")
 
 
 def is_e164(number: str) -> bool:
-    """Whether the text is a number in E.164 form: a plus sign and 7 to 15 digits (ITU-T E.164 §6)."""
+    """Whether the text is a number in E.164 form."""
     return _E164.fullmatch(number) is not None
 
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 import structlog
 
-from gateway.metrics.registry import INDEXES, OPEN_STATES, SCOPES, TABLES, Metrics
+from gateway.domain.states import OPEN_STATES
+from gateway.metrics.registry import INDEXES, TABLES, Metrics
 from gateway.operations.status import etas
 from gateway.store import health, lanes, receipts
+from gateway.store.pauses import Scope
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.status import Status, status
 
@@ -83,5 +85,5 @@ class BacklogGauges:
             metrics.tokens.labels(kind).set(available)
         for route in found.routes:
             metrics.breaker.labels(route.name).set(route.opened_at is not None)
-        for scope in SCOPES:
+        for scope in Scope:
             metrics.paused.labels(scope).set(sum(1 for pause in found.pauses if pause.scope == scope))

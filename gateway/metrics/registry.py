@@ -9,20 +9,16 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 import gateway
+from gateway.domain.lanes import BUILT_IN_LANES
 from gateway.domain.outcome import Outcome
+from gateway.domain.states import FINAL_STATES, OPEN_STATES
+from gateway.domain.status import DeliveryStatus
+from gateway.provider.protocol import Event
+from gateway.store.pauses import Scope
 
-LANES = ("otp", "default", "bulk")
-STATES = (
-    "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
-    "undelivered", "failed", "expired", "suppressed", "cancelled",
-)  # fmt: skip
-OPEN_STATES = ("scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed")
-FINAL_STATES = ("delivered", "undelivered", "failed", "expired", "suppressed", "cancelled")
-EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in", "other")
+EVENTS = (*Event, "other")
 WEBHOOK_RESULTS = ("stored", "repeated", "unauthorized", "too_large", "too_slow", "not_json", "unavailable")
-STATUSES = ("none", "sent", "unknown", "undelivered", "undeliverable", "rejected", "failed", "delivered")
 SOURCES = ("webhook", "poll")
-SCOPES = ("all", "route", "lane", "tenant", "tag")
 
 TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
 INDEXES = ("outbox_waiting", "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
@@ -40,7 +36,7 @@ RECIPIENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 class Metrics:
     """Every metric of one process."""
 
-    def __init__(self, *, route: str = "mta", lanes: Iterable[str] = LANES) -> None:
+    def __init__(self, *, route: str = "mta", lanes: Iterable[str] = BUILT_IN_LANES) -> None:
         self.registry = CollectorRegistry()
         self._lanes = tuple(lanes)
         self._routes = (route,)
@@ -118,7 +114,9 @@ class Metrics:
         self.webhook_seconds = self._histogram(
             "smsgw_webhook_seconds", "Duration of calls to the webhook listener.", QUICK, event
         )
-        self.receipts = self._counter("smsgw_receipts", "Receipts applied.", ("status", STATUSES), ("source", SOURCES))
+        self.receipts = self._counter(
+            "smsgw_receipts", "Receipts applied.", ("status", DeliveryStatus), ("source", SOURCES)
+        )
         self.receipts_unmatched = self._gauge("smsgw_receipts_unmatched", "Receipts that found no message yet.")
         self.receipt_conflicts = self._counter(
             "smsgw_receipt_conflicts", "Receipts that contradict an earlier final one."
@@ -134,7 +132,7 @@ class Metrics:
         )
         self.corrections = self._counter("smsgw_reconcile_corrections", "States that only the poller brought.")
         self.accept_to_receipt = self._histogram(
-            "smsgw_accept_to_receipt_seconds", "From acceptance to a receipt.", SLOW, ("status", STATUSES)
+            "smsgw_accept_to_receipt_seconds", "From acceptance to a receipt.", SLOW, ("status", DeliveryStatus)
         )
         self.commit_to_delivered = self._histogram(
             "smsgw_commit_to_delivered_seconds", "From when a message could go to its delivery.", SLOW, lane
@@ -157,7 +155,7 @@ class Metrics:
         self.breaker = self._gauge(
             "smsgw_breaker_open", "Whether the route's breaker is open.", ("route", self._routes)
         )
-        self.paused = self._gauge("smsgw_paused", "Pauses in force.", ("scope", SCOPES))
+        self.paused = self._gauge("smsgw_paused", "Pauses in force.", ("scope", Scope))
         self.oldest_snapshot = self._gauge(
             "smsgw_database_oldest_snapshot_seconds", "Age of the oldest transaction that keeps dead rows from removal."
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.domain.states import State
 from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, claims, replays, resolutions, searches
@@ -12,7 +13,7 @@ from gateway.store.searches import Filters
 
 BATCH = 1000
 
-CANCELLABLE = ("scheduled", "held", "ready", "retrying")
+CANCELLABLE = (State.SCHEDULED, State.HELD, State.READY, State.RETRYING)
 """States in which a message may still be called back; of `retrying`, what certainly never left."""
 
 WHY_NOT = {

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.states import NOT_SENT_STATES, State
 from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, replays, searches
@@ -33,10 +34,10 @@ BATCH = 1000
 PER_SECOND = 5000
 """Messages put back in a second. The limiter decides how fast they are sent; this spares the database."""
 
-USUAL = ("failed", "expired", "uncertain")
+USUAL = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
 """States that are replayed where none is named: nobody has these messages, or nobody knows."""
 
-REPLAYABLE = ("failed", "expired", "uncertain", "cancelled", "suppressed", "undelivered", "unconfirmed")
+REPLAYABLE = (*NOT_SENT_STATES, State.UNCERTAIN, State.UNDELIVERED, State.UNCONFIRMED)
 
 
 class Step(StrEnum):

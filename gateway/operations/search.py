@@ -4,20 +4,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+from gateway.domain.states import NOT_SENT_STATES, State
 from gateway.store import searches
 from gateway.store.pool import Connection
 from gateway.store.searches import NEWEST, Filters, MessageRow
 
-STATES = (
-    "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
-    "undelivered", "failed", "expired", "suppressed", "cancelled",
-)  # fmt: skip
-"""Every state, in the order of a life."""
-
-STUCK = ("uncertain", "failed", "undelivered", "unconfirmed")
+STUCK = (State.UNCERTAIN, State.FAILED, State.UNDELIVERED, State.UNCONFIRMED)
 """States in which a person may have something to do."""
 
-WITH_REASON = ("failed", "expired", "suppressed", "cancelled", "undelivered", "uncertain", "retrying", "held")
+WITH_REASON = (*NOT_SENT_STATES, State.UNDELIVERED, State.UNCERTAIN, State.RETRYING, State.HELD)
 """The states whose messages carry a reason, or can have met a refusal."""
 
 FIRST_LOOK = 200

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.domain.components import Component
 from gateway.domain.drain import Queue, Rates, drain
 from gateway.domain.quota import Quota
+from gateway.domain.states import State
 from gateway.domain.token_bucket import Bucket
 from gateway.store import lanes, overview, status
 from gateway.store.breakers import RouteStatus
@@ -16,8 +18,6 @@ from gateway.store.status import Backlog, Pause, Replica
 
 SILENT = 30.0
 """Seconds without a heartbeat after which a replica is called silent: three beats."""
-
-DUTY_OF_SENDING = "dispatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class StatusReport:
     @property
     def sending(self) -> bool:
         """Whether any process that sends is alive."""
-        return any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in self.replicas)
+        return any(one.silent < SILENT and Component.DISPATCH in one.duties for one in self.replicas)
 
 
 async def read_status(connection: Connection, *, max_recipients: int = 500) -> StatusReport:
@@ -108,12 +108,12 @@ def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int)
     None where nobody can say: it is paused, nobody sends, or the breaker is open.
     """
     stopped, held = _held(found)
-    sending = any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in found.replicas)
+    sending = any(one.silent < SILENT and Component.DISPATCH in one.duties for one in found.replicas)
     if stopped or not sending or any(route.opened_at is not None for route in found.routes):
         return {lane.name: None for lane in every}
     waiting: dict[str, int] = {}
     for row in found.backlog:
-        if row.state in ("ready", "retrying"):
+        if row.state in (State.READY, State.RETRYING):
             waiting[row.lane] = waiting.get(row.lane, 0) + row.messages
     queues = [Queue(lane.name, waiting.get(lane.name, 0), lane.urgent, lane.weight, lane.coalesce) for lane in every]
     ends = drain(queues, _rates(found, max_recipients))

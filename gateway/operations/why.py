@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from gateway.domain.components import Component
+from gateway.domain.states import FINAL_STATES, State
 from gateway.operations.reasons import explain
 from gateway.operations.search import one
-from gateway.operations.status import DUTY_OF_SENDING, SILENT
+from gateway.operations.status import SILENT
 from gateway.store import lanes, overview, status, why_facts
 from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
 from gateway.store.pool import Connection
 from gateway.store.searches import MessageRow
 from gateway.store.status import Status
 from gateway.store.why_facts import MOST_AHEAD, Facts
-
-FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "suppressed", "cancelled"})
 
 
 class Kind(StrEnum):
@@ -66,7 +66,7 @@ async def obstacles_of(connection: Connection, message_id: int, *, default_sende
     found = await why_facts.facts(connection, message_id)
     if message is None or found is None:
         return None
-    if message.state in FINAL:
+    if message.state in FINAL_STATES:
         meaning = explain(message.reason)
         mend = None if meaning is None else meaning.do
         says = (
@@ -75,7 +75,7 @@ async def obstacles_of(connection: Connection, message_id: int, *, default_sende
             + "; nothing more happens by itself"
         )
         return Why(message, (Obstacle(Kind.FINAL, says, mend=mend),))
-    if message.state in ("accepted", "unconfirmed"):
+    if message.state in (State.ACCEPTED, State.UNCONFIRMED):
         return Why(message, (_receipt(message, found),))
     standing = await status.status(connection)
     now = await overview.now(connection)
@@ -90,7 +90,7 @@ async def obstacles_of(connection: Connection, message_id: int, *, default_sende
 
 
 def _receipt(message: MessageRow, found: Facts) -> Obstacle:
-    if message.state == "unconfirmed":
+    if message.state == State.UNCONFIRMED:
         return Obstacle(
             Kind.RECEIPT,
             "the provider accepted it and no final receipt came in all that time; a late one still counts",
@@ -115,7 +115,7 @@ def _expired(found: Facts) -> list[Obstacle]:
 
 
 def _uncertain(message: MessageRow, found: Facts) -> list[Obstacle]:
-    if message.state != "uncertain":
+    if message.state != State.UNCERTAIN:
         return []
     others = f" with {found.members - 1} others in its request" if found.members and found.members > 1 else ""
     looked = "" if found.looked_at is None else "; the provider's listing was read and does not have it"
@@ -159,7 +159,7 @@ def _tagged(found: Facts, subject: str) -> bool:
 
 
 def _nobody(standing: Status) -> list[Obstacle]:
-    if any(one.silent < SILENT and DUTY_OF_SENDING in one.duties for one in standing.replicas):
+    if any(one.silent < SILENT and Component.DISPATCH in one.duties for one in standing.replicas):
         return []
     return [Obstacle(Kind.NOBODY_SENDS, "no process that sends is running", mend="start one: smsgw run")]
 

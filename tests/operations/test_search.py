@@ -10,7 +10,8 @@ import pytest
 from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue, state
 
-from gateway.operations.search import STATES, Page, count, find, narrowed
+from gateway.domain.states import State
+from gateway.operations.search import Page, count, find, narrowed
 from gateway.store import searches
 from gateway.store.searches import Filters
 
@@ -142,7 +143,7 @@ async def test_an_uncertain_message_is_uncertain_under_a_pause_too(operator: Any
 
 def test_a_reason_narrows_the_search_to_states_that_have_one() -> None:
     assert "delivered" not in (narrowed(Filters(reason="no_credit")).states or ())
-    assert set(narrowed(Filters(status=402)).states or ()) <= set(STATES)
+    assert set(narrowed(Filters(status=402)).states or ()) <= set(State)
 
 
 async def test_the_bisection_finds_the_place_of_a_moment(operator: Any) -> None:

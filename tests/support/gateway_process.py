@@ -51,7 +51,8 @@ def _live(order: dict[str, Any], fate: CrashPoint) -> None:
     import uvloop
 
     from gateway import logs
-    from gateway.app.daemon import Component, Daemon
+    from gateway.app.daemon import Daemon
+    from gateway.domain.components import Component
     from gateway.settings import load
 
     fate.die_at, fate.occurrence = order["die_at"], order.get("occurrence", 1)

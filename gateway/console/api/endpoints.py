@@ -12,6 +12,7 @@ from gateway.console.auth import Identity
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.inputs import BadInput, identifier
+from gateway.domain.lanes import LANE_NAME
 
 JSON = "application/json"
 
@@ -69,7 +70,7 @@ class Endpoint:
             value = await self.handler(asked)
             return web.Response(body=self.output.dump_json(value), content_type=JSON)
 
-        path = self.path.replace("{id}", "{id:[0-9]{1,19}}").replace("{name}", "{name:[a-z][a-z0-9_-]{0,30}}")
+        path = self.path.replace("{id}", "{id:[0-9]{1,19}}").replace("{name}", f"{{name:{LANE_NAME}}}")
         return web.route(self.method, path, serve)
 
     async def _read(self, request: web.Request, adapter: "TypeAdapter[Any]") -> Any:

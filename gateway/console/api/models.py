@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from gateway.domain.lanes import LANE_NAME
+from gateway.domain.phone import E164
+from gateway.domain.states import State
 from gateway.operations.cancel import Cancelled
 from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
@@ -31,16 +34,12 @@ def _whole(value: object) -> object:
 Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
 ReasonText = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
-LaneName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
-Number = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+LaneName = Annotated[str, Field(pattern=f"^{LANE_NAME}$")]
+Number = Annotated[str, Field(pattern=f"^{E164}$")]
 WHOLE = BeforeValidator(_whole)
 Id = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
 Moment = Annotated[AwareDatetime, AfterValidator(_usual)]
 Seconds = Annotated[float, Field(ge=1, le=366 * 86400.0)]
-State = Literal[
-    "scheduled", "held", "ready", "sending", "retrying", "uncertain", "accepted", "unconfirmed", "delivered",
-    "undelivered", "failed", "expired", "suppressed", "cancelled",
-]  # fmt: skip
 Limit = Annotated[int, Field(ge=1, le=500), WHOLE]
 
 
@@ -64,7 +63,7 @@ class ListQuery:
 class Wanted:
     """Which messages; empty for any."""
 
-    states: Annotated[tuple[State, ...], Field(min_length=1, max_length=14)] | None = None
+    states: Annotated[tuple[State, ...], Field(min_length=1, max_length=len(State))] | None = None
     lane: LaneName | None = None
     tenant: Text | None = None
     tag: Text | None = None

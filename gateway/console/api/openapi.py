@@ -13,6 +13,7 @@ from gateway.console.api.endpoints import JSON, Endpoint
 from gateway.console.api.endpoints import routes as routes_of
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import json_answer
+from gateway.domain.lanes import LANE_NAME
 
 ENDPOINTS: tuple[Endpoint, ...] = (*queries.ENDPOINTS, *messages.ENDPOINTS, *controls.ENDPOINTS)
 PATH = "/api/openapi.json"
@@ -28,7 +29,7 @@ DESCRIPTIONS = {
     503: "The database does not answer.",
 }
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,30}$"}
+NAME = {"type": "string", "pattern": f"^{LANE_NAME}$"}
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:

@@ -9,6 +9,7 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
+from gateway.domain.lanes import LANE_NAME
 from gateway.operations import lanes, pause
 from gateway.operations.pause import Scope
 
@@ -32,6 +33,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             paused={one.subject for one in pauses if one.scope == "lane"},
             scopes=[scope.value for scope in Scope],
             limits=look.now.limits,
+            lane_name=LANE_NAME,
         )
 
     async def change(request: web.Request) -> web.Response:

@@ -9,11 +9,11 @@ from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import see
+from gateway.domain.states import FINAL_STATES
 from gateway.operations import cancel, resolve, reveal, timeline, why
 from gateway.operations.replay import REPLAYABLE
 from gateway.operations.resolve import As
 from gateway.operations.reveal import Content
-from gateway.operations.why import FINAL
 
 PATH = "/messages/{id:[0-9]{1,19}}"
 
@@ -36,7 +36,7 @@ def _looking(deps: ConsoleDeps) -> list[web.RouteDef]:
             "message.html",
             story=found,
             message=found.message,
-            waits=found.message.state not in FINAL,
+            waits=found.message.state not in FINAL_STATES,
             content=content,
             cancellable=cancellable,
             replayable=found.message.state in REPLAYABLE,

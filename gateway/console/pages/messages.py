@@ -10,8 +10,8 @@ from gateway.console import inputs
 from gateway.console.dependencies import ConsoleDeps
 from gateway.console.inputs import Search
 from gateway.console.rendering import see
+from gateway.domain.states import State
 from gateway.operations import search
-from gateway.operations.search import STATES
 from gateway.store import lanes
 
 PAGE = 50
@@ -47,7 +47,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             older=None if found.next is None else urlencode(wanted.linkable | {"below": found.next}),
             here=urlencode(wanted.linkable),
             first=below is None,
-            states=STATES,
+            states=tuple(State),
             lane_names=lane_names,
             within=WITHIN,
             views=[(name, urlencode(filters)) for name, filters in VIEWS],

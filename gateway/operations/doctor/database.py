@@ -6,8 +6,9 @@ from collections.abc import Callable
 import asyncpg
 
 import gateway
+from gateway.domain.components import Component
 from gateway.operations.doctor.checks import Check, fail, ok, warn
-from gateway.operations.status import DUTY_OF_SENDING, SILENT
+from gateway.operations.status import SILENT
 from gateway.store import health, migrate, status
 from gateway.store.migrate import MigrationError
 from gateway.store.pool import Connection
@@ -127,7 +128,7 @@ async def _plan(connection: Connection) -> Check:
 async def _replicas(connection: Connection) -> list[Check]:
     found = (await status.status(connection)).replicas
     alive = [one for one in found if one.silent < SILENT]
-    sending = [one for one in alive if DUTY_OF_SENDING in one.duties]
+    sending = [one for one in alive if Component.DISPATCH in one.duties]
     lines = []
     if not sending:
         lines.append(warn("replicas", "no process that sends is running", "start one: smsgw run"))
