@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 from hypothesis import settings
-from support import leaks
+from support import leaks, tiers
 from support.database import TestServer, choose
 
 from gateway.store.migrate import migrate
@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the controlling process; listen for what must not be said in all of them."""
     config.addinivalue_line("markers", "shows_private(reason): this test's output holds numbers or texts on purpose")
     config.pluginmanager.register(leaks, "leaks")
+    config.pluginmanager.register(tiers, "tiers")
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     server = choose()

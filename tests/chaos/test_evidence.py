@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from chaos.checker import InvariantViolation, check, unsettled
 from chaos.evidence import Evidence, Window, gather
 from chaos.plan import CALM, Options
@@ -14,6 +15,7 @@ from chaos.world import World
 WINDOW = Window(60, 0, 0)
 
 
+@pytest.mark.slow("chaos")
 async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
     database: Any, connection: Any, tmp_path: Path
 ) -> None:

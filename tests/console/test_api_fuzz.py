@@ -12,16 +12,17 @@ from gateway.console.api.openapi import ENDPOINTS, describe
 
 TOKEN = "the-token-of-the-console"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-EXAMPLES = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 4}
-"""Of each call. More find little more: the types are few."""
+FEW = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 2}
+MANY = {GenerationMode.POSITIVE: 20, GenerationMode.NEGATIVE: 12}
+"""Examples of each call, in the fast tier and in the slow one."""
 
 
-def fuzz(base: str, operation: Any, mode: GenerationMode) -> None:
+def fuzz(base: str, operation: Any, mode: GenerationMode, examples: int) -> None:
     """Send generated calls of one operation and hold every answer to the description."""
 
     @seed(7)
     @settings(
-        max_examples=EXAMPLES[mode],
+        max_examples=examples,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -34,15 +35,20 @@ def fuzz(base: str, operation: Any, mode: GenerationMode) -> None:
     check()
 
 
+@pytest.mark.parametrize(
+    "examples", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow("fuzz"))]
+)
 @pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: call.name)
-async def test_every_call_answers_as_described(open_console: Any, call: Any) -> None:
+async def test_every_call_answers_as_described(
+    open_console: Any, call: Any, examples: dict[GenerationMode, int]
+) -> None:
     client = await open_console(token=TOKEN)
     schema = schemathesis.openapi.from_dict(describe(ENDPOINTS))
     operation = schema[call.path][call.method]
-    for mode in EXAMPLES:
+    for mode, count in examples.items():
         if mode is GenerationMode.NEGATIVE and call.takes is None:
             continue
-        await asyncio.to_thread(fuzz, str(client.make_url("")).rstrip("/"), operation, mode)
+        await asyncio.to_thread(fuzz, str(client.make_url("")).rstrip("/"), operation, mode, count)
 
 
 async def test_the_description_is_served(open_console: Any) -> None:

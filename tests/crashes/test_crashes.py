@@ -30,7 +30,7 @@ from support.crash_harness import Harness, InvariantViolation, harness
 from support.crash_scenarios import SCENARIOS
 from support.failpoints import WIRE_STEPS, static_steps
 
-pytestmark = pytest.mark.xdist_group("crashes")
+pytestmark = [pytest.mark.slow("crash sweep"), pytest.mark.xdist_group("crashes")]
 
 SIDE_BY_SIDE = 3
 """Databases, providers and gateways at once: a life is mostly waiting."""

@@ -1,7 +1,7 @@
 """Two workers, a provider that forgets and lies, and every order of claim, attempt, crash, retry and finish.
 
-Whatever happens: nothing is sent twice, nothing is lost, and no state contradicts what the provider did. The number of
-runs is `SMSGW_MODEL_RUNS`; the suite makes some hundreds, ten thousand take a quarter of an hour.
+Whatever happens: nothing is sent twice, nothing is lost, and no state contradicts what the provider did. The fast tier
+makes a few runs, the slow tier as many as `SMSGW_MODEL_RUNS`; ten thousand take a quarter of an hour.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.outbox import ACCEPTED, LOST, UNREACHED, status
@@ -25,7 +26,8 @@ from gateway.receipts.parse import parse
 from gateway.store import receipts
 from gateway.store.pool import Pool, open_pool
 
-RUNS = int(os.environ.get("SMSGW_MODEL_RUNS", "150"))
+FEW = 30
+MANY = int(os.environ.get("SMSGW_MODEL_RUNS", "400"))
 LEASE, HORIZON = 60.0, 600.0
 MEMORY = HORIZON
 """The provider forgets an id as early as it may: a retry that came any later would be a second copy."""
@@ -237,11 +239,12 @@ async def live(pool: Pool, steps: list[tuple[str, Any, Any]]) -> None:
     await world.check()
 
 
-def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any) -> None:
+@pytest.mark.parametrize("runs", [FEW, pytest.param(MANY, marks=pytest.mark.slow("long models"))])
+def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any, runs: int) -> None:
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database.dsn, purpose="model", most=2))
 
-        @settings(max_examples=RUNS, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=runs, suppress_health_check=list(HealthCheck), database=None)
         @given(st.lists(STEP, min_size=5, max_size=40))
         def run(steps: list[tuple[str, Any, Any]]) -> None:
             runner.run(live(pool, steps))

@@ -88,6 +88,7 @@ async def test_a_transaction_behind_a_pooler_is_whole_or_not_at_all(bouncer: PgB
         await pool.close()
 
 
+@pytest.mark.slow("ha")
 @needs("postgres")
 async def test_a_server_that_only_follows_gets_no_session_until_it_is_promoted(place: Path) -> None:
     pair = PlainPair(place)

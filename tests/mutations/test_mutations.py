@@ -41,6 +41,7 @@ def test_a_mutation_that_no_longer_fits_is_an_error(tmp_path: Path) -> None:
         Mutation(1, "homeless", "y.py", "one", "two", ("tests/x.py",)).apply(tmp_path)
 
 
+@pytest.mark.slow("mutations")
 def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(
     tmp_path: Path, server_dsn: str, template: str
 ) -> None:
@@ -53,6 +54,7 @@ def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(
         assert {node: told for node, told in found.items() if told["outcome"] != "passed"} == {}
 
 
+@pytest.mark.slow("mutations")
 @pytest.mark.parametrize("mutation", CHOSEN, ids=lambda one: f"promise_{one.promise}_{one.name}")
 def test_a_broken_promise_is_noticed(mutation: Mutation, tmp_path: Path, server_dsn: str, template: str) -> None:
     tree = copy_tree(tmp_path / "tree")

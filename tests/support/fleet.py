@@ -11,6 +11,9 @@ from support.processes import Gateway, Simulator, free_port, poll
 
 LIMIT, WINDOW = 25, 15.0
 
+LONG_STALL = 0.5
+"""Seconds. The limiter's burst makes up for shorter ones."""
+
 FILL = """
     insert into smsgw.outbox (to_number, body, lane)
     select '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'text ' || n, 'bulk'
@@ -50,28 +53,33 @@ class Run:
     doubled: int
     stalled: float
     """The longest that this machine let a process wait, in seconds: arrivals are counted no more exactly than that."""
+    stalls: float
+    """Seconds that the machine let a process wait in stalls longer than `LONG_STALL`: the gateways lost them too."""
 
 
 class Fleet:
     """A simulator and some replicas on one database."""
 
-    def __init__(self, stack: AsyncExitStack, folder: Path, dsn: str, connection: Any) -> None:
+    def __init__(
+        self, stack: AsyncExitStack, folder: Path, dsn: str, connection: Any, *, window: float = WINDOW
+    ) -> None:
         self._stack = stack
         self._folder = folder
         self._dsn = dsn
         self.connection = connection
+        self.window = window
         self.simulator: Any = None
 
     async def start(self, replicas: int, *, knobs: dict[str, Any], **settings: Any) -> None:
         """Start everything; nothing needs to be ready yet."""
         port = free_port()
         usual = {
-            "send_limit": LIMIT, "send_window": WINDOW, "messages_per_minute": 1_000_000, "other_limit": 1000,
+            "send_limit": LIMIT, "send_window": self.window, "messages_per_minute": 1_000_000, "other_limit": 1000,
             "status_delay": [3600.0, 3600.0],
         }  # fmt: skip
         self.simulator = await Simulator(self._folder, port, **(usual | knobs)).start()
         self._stack.push_async_callback(self.simulator.process.stop)
-        limit = {"request_limit": LIMIT, "request_window": f"{WINDOW}s", "request_spare": 0}
+        limit = {"request_limit": LIMIT, "request_window": f"{self.window}s", "request_spare": 0}
         for n in range(replicas):
             listen = port if n == 0 else free_port()
             gateway = Gateway(
@@ -85,22 +93,22 @@ class Fleet:
         await poll(lambda: self.connection.fetchval("select exists (select from smsgw.attempt)"), patience=120.0)
 
     async def run(self, seconds: float, margin: float) -> Run:
-        """StatusCache for `seconds` from the first attempt on, and a little longer for what is then in the air."""
+        """Measure `seconds` from the first attempt on. Waits a little longer for what is then in flight."""
         await self.sent_something()
-        stalled = await _longest_stall(seconds + 2.0)
+        stalls = await _stalls(seconds + 2.0)
         used = await self.connection.fetchrow(USED, seconds)
-        claimed = await self.connection.fetchval(FULLEST, WINDOW + margin)
+        claimed = await self.connection.fetchval(FULLEST, self.window + margin)
         stats = await self.simulator.get("stats")
         return Run(
             used["requests"], used["parts"], claimed, stats["fullest_window"], stats["refused_429"], stats["doubled"],
-            stalled,
+            max(stalls), sum(stall for stall in stalls if stall > LONG_STALL),
         )  # fmt: skip
 
 
-async def _longest_stall(seconds: float) -> float:
-    """Wait so long; return how late the machine was at its worst."""
-    worst, end = 0.0, time.monotonic() + seconds
+async def _stalls(seconds: float) -> list[float]:
+    """Wait this long in short sleeps; return by how much each of them came back late."""
+    late, end = [], time.monotonic() + seconds
     while (began := time.monotonic()) < end:
         await asyncio.sleep(0.05)
-        worst = max(worst, time.monotonic() - began - 0.05)
-    return worst
+        late.append(time.monotonic() - began - 0.05)
+    return late
