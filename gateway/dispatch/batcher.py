@@ -11,7 +11,7 @@ from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.encoder import Batch, SenderAllowance, encode, select_messages
 from gateway.dispatch.observer import Observer
-from gateway.domain.fair_share import Allocation, Queue, allocate, floor_share
+from gateway.domain.fair_share import Allocation, Queue, allocate, floor_pass_value
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
 from gateway.provider.protocol import Provider
@@ -192,9 +192,9 @@ class Batcher:
         """Charge what was served, where somebody else was waiting too; alone, nobody is owed anything."""
         if len(heads) < 2:
             return
-        least = floor_share(head.served for head in heads.values())
+        least = floor_pass_value(head.served for head in heads.values())
         least_of = {
-            lane: floor_share(head.tenant_served for head in heads.values() if head.lane == lane)
+            lane: floor_pass_value(head.tenant_served for head in heads.values() if head.lane == lane)
             for lane in {head.lane for head in heads.values()}
         }
         of_tenant = {(head.lane, head.tenant): head for head in heads.values()}
@@ -274,5 +274,5 @@ def _queue(head: QueueHead, budget: Budget) -> Queue:
         head.served,
         head.tenant_served,
         sender=head.sender,
-        most=budget.slots_of(head.lane),
+        max_slots=budget.slots_of(head.lane),
     )

@@ -17,8 +17,8 @@ from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.observer import Observer
-from gateway.dispatch.policy import resolve
 from gateway.dispatch.refusal_streak import RefusalStreak
+from gateway.dispatch.result_plan import plan_result
 from gateway.dispatch.sender import AnsweredAttempt
 from gateway.dispatch.splitter import Splitter
 from gateway.domain.outcome import Outcome
@@ -152,7 +152,7 @@ class Completer:
         # What stops others comes before what is written of this one: dying between the two costs a second 429 or
         # 402 at the most, the other order would let a whole claim run into it.
         await self._teach(batch)
-        results = [resolve(one.attempt, one.answer, one.classification, self._rng) for one in batch]
+        results = [plan_result(one.attempt, one.answer, one.classification, self._rng) for one in batch]
         splits = [one for one, result in zip(batch, results, strict=True) if self._splits(one, result)]
         split_ids = {one.attempt.request_id for one in splits}
         async with self._pool.acquire() as connection:
@@ -180,13 +180,13 @@ class Completer:
             if one.classification.outcome is Outcome.THROTTLED
         ]
         if waits:
-            await limiter.throttled(self._pool, REQUESTS, max(waits))
+            await limiter.apply_throttle(self._pool, REQUESTS, max(waits))
             log.warning("throttled", answers=len(waits), wait=round(max(waits), 3))
         low = [one.answer.rate for one in batch if one.answer.rate is not None and one.answer.rate.nearly_used_up]
         if low and not waits:
             remaining = min(rate.remaining or 0 for rate in low)
             reset = max((rate.reset or 0.0 for rate in low if rate.remaining == remaining), default=0.0)
-            await limiter.told(self._pool, REQUESTS, remaining, min(reset, 2 * self._window))
+            await limiter.apply_rate_headers(self._pool, REQUESTS, remaining, min(reset, 2 * self._window))
         blocked = next((one for one in batch if one.classification.outcome is Outcome.BLOCKED), None)
         if blocked is not None:
             reason = f"{blocked.classification.reason}: {blocked.classification.sentence}"

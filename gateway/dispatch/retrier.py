@@ -9,7 +9,7 @@ import structlog
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.observer import Observer
-from gateway.domain.retry import ISOLATE_AFTER, Decision, Due, Rules, Step, decide
+from gateway.domain.retry import ISOLATE_AFTER_CRASHES, Action, Decision, RequestState, RetryRules, decide
 from gateway.store import claims
 from gateway.store.claims import DueRequest, Lease, QueueHead, TerminalStatus
 from gateway.store.pool import Connection
@@ -59,8 +59,8 @@ class Retrier:
         arrived = await self._cut_off(connection, due)
         decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
         await self._end(connection, decisions)
-        fit = [request for request in due if decisions[request.id].step is Step.ATTEMPT]
-        suspects = [request for request in fit if request.crashes + request.crashed >= ISOLATE_AFTER]
+        fit = [request for request in due if decisions[request.id].action is Action.ATTEMPT]
+        suspects = [request for request in fit if request.crashes + request.crashed >= ISOLATE_AFTER_CRASHES]
         if suspects and alone:
             fit = suspects[:1]
         elif suspects:
@@ -73,7 +73,7 @@ class Retrier:
                 self._attempt(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
                 for request in again
             ],
-            moved=any(decision.step is not Step.ATTEMPT for decision in decisions.values()),
+            moved=any(decision.action is not Action.ATTEMPT for decision in decisions.values()),
             suspects=bool(suspects),
             isolated=bool(suspects) and alone and bool(again),
         )
@@ -102,7 +102,7 @@ class Retrier:
     def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: QueueHead) -> Decision:
         crashed = int(request.crashed)
         return decide(
-            Due(
+            RequestState(
                 attempts=request.attempts,
                 never_sent=request.never_sent,
                 ambiguous=request.ambiguous + crashed,
@@ -112,26 +112,28 @@ class Retrier:
                 last_expiry_in=request.last_expiry_in,
                 suppressed=request.suppressed,
             ),
-            Rules(self._settings.last_claim, lane.max_attempts, lane.on_uncertain == "resend"),
+            RetryRules(self._settings.last_claim, lane.max_attempts, lane.on_uncertain == "resend"),
         )
 
     async def _end(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:
         """Write the decisions that are not another attempt; they are rare, so one statement each."""
         for request_id, decision in decisions.items():
-            match decision.step:
-                case Step.ATTEMPT:
+            match decision.action:
+                case Action.ATTEMPT:
                     continue
-                case Step.UNCERTAIN:
+                case Action.UNCERTAIN:
                     await claims.mark_uncertain(connection, [request_id], decision.reason)
                     log.warning(
                         "request_uncertain",
                         request_id=request_id.hex,
                         reason=decision.reason.partition(":")[0],
                     )
-                case Step.RESEND | Step.RECUT:
-                    await claims.requeue_messages(connection, [request_id], new_generation=decision.step is Step.RESEND)
-                case Step.FAIL | Step.EXPIRE:
-                    ending = TerminalStatus.FAILED if decision.step is Step.FAIL else TerminalStatus.EXPIRED
+                case Action.RESEND | Action.REQUEUE:
+                    await claims.requeue_messages(
+                        connection, [request_id], new_generation=decision.action is Action.RESEND
+                    )
+                case Action.FAIL | Action.EXPIRE:
+                    ending = TerminalStatus.FAILED if decision.action is Action.FAIL else TerminalStatus.EXPIRED
                     for lane in await claims.fail_requests(connection, [request_id], ending, decision.reason):
                         self._observer.ended(lane, ending.value, 1)
 

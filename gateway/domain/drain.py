@@ -1,7 +1,8 @@
-"""How long a backlog lasts: lanes drained side by side, urgent ones first, the others by their weights.
+"""How long a backlog lasts: urgent lanes drain first and together, then the others together by weight.
 
-An estimate for a person. It takes each message for one part, the rates for what they are now, and nothing new for
-arriving; a message that goes alone costs a request, one that shares costs its part of a full one.
+This is an estimate for a person. It assumes that each message is one part, that the rates stay as they are, and that
+no new message arrives. A message that is sent alone costs a request. Messages that share requests are assumed to fill
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ FOREVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What waits in one lane."""
+    """The waiting messages of one lane."""
 
     lane: str
     messages: int
@@ -24,47 +25,47 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What the limiter gives; infinite where there is no limit."""
+    """What the limiter allows; infinite where there is no limit."""
 
     requests: float
-    """A second."""
+    """Per second."""
     parts: float
-    """A second."""
+    """Per second."""
     recipients: int
-    """Most messages in one request."""
+    """Maximum number of messages in one request."""
     blocked: float = 0.0
-    """Seconds until anything goes at all."""
+    """Seconds until anything may be sent."""
 
-    def seconds_of(self, queue: Queue) -> float:
-        """Return how long all of a queue takes if nothing else goes."""
-        speed = min(self.requests * (self.recipients if queue.coalesces else 1), self.parts)
+    def seconds_for(self, queue: Queue) -> float:
+        """Return how long a queue takes if nothing else is sent."""
+        messages_per_second = min(self.requests * (self.recipients if queue.coalesces else 1), self.parts)
         if queue.messages == 0:
             return 0.0
-        return queue.messages / speed if speed > 0 else FOREVER
+        return queue.messages / messages_per_second if messages_per_second > 0 else FOREVER
 
 
 def drain(queues: Sequence[Queue], rates: Rates) -> Mapping[str, float]:
     """Return the seconds until each lane is empty; zero where nothing waits."""
     urgent = [queue for queue in queues if queue.urgent]
     others = [queue for queue in queues if not queue.urgent]
-    begin = _share({queue.lane: (rates.seconds_of(queue), 1.0) for queue in urgent}, rates.blocked)
-    after = max([rates.blocked, *(end for end in begin.values() if end)])
-    rest = _share({queue.lane: (rates.seconds_of(queue), float(queue.weight)) for queue in others}, after)
-    return begin | rest
+    urgent_ends = _share_by_weight({queue.lane: (rates.seconds_for(queue), 1.0) for queue in urgent}, rates.blocked)
+    start = max([rates.blocked, *(end for end in urgent_ends.values() if end)])
+    other_ends = _share_by_weight({q.lane: (rates.seconds_for(q), float(q.weight)) for q in others}, start)
+    return urgent_ends | other_ends
 
 
-def _share(work: Mapping[str, tuple[float, float]], start: float) -> dict[str, float]:
-    """Return when each piece of work is done, all of them from `start` on, sharing one line by their weights.
+def _share_by_weight(work: Mapping[str, tuple[float, float]], start: float) -> dict[str, float]:
+    """Return when each lane is done, given its seconds of work and its weight, if all of them begin at `start`.
 
-    While they share, work for weight goes down equally for all: so they end in that order, and between two ends
-    the line serves the weights that are left.
+    While lanes share the rate, the remaining work per weight falls equally for all of them. So they end in the order
+    of work per weight, and between two ends the rate is divided among the weights that remain.
     """
-    done = {name: 0.0 for name, (seconds, _) in work.items() if seconds <= 0}
-    order = sorted((seconds / weight, name, weight) for name, (seconds, weight) in work.items() if seconds > 0)
-    weights = sum(weight for _, _, weight in order)
-    now, level = start, 0.0
-    for share, name, weight in order:
-        now = FOREVER if share == FOREVER else now + (share - level) * weights
-        done[name] = now
-        level, weights = share, weights - weight
-    return done
+    ends = {lane: 0.0 for lane, (seconds, _) in work.items() if seconds <= 0}
+    order = sorted((seconds / weight, lane, weight) for lane, (seconds, weight) in work.items() if seconds > 0)
+    remaining_weight = sum(weight for _, _, weight in order)
+    now, done_per_weight = start, 0.0
+    for work_per_weight, lane, weight in order:
+        now = FOREVER if work_per_weight == FOREVER else now + (work_per_weight - done_per_weight) * remaining_weight
+        ends[lane] = now
+        done_per_weight, remaining_weight = work_per_weight, remaining_weight - weight
+    return ends

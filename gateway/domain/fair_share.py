@@ -1,100 +1,97 @@
-"""Whose turn it is: urgent lanes first, then fair shares between lanes and between the tenants of a lane.
+"""Fair share: urgent lanes first, then capacity is divided between lanes by weight and evenly between their tenants.
 
-Stride scheduling (Waldspurger and Weihl, 1995): each lane and each tenant remembers how much it was served, divided by
-its weight, and the smallest goes next. The memory lives in `smsgw.share`, so that all replicas take allocate together.
+This is stride scheduling (Waldspurger and Weihl, 1995). Each lane and each tenant has a pass value: how much it was
+served, divided by its weight. The lowest pass value goes next. Pass values live in `smsgw.fair_share`, so all replicas
+share them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 
-LAG = 1000.0
-"""How far behind the most served a lane may count when it comes back after a rest, in parts over weight. A lane that
-slept all night is owed nothing for the night."""
+MAX_CREDIT = 1000.0
+"""How far a pass value may lie below the highest one, in parts per weight, when a lane or a tenant comes back after a
+pause. A lane that was idle all night gets no credit for the night."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One lane, tenant and sending number with messages that may go now."""
+    """One lane, tenant and sender with messages that may be sent now."""
 
     lane: str
     tenant: str
     urgent: bool
     weight: int
-    served: float
+    pass_value: float
     """Of the lane."""
-    tenant_served: float
+    tenant_pass_value: float
     sender: int = 0
-    """Of the sending number; 0 is the default."""
-    most: int = 1_000_000
-    """Requests that the lane may open at the most, its cap."""
+    """0 is the account's default sender."""
+    max_slots: int = 1_000_000
+    """Maximum number of requests that the lane may open now, by its cap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """So many requests for one queue."""
+    """A number of requests for one queue."""
 
     queue: Queue
     slots: int
 
 
-def floor_share(served: Iterable[float]) -> float:
-    """Return the least that anyone among these counts as served; see `LAG`."""
-    return max(served, default=0.0) - LAG
+def floor_pass_value(values: Iterable[float]) -> float:
+    """Return the lowest pass value that counts among these; see `MAX_CREDIT`."""
+    return max(values, default=0.0) - MAX_CREDIT
 
 
 def allocate(queues: Sequence[Queue], slots: int, *, cost: float = 1.0) -> list[Allocation]:
-    """Distribute `slots` requests over the queues, most deserving first; `cost` is what one is reckoned at.
+    """Distribute `slots` requests over the queues, lowest pass value first; each request is assumed to cost `cost`.
 
-    Urgent lanes are asked before all others, up to their caps, and each queue is given at least the chance of one
-    request while slots last. The result is a plan: a queue that turns out shorter leaves its slots for the next claim.
+    Urgent lanes come before all others, up to their caps. Each queue gets at least one request while slots last. The
+    result is a plan: a queue that turns out to be shorter leaves its slots to the next claim.
     """
     urgent = [queue for queue in queues if queue.urgent]
-    shared = [queue for queue in queues if not queue.urgent]
-    planned = _share(urgent, slots, cost)
-    left = slots - sum(turn.slots for turn in planned)
-    return planned + _share(shared, left, cost)
+    others = [queue for queue in queues if not queue.urgent]
+    allocations = _allocate_by_pass_value(urgent, slots, cost)
+    remaining = slots - sum(allocation.slots for allocation in allocations)
+    return allocations + _allocate_by_pass_value(others, remaining, cost)
 
 
-def _share(queues: Sequence[Queue], slots: int, cost: float) -> list[Allocation]:
-    """Give slots one by one; each heap has at its top whoever is served least, and the least name among equals."""
-    crowds: dict[str, dict[str, list[tuple[int, int, Queue]]]] = {}
+def _allocate_by_pass_value(queues: Sequence[Queue], slots: int, cost: float) -> list[Allocation]:
+    """Allocate slots one by one. The top of each heap has the lowest pass value; among equals, the lowest name."""
+    tenants_of: dict[str, dict[str, list[tuple[int, int, Queue]]]] = {}
     for queue in queues:
-        crowds.setdefault(queue.lane, {}).setdefault(queue.tenant, []).append((0, queue.sender, queue))
-    firsts = {lane: next(iter(tenants.values()))[0][2] for lane, tenants in crowds.items()}
-    left = {lane: first.most for lane, first in firsts.items()}
-    lanes = _heap({lane: first.served for lane, first in firsts.items()})
-    tenants = {
-        lane: _heap({name: senders[0][2].tenant_served for name, senders in crowd.items()})
-        for lane, crowd in crowds.items()
+        tenants_of.setdefault(queue.lane, {}).setdefault(queue.tenant, []).append((0, queue.sender, queue))
+    any_queue_of = {lane: next(iter(tenants.values()))[0][2] for lane, tenants in tenants_of.items()}
+    slots_left = {lane: queue.max_slots for lane, queue in any_queue_of.items()}
+    lane_heap = _pass_value_heap({lane: queue.pass_value for lane, queue in any_queue_of.items()})
+    tenant_heaps = {
+        lane: _pass_value_heap({tenant: senders[0][2].tenant_pass_value for tenant, senders in tenants.items()})
+        for lane, tenants in tenants_of.items()
     }
-    for crowd in crowds.values():
-        for senders in crowd.values():
+    for tenants in tenants_of.values():
+        for senders in tenants.values():
             heapify(senders)
-    given: dict[tuple[str, str, int], Allocation] = {}
+    allocations: dict[tuple[str, str, int], Allocation] = {}
     for _ in range(slots):
-        while lanes and left[lanes[0][1]] <= 0:
-            heappop(lanes)
-        if not lanes:
+        while lane_heap and slots_left[lane_heap[0][1]] <= 0:
+            heappop(lane_heap)
+        if not lane_heap:
             break
-        served, lane = lanes[0]
-        tenant_served, tenant = tenants[lane][0]
-        senders = crowds[lane][tenant]
+        pass_value, lane = lane_heap[0]
+        tenant_pass_value, tenant = tenant_heaps[lane][0]
+        senders = tenants_of[lane][tenant]
         count, sender, queue = senders[0]
-        heapreplace(lanes, (served + cost / queue.weight, lane))
-        heapreplace(tenants[lane], (tenant_served + cost, tenant))
+        heapreplace(lane_heap, (pass_value + cost / queue.weight, lane))
+        heapreplace(tenant_heaps[lane], (tenant_pass_value + cost, tenant))
         heapreplace(senders, (count + 1, sender, queue))
-        left[lane] -= 1
-        given[lane, tenant, sender] = Allocation(queue, count + 1)
-    return list(given.values())
+        slots_left[lane] -= 1
+        allocations[lane, tenant, sender] = Allocation(queue, count + 1)
+    return list(allocations.values())
 
 
-def _heap(served: dict[str, float]) -> list[tuple[float, str]]:
-    heap = [(value, name) for name, value in _clamped(served).items()]
+def _pass_value_heap(pass_values: dict[str, float]) -> list[tuple[float, str]]:
+    floor = floor_pass_value(pass_values.values())
+    heap = [(max(value, floor), name) for name, value in pass_values.items()]
     heapify(heap)
     return heap
-
-
-def _clamped(served: dict[str, float]) -> dict[str, float]:
-    least = floor_share(served.values())
-    return {name: max(value, least) for name, value in served.items()}

@@ -1,4 +1,4 @@
-"""Request ids: unique without asking anybody, and in the order of time for the index's sake."""
+"""Request ids and external ids: unique without coordination, and ordered by time to keep the index compact."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from uuid import UUID
 def request_id(milliseconds: int, randomness: int) -> UUID:
     """Return a version 7 UUID (RFC 9562 §5.7) of a Unix time in milliseconds and 74 random bits.
 
-    The clock only sorts: two replicas whose clocks differ still make different ids.
+    The clock only sets the order: two replicas whose clocks differ still make different ids.
     """
     value = (milliseconds & ((1 << 48) - 1)) << 80
     value |= 0x7 << 76
@@ -17,7 +17,7 @@ def request_id(milliseconds: int, randomness: int) -> UUID:
 
 
 def external_id(prefix: str, request: UUID, generation: int) -> str:
-    """Return what the provider hands back in receipts: it finds the request, and tells a resent message's copies apart.
+    """Return the id that the provider repeats in receipts: it identifies the request and the generation.
 
     At most 64 characters of `[A-Za-z0-9_-]`, the narrowest reading of the provider's documentation.
     """

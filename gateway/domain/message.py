@@ -18,7 +18,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the claim reads it: what is needed to decide, to encode and to count its cost."""
+    """A message as the claim reads it: what is needed to select it, encode it and count its parts."""
 
     id: int
     lane: str
@@ -32,13 +32,13 @@ class Message:
     sender_id: int | None = None
     tags: Mapping[str, str] | None = None
     generation: int = 0
-    """Grows only when a person decides to send again although an earlier request may have arrived."""
+    """Grows only when an operator or the lane decides to resend although an earlier request may have arrived."""
     expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The cost of one message on the air: `count` parts of an SMS, or one MMS."""
+    """The cost of one message: `count` parts of an SMS, or one MMS."""
 
     count: int
     encoding: str

@@ -1,4 +1,4 @@
-"""Phone numbers: E.164 inside, whatever the provider writes outside."""
+"""Phone numbers: E.164 inside the gateway, whatever form the provider uses."""
 
 import re
 
@@ -6,7 +6,7 @@ E164 = r"\+[1-9][0-9]{6,14}"
 """A number in E.164 form, as a regular expression without anchors: a plus sign and 7 to 15 digits (ITU-T E.164 §6)."""
 
 _E164 = re.compile(E164)
-_DECORATION = re.compile(r"[\s().\-/]+")
+_PUNCTUATION = re.compile(r"[\s().\-/]+")
 
 
 def is_e164(number: str) -> bool:
@@ -15,14 +15,14 @@ def is_e164(number: str) -> bool:
 
 
 def normalise(number: object, *, country: str = "1") -> str | None:
-    """Return a number in E.164 form, None for what is not a number.
+    """Return a number in E.164 form; None if the input is not a number.
 
-    Takes what the provider is known to write: E.164, ten national digits, eleven with the country's, JSON numbers, and
-    the usual punctuation.
+    Accepts every form that the provider is known to use: E.164, ten national digits, eleven digits with the country
+    code, JSON numbers, and the usual punctuation.
     """
     if isinstance(number, bool) or not isinstance(number, str | int):
         return None
-    text = _DECORATION.sub("", str(number))
+    text = _PUNCTUATION.sub("", str(number))
     if not text.isascii():
         return None
     if text.isdigit():
@@ -33,7 +33,7 @@ def normalise(number: object, *, country: str = "1") -> str | None:
 
 
 def mask(number: str | None) -> str:
-    """Return a number as an operator sees it until it is revealed: its last two digits. Not for logs."""
+    """Return a number as an operator sees it before it is revealed, with its last two digits. Not for logs."""
     if not number:
         return ""
     return number[:2] + "•" * max(0, len(number) - 4) + number[-2:]

@@ -1,98 +1,101 @@
-"""What to do with a request whose next attempt is due: the rules of the horizon, the budget and the time to live."""
+"""What to do with a request that is due: the rules of the horizon, the retry budget and the time to live."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-ISOLATE_AFTER = 2
-"""From so many dead workers on a request is sent only while its worker has nothing else in the air: what was merely
-near it when they died is then cleared, and what killed them stands alone."""
+ISOLATE_AFTER_CRASHES = 2
+"""From this many dead workers on, a request is sent only while its worker has nothing else in flight. This clears the
+requests that were merely in flight when the workers died, and leaves the one that killed them alone."""
 
 MAX_CRASHES = 3
-"""So many workers may die in the call before the request is taken for the cause and set aside."""
+"""Workers that may die while they send a request before the request is held responsible and set aside."""
 
 
-class Step(StrEnum):
-    """The ways on from a due request."""
+class Action(StrEnum):
+    """What may be done with a due request."""
 
     ATTEMPT = "attempt"
-    """The same id and bytes once more."""
+    """Send the same bytes under the same id once more."""
     UNCERTAIN = "uncertain"
-    """Stop: it may have arrived, and asking again may send it twice."""
+    """Stop: it may have arrived, and another attempt could send it twice."""
     RESEND = "resend"
-    """A new generation, because the lane prefers a second copy to a loss."""
+    """Send a new generation, because the lane prefers a second copy to a loss."""
     FAIL = "fail"
-    """It certainly did not arrive, and its budget is used up."""
+    """It certainly did not arrive, and its retry budget is used up."""
     EXPIRE = "expire"
-    """It certainly did not arrive, and nobody wants it any more."""
-    RECUT = "recut"
-    """It was never attempted, and some of its messages are no longer wanted: decide anew."""
+    """It certainly did not arrive, and its time to live is over."""
+    REQUEUE = "requeue"
+    """It was never attempted, and some of its messages expired or are suppressed: put all of them back unsent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """What the decision rests on; seconds throughout."""
+class RequestState:
+    """What the decision depends on. Times are in seconds."""
 
     attempts: int
     never_sent: int
     ambiguous: int
-    """Attempts that used up budget, by class."""
+    """Attempts that used retry budget, by outcome."""
     crashes: int
     maybe_arrived_ago: float | None
     """None: every attempt so far certainly did not arrive."""
     first_expiry_in: float | None
     last_expiry_in: float | None
-    """Until the first and the last of its messages expire; None when no message is bound to it any more."""
+    """Until the first and the last of its messages expire; None when it has no messages any more."""
     suppressed: bool = False
-    """It was never attempted, and one of its numbers asked meanwhile not to be written to."""
+    """It was never attempted, and the recipient of one of its messages has opted out since the claim."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What the settings and the lane say."""
+class RetryRules:
+    """What the settings and the lane allow."""
 
     horizon: float
     """How long the provider is trusted to remember a request id."""
     max_attempts: int
-    """Of each class: a way that was closed for a while leaves the budget for open questions untouched."""
+    """For each outcome: a route that was down for a while does not use up the budget of ambiguous attempts."""
     resend_uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The step and, for a person, why."""
+    """The action and, for a person, the reason."""
 
-    step: Step
+    action: Action
     reason: str = ""
 
 
-def decide(due: Due, rules: Rules) -> Decision:
-    """Return the next step of a due request.
+def decide(state: RequestState, rules: RetryRules) -> Decision:
+    """Return what to do with a due request.
 
-    Once an attempt may have arrived there is no way back to `failed` or `expired`: both would say that the message
-    was certainly not sent. Within the horizon the provider itself prevents a second copy; past it, nobody does.
+    Once an attempt may have arrived, `failed` and `expired` are impossible: both say that the message was certainly
+    not sent. Within the horizon the provider itself prevents a second copy. After it nothing does.
     """
-    if due.maybe_arrived_ago is not None:
-        return _maybe_arrived(due, due.maybe_arrived_ago, rules)
-    if due.last_expiry_in is None or due.last_expiry_in <= 0:
-        return Decision(Step.EXPIRE, "expired: its time to live was over before it could be sent")
-    if due.attempts == 0 and (due.suppressed or (due.first_expiry_in is not None and due.first_expiry_in <= 0)):
-        return Decision(Step.RECUT)
-    if due.never_sent >= rules.max_attempts:
-        return Decision(Step.FAIL, f"attempts_used_up: the provider could not be reached in {due.attempts} attempts")
-    return Decision(Step.ATTEMPT)
+    if state.maybe_arrived_ago is not None:
+        return _decide_maybe_arrived(state, state.maybe_arrived_ago, rules)
+    if state.last_expiry_in is None or state.last_expiry_in <= 0:
+        return Decision(Action.EXPIRE, "expired: its time to live was over before it could be sent")
+    first_expired = state.first_expiry_in is not None and state.first_expiry_in <= 0
+    if state.attempts == 0 and (state.suppressed or first_expired):
+        return Decision(Action.REQUEUE)
+    if state.never_sent >= rules.max_attempts:
+        return Decision(
+            Action.FAIL, f"attempts_used_up: the provider could not be reached in {state.attempts} attempts"
+        )
+    return Decision(Action.ATTEMPT)
 
 
-def _maybe_arrived(due: Due, ago: float, rules: Rules) -> Decision:
-    if due.crashes >= MAX_CRASHES:
-        # Not a resend even where the lane allows one: whatever kills the workers would kill the next.
-        return Decision(Step.UNCERTAIN, f"quarantined: {due.crashes} workers died while they sent it")
+def _decide_maybe_arrived(state: RequestState, ago: float, rules: RetryRules) -> Decision:
+    if state.crashes >= MAX_CRASHES:
+        # Never a resend, even where the lane allows one: what killed these workers would kill the next.
+        return Decision(Action.UNCERTAIN, f"quarantined: {state.crashes} workers died while they sent it")
     if ago > rules.horizon:
-        why = f"horizon_passed: the outcome of an attempt {ago:.0f} s ago is still not known"
-    elif due.ambiguous >= rules.max_attempts:
-        why = f"attempts_used_up: {due.attempts} attempts, and it is not known whether one arrived"
+        reason = f"horizon_passed: the outcome of an attempt {ago:.0f} s ago is still not known"
+    elif state.ambiguous >= rules.max_attempts:
+        reason = f"attempts_used_up: {state.attempts} attempts, and it is not known whether one arrived"
     else:
-        return Decision(Step.ATTEMPT)
-    wanted = due.first_expiry_in is not None and due.first_expiry_in > 0
-    if rules.resend_uncertain and wanted:
-        return Decision(Step.RESEND, why)
-    return Decision(Step.UNCERTAIN, why)
+        return Decision(Action.ATTEMPT)
+    unexpired = state.first_expiry_in is not None and state.first_expiry_in > 0
+    if rules.resend_uncertain and unexpired:
+        return Decision(Action.RESEND, reason)
+    return Decision(Action.UNCERTAIN, reason)

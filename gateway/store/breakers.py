@@ -44,10 +44,10 @@ async def write(connection: Connection, breaker: Breaker) -> None:
     )
 
 
-async def begin_probe(connection: Connection, route: str, request: UUID, patience: float) -> None:
-    """Say that this request is the probe; in the transaction that claims it."""
+async def begin_probe(connection: Connection, route: str, request: UUID, seconds: float) -> None:
+    """Store that this request is the probe, in the transaction that claims it."""
     breaker, now = await lock(connection, route)
-    await write(connection, breaker.probing(request, patience, now))
+    await write(connection, breaker.probe_started(request, seconds, now))
 
 
 async def change(pool: Pool, route: str, how: Callable[[Breaker, float], Breaker]) -> tuple[Breaker, Breaker]:

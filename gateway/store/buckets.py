@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.quota import EMPTY, Quota
+from gateway.domain.quota import NO_USAGE, Quota
 from gateway.domain.token_bucket import Bucket
 from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket
@@ -60,7 +60,7 @@ async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
             limit.period,
             limit.margin,
             limit.paced,
-            list(EMPTY) if limit.quota else None,
+            list(NO_USAGE) if limit.quota else None,
             limit.first_tokens,
         )
 
@@ -80,16 +80,16 @@ async def write(connection: Connection, changed: Sequence[Bucket | Quota]) -> No
 
 def _columns(bucket: Bucket | Quota) -> tuple[object, ...]:
     if isinstance(bucket, Quota):
-        slices = "{" + ",".join(map(repr, bucket.slices)) + "}"
-        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, None, slices, bucket.latest
+        slices = "{" + ",".join(map(repr, bucket.usage_slices)) + "}"
+        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, None, slices, bucket.newest_slice
     return (
         bucket.name,
         bucket.tokens,
         bucket.counted_at,
-        bucket.share,
+        bucket.rate_factor,
         bucket.blocked_until,
         bucket.throttled_at,
-        bucket.slow_from,
+        bucket.slow_start_at,
         None,
         None,
     )

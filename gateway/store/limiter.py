@@ -20,14 +20,14 @@ async def change(pool: Pool, name: str, how: Callable[[Bucket, float], Bucket]) 
         return changed
 
 
-async def throttled(pool: Pool, name: str, retry_after: float) -> Bucket | None:
+async def apply_throttle(pool: Pool, name: str, retry_after: float) -> Bucket | None:
     """Stop a bucket after a 429, for all replicas."""
-    return await change(pool, name, lambda bucket, now: bucket.throttled(retry_after, now))
+    return await change(pool, name, lambda bucket, now: bucket.after_throttle(retry_after, now))
 
 
-async def told(pool: Pool, name: str, remaining: float, reset_after: float) -> Bucket | None:
-    """Lower a bucket to what the provider says remains of its window."""
-    return await change(pool, name, lambda bucket, now: bucket.told(remaining, reset_after, now))
+async def apply_rate_headers(pool: Pool, name: str, remaining: float, reset_after: float) -> Bucket | None:
+    """Lower a bucket to what the provider reports as remaining in its window."""
+    return await change(pool, name, lambda bucket, now: bucket.after_rate_headers(remaining, reset_after, now))
 
 
 async def take(pool: Pool, name: str, count: float = 1.0) -> float:

@@ -41,10 +41,10 @@ def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
         period=row["period"],
         margin=row["margin"],
         paced=row["paced"],
-        share=row["share"],
+        rate_factor=row["share"],
         blocked_until=row["blocked_until"],
         throttled_at=row["throttled_at"],
-        slow_from=row["slow_from"],
+        slow_start_at=row["slow_from"],
     )
 
 

@@ -1,8 +1,8 @@
-"""What a message costs, with its placeholders filled in."""
+"""How many parts a message takes, with its placeholders filled in."""
 
 import pytest
 
-from gateway.domain.cost import MOST_PARTS, cost
+from gateway.domain.cost import MAX_PARTS, cost
 from gateway.domain.message import Message, Recipient
 
 
@@ -27,16 +27,16 @@ def message(body: str | None, **changes: object) -> Message:
         (None, None, 1),
     ],
 )
-def test_a_text_is_counted_as_it_will_be_read(
+def test_a_text_is_counted_with_its_placeholders_filled_in(
     body: str | None, variables: dict[str, object] | None, parts: int
 ) -> None:
     assert cost(message(body, variables=variables)).count == parts
 
 
-def test_an_image_makes_it_one_whatever_the_text() -> None:
+def test_a_message_with_an_image_is_one_part() -> None:
     assert cost(message("x" * 1000, media_url="https://example.org/a.png")).count == 1
 
 
 @pytest.mark.parametrize("value", ["x" * 16_000, "é" * 16_000, "😀" * 8_000])
-def test_nothing_is_counted_beyond_a_bound(value: str) -> None:
-    assert cost(message("{{a}}" * 800, variables={"a": value})).count == MOST_PARTS
+def test_parts_are_counted_up_to_a_maximum(value: str) -> None:
+    assert cost(message("{{a}}" * 800, variables={"a": value})).count == MAX_PARTS

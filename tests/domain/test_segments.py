@@ -27,11 +27,11 @@ from gateway.domain.segments import measure
         ("😀" * 67, Segments(3, "ucs2")),
     ],
 )
-def test_a_text_takes_the_parts_of_its_alphabet(text: str, parts: Segments) -> None:
+def test_parts_depend_on_the_alphabet_of_the_text(text: str, parts: Segments) -> None:
     assert measure(text) == parts
 
 
-def test_media_makes_it_one_mms() -> None:
+def test_a_text_with_media_is_one_mms() -> None:
     assert measure("a" * 1000, media=True) == Segments(1, "mms")
 
 
@@ -40,7 +40,7 @@ def test_a_longer_text_never_takes_fewer_parts(text: str) -> None:
     assert measure(text + "a").count >= measure(text).count
 
 
-def test_the_cost_is_of_the_text_as_it_will_be_read() -> None:
+def test_parts_are_counted_with_placeholders_filled_in() -> None:
     short, long = ({"name": "x"}, {"name": "x" * 160})
     template = Message(1, "bulk", "", Recipient("+12025550123"), body="Hi {{ name }}", variables=short)
     filled = Message(1, "bulk", "", Recipient("+12025550123"), body="Hi {{ name }}", variables=long)
