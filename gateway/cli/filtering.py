@@ -59,7 +59,7 @@ def filters(
     """Return the filters of a command's options, or end the command naming the one that makes no sense."""
     from gateway.domain.states import State
     from gateway.operations.search import reason_filter
-    from gateway.store.searches import Filters
+    from gateway.store.filters import Filters
 
     given: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     for state in states or ():

@@ -14,7 +14,7 @@ from gateway.domain.phone import normalise
 from gateway.domain.states import State
 from gateway.operations.search import reason_filter
 from gateway.settings import duration
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 
 LARGEST_ID = 2**63 - 1
 LONGEST = 255

@@ -8,8 +8,8 @@ from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, claims, replays, resolutions, searches
 from gateway.store.claims import TerminalStatus
+from gateway.store.filters import Filters
 from gateway.store.pool import Connection
-from gateway.store.searches import Filters
 
 BATCH = 1000
 

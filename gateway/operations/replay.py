@@ -12,7 +12,7 @@ message is taken once, also when it has failed again meanwhile. Two who go on wi
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -22,9 +22,9 @@ from gateway.domain.states import NOT_SENT_STATES, State
 from gateway.operations import search
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, replays, searches
+from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import Connection
 from gateway.store.replays import Judged, Replay
-from gateway.store.searches import Filters
 
 __all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "latest", "plan", "run", "step", "stop"]
 
@@ -163,7 +163,7 @@ async def begin(
         allow_duplicates=allow_duplicates,
         actor=actor,
         reason=because,
-        filters=to_json(planned.filters),
+        filters=_stored(planned.filters),
     )
 
 
@@ -295,29 +295,8 @@ def _earlier(at: Replay) -> datetime:
     return at.ended_before if given is None else min(given, at.ended_before)
 
 
-def to_json(filters: Filters) -> dict[str, Any]:
-    """Return filters as JSON keeps them; only those that are set.
-
-    Raises `NotPossible` for a number: a replay by number names the messages instead.
-    """
+def _stored(filters: Filters) -> dict[str, Any]:
+    """Return filters as a replay stores them; raises `NotPossible` for a phone number, which must not be stored."""
     if filters.number is not None:
-        raise NotPossible("a replay keeps no phone number; find the messages and name their ids")
-    found = {name: value for name, value in asdict(filters).items() if value is not None}
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
-        for name, value in found.items()
-    }
-
-
-def from_json(values: Mapping[str, Any]) -> Filters:
-    """Return the filters that `to_json` wrote."""
-    given: dict[str, Any] = dict(values)
-    for name in ("since", "until", "ended_since", "ended_until"):
-        if name in given:
-            given[name] = datetime.fromisoformat(given[name])
-    for name in ("states", "ids"):
-        if name in given:
-            given[name] = tuple(given[name])
-    if "request_id" in given:
-        given["request_id"] = UUID(given["request_id"])
-    return Filters(**given)
+        raise NotPossible("a replay cannot store a phone number; search by the number and give the ids instead")
+    return to_json(filters)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from gateway.domain.states import NOT_SENT_STATES, State
 from gateway.store import searches
+from gateway.store.filters import Filters
 from gateway.store.pool import Connection
-from gateway.store.searches import NEWEST, Filters, MessageRow
+from gateway.store.searches import NEWEST, MessageRow
 
 STUCK = (State.UNCERTAIN, State.FAILED, State.UNDELIVERED, State.UNCONFIRMED)
 """States in which a person may have something to do."""

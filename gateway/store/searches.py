@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from uuid import UUID
 
+from gateway.store.filters import Filters, to_json
 from gateway.store.pool import Connection
 from gateway.store.sql import query
 
@@ -18,31 +18,6 @@ NEWEST = 2**63 - 1
 
 ENDINGS = ("failed", "expired", "suppressed", "cancelled")
 WAITING = ("scheduled", "held", "ready")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which messages; None for any. Times are compared with `>=` and `<`."""
-
-    states: tuple[str, ...] | None = None
-    lane: str | None = None
-    tenant: str | None = None
-    tag: str | None = None
-    """A key, or `key=value`."""
-    reference: str | None = None
-    number: str | None = None
-    """E.164."""
-    request_id: UUID | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    """When it was made."""
-    reason: str | None = None
-    """The short code at the beginning of a reason."""
-    status: int | None = None
-    """What the provider answered to an attempt of its request, for example 402."""
-    ended_since: datetime | None = None
-    ended_until: datetime | None = None
-    ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,35 +161,16 @@ async def _ask(connection: Connection, source: Source, *, below: int, floor: int
 
 async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:
     """Return those of these messages that pass every filter, newest first."""
-    rows = await connection.fetch(query("find_messages"), *_arguments(ids, filters))
+    rows = await connection.fetch(query("find_messages"), list(ids), to_json(filters))
     return [MessageRow(*row.values()) for row in rows]
 
 
 async def matching_ids(connection: Connection, ids: Sequence[int], filters: Filters) -> list[int]:
     """Return the ids of those that pass every filter, newest first: what counting and replaying need."""
-    rows = await connection.fetch(_ids_only(), *_arguments(ids, filters))
+    rows = await connection.fetch(_ids_only(), list(ids), to_json(filters))
     return [row["id"] for row in rows]
 
 
 @cache
 def _ids_only() -> str:
     return f"select found.id from ({query('find_messages').rstrip().rstrip(';')}) as found"  # noqa: S608  our own file
-
-
-def _arguments(ids: Sequence[int], filters: Filters) -> tuple[object, ...]:
-    return (
-        list(ids),
-        None if filters.states is None else list(filters.states),
-        filters.lane,
-        filters.tenant,
-        filters.tag,
-        filters.reference,
-        filters.number,
-        filters.request_id,
-        filters.since,
-        filters.until,
-        filters.reason,
-        filters.status,
-        filters.ended_since,
-        filters.ended_until,
-    )

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.store import searches
+from gateway.store.filters import Filters
 from gateway.store.pool import Connection
-from gateway.store.searches import Filters
 from gateway.store.sql import query
 
 LOOKED_AT = 1000

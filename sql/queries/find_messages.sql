@@ -1,8 +1,7 @@
--- Of these messages those that pass every filter, newest first. $1 ids; each filter null for none: $2 states, $3 lane,
--- $4 tenant, $5 tag (key or key=value), $6 reference, $7 number, $8 request, $9 made since, $10 made until, $11 code of
--- the reason, $12 status that the provider answered to an attempt, $13 ended since, $14 ended until. Primary keys.
--- An uncertain one has not ended: it counts from when its last attempt was due; and one that lacks a receipt from its
--- acceptance.
+-- Of these messages those that pass every filter, newest first. $1 ids; $2 the filters as JSON by name, each absent for
+-- any (gateway/store/filters.py); `ids` is left to $1. Reads by primary key; locks nothing.
+-- A message that has not ended counts from when its last attempt was due if it is uncertain, and from its acceptance if
+-- it waits for a receipt.
 select
     m.id,
     m.reference,
@@ -28,25 +27,43 @@ select
     m.group_delivered,
     m.group_undelivered,
     o.tags
-from smsgw.message as m
+from jsonb_to_record($2::jsonb) as f (
+    states text[],
+    lane text,
+    tenant text,
+    tag text,
+    reference text,
+    number text,
+    request_id uuid,
+    since timestamptz,
+    until timestamptz,
+    reason text,
+    status integer,
+    ended_since timestamptz,
+    ended_until timestamptz
+)
+cross join smsgw.message as m
 inner join smsgw.outbox as o on m.id = o.id
 left join smsgw.request as r on o.request_id = r.id
+cross join lateral (
+    select coalesce(m.final_at, case when r.dispatch = 'uncertain' then r.due_at else m.accepted_at end) as at
+) as ended
 where
     m.id = any($1::bigint[])
-    and ($2::text[] is null or m.state = any($2::text[]))
-    and ($3::text is null or m.lane = $3)
-    and ($4::text is null or m.tenant = $4)
-    and ($5::text is null or smsgw.has_tag(o.tags, $5))
-    and ($6::text is null or m.reference = $6)
-    and ($7::text is null or m.to_number = $7)
-    and ($8::uuid is null or o.request_id = $8 or $8 = any(o.earlier_requests))
-    and ($9::timestamptz is null or m.created_at >= $9)
-    and ($10::timestamptz is null or m.created_at < $10)
-    and ($11::text is null or split_part(m.reason, ':', 1) = $11)
+    and (f.states is null or m.state = any(f.states))
+    and (f.lane is null or m.lane = f.lane)
+    and (f.tenant is null or m.tenant = f.tenant)
+    and (f.tag is null or smsgw.has_tag(o.tags, f.tag))
+    and (f.reference is null or m.reference = f.reference)
+    and (f.number is null or m.to_number = f.number)
+    and (f.request_id is null or o.request_id = f.request_id or f.request_id = any(o.earlier_requests))
+    and (f.since is null or m.created_at >= f.since)
+    and (f.until is null or m.created_at < f.until)
+    and (f.reason is null or split_part(m.reason, ':', 1) = f.reason)
     and (
-        $12::integer is null
-        or exists (select from smsgw.attempt as a where a.request_id = o.request_id and a.status = $12::integer)
+        f.status is null
+        or exists (select from smsgw.attempt as a where a.request_id = o.request_id and a.status = f.status)
     )
-    and ($13::timestamptz is null or coalesce(m.final_at, case when r.dispatch = 'uncertain' then r.due_at else m.accepted_at end) >= $13)
-    and ($14::timestamptz is null or coalesce(m.final_at, case when r.dispatch = 'uncertain' then r.due_at else m.accepted_at end) < $14)
+    and (f.ended_since is null or ended.at >= f.ended_since)
+    and (f.ended_until is null or ended.at < f.ended_until)
 order by m.id desc;

@@ -178,7 +178,7 @@ async def test_a_replay_asks_and_goes_on_with_yes(smsgw: Smsgw, operator: Any, w
 
 async def test_a_replay_that_was_interrupted_is_resumed(smsgw: Smsgw, operator: Any, worker: Make) -> None:
     from gateway.operations import replay
-    from gateway.store.searches import Filters
+    from gateway.store.filters import Filters
 
     made = await failed(operator, worker(), 4)
     planned = await replay.plan(operator, Filters(states=("failed",)))

@@ -7,8 +7,8 @@ from support.outbox import enqueue
 from support.processes import poll
 
 from gateway.operations import replay
+from gateway.store.filters import Filters
 from gateway.store.pool import connect
-from gateway.store.searches import Filters
 
 TOKEN = "the-token-of-the-console"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -14,7 +14,6 @@ FILL = """
 """
 BOUND = "update smsgw.outbox set request_id = gen_random_uuid() where id % 40 <> 0 and ending is null"
 IDS = list(range(1000, 1400))
-ANY = [None] * 13
 SEARCHES: dict[str, tuple[Any, ...]] = {
     "find_recent": (30000, 1, 200, 1000, None, None, None, None),
     "find_chosen": (30000, 1, 200, IDS),
@@ -26,7 +25,7 @@ SEARCHES: dict[str, tuple[Any, ...]] = {
     "find_waiting": (30000, 1, 200, None, ["ready"]),
     "find_open": (30000, 1, 200, ["in_flight", "uncertain"]),
     "find_unconfirmed": (30000, 1, 200),
-    "find_messages": (IDS, *ANY),
+    "find_messages": (IDS, {}),
     "replay_judge": (IDS, False),
     "replay_lock_requests": (IDS,),
     "replay_lock_messages": (IDS, []),

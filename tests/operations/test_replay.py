@@ -13,8 +13,8 @@ from support.outbox import enqueue, make_due, state, status
 from gateway.operations import replay
 from gateway.operations.errors import NotPossible
 from gateway.operations.replay import ReplayCount, Step
+from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import connect
-from gateway.store.searches import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"
@@ -308,12 +308,18 @@ async def test_a_sleeping_gateway_is_woken(operator: Any, worker: Make, connecti
 def test_filters_come_back_from_json_as_they_were() -> None:
     moment = datetime(2026, 5, 1, tzinfo=UTC)
     filters = Filters(states=("failed",), tag="a=b", since=moment, ended_until=moment, ids=(1, 2), status=402)
-    assert replay.from_json(json.loads(json.dumps(replay.to_json(filters)))) == filters
+    assert from_json(json.loads(json.dumps(to_json(filters)))) == filters
 
 
-def test_a_phone_number_is_not_kept() -> None:
-    with pytest.raises(NotPossible, match="no phone number"):
-        replay.to_json(Filters(number="+12025550123"))
+def test_a_stored_filter_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ValueError, match="campaign"):
+        from_json({"states": ["failed"], "campaign": "may"})
+
+
+async def test_a_phone_number_is_not_stored(operator: Any) -> None:
+    planned = replay.Plan(Filters(number="+12025550123"), None, {Step.RELEASE: ReplayCount(1, 1)}, 0, 1)
+    with pytest.raises(NotPossible, match="cannot store a phone number"):
+        await replay.begin(operator, planned, actor=ALICE)
 
 
 async def test_a_pause_does_not_hide_what_is_uncertain(operator: Any, worker: Make) -> None:

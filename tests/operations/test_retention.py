@@ -12,7 +12,7 @@ from support.outbox import enqueue, status
 from gateway.operations import replay
 from gateway.operations.retention import Retention
 from gateway.store import retention
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 from gateway.store.sql import query
 
 Make = Callable[..., Any]

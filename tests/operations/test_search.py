@@ -13,7 +13,7 @@ from support.outbox import enqueue, state
 from gateway.domain.states import State
 from gateway.operations.search import Page, count, find, narrowed
 from gateway.store import searches
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 
 Make = Callable[..., Any]
 

@@ -14,7 +14,7 @@ from gateway.operations.cancel import cancel, cancel_matching
 from gateway.operations.errors import NotPossible
 from gateway.operations.pause import Scope
 from gateway.operations.resolve import As
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"

@@ -12,7 +12,7 @@ from gateway.operations import pause, replay, resolve
 from gateway.operations.pause import Scope
 from gateway.operations.timeline import read_timeline
 from gateway.operations.why import Kind, Obstacle, obstacles_of
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 
 Make = Callable[..., Any]
 ALICE = "alice@host"

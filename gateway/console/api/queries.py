@@ -26,10 +26,11 @@ from gateway.operations.timeline import Timeline
 from gateway.operations.why import Why
 from gateway.store import reveals, samples, suppressions
 from gateway.store.actions import Action
+from gateway.store.filters import Filters
 from gateway.store.lanes import Lane
 from gateway.store.reveals import Reply
 from gateway.store.samples import Cohort, Sample
-from gateway.store.searches import Filters, MessageRow
+from gateway.store.searches import MessageRow
 from gateway.store.status import Pause
 from gateway.store.suppressions import Suppressed
 

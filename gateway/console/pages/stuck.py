@@ -11,7 +11,7 @@ from gateway.console.dependencies import ConsoleDeps
 from gateway.operations import search
 from gateway.operations.reasons import ReasonCode, explain
 from gateway.store import stuck
-from gateway.store.searches import Filters
+from gateway.store.filters import Filters
 from gateway.store.stuck import Reason
 
 UNCERTAIN_SHOWN = 25
