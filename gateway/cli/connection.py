@@ -46,9 +46,13 @@ def database_url(found: Settings) -> str:
     if found.direct_url is not None:
         return found.direct_url.get_secret_value()
     try:
-        return LOCAL_DSN.read_text(encoding="utf-8").strip()
+        local = LOCAL_DSN.read_text(encoding="utf-8").strip()
     except OSError:
         fail("SMSGW_DATABASE_URL is not set, and no smsgw up has run in this folder")
+    if not local:
+        # Without an address asyncpg would go to whatever PGHOST and its own defaults name.
+        fail(f"SMSGW_DATABASE_URL is not set, and {LOCAL_DSN} is empty; start smsgw up again")
+    return local
 
 
 def with_database(

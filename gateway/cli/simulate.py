@@ -48,6 +48,9 @@ def simulate(
         if api_key is not None:
             knobs["api_key"] = api_key
         settings = SimulatorConfig().changed(knobs)
+        secret = webhook_secret.partition(",")[0].strip()
+        if webhook_url is not None and not secret:
+            raise ConfigError("--webhook-url needs a secret: set SMSGW_WEBHOOK_SECRET to the one of the gateway")
         plan = read_file(faults) if faults is not None else None
     except (OSError, ValueError, ConfigError) as error:
         typer.echo(f"smsgw simulate: {error}", err=True)
@@ -59,7 +62,7 @@ def simulate(
         ledger_file=ledger_file,
         plan=plan,
         webhook_url=webhook_url,
-        webhook_secret=webhook_secret.partition(",")[0],
+        webhook_secret=secret,
     )
     try:
         import uvloop

@@ -1,6 +1,5 @@
 """Who somebody is, and what they may do: by a token, a session, a proxy's word, or by being on this machine."""
 
-import hmac
 import ipaddress
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.console.sessions import LONGEST_NAME, Role, Session, Sessions
+from gateway.domain.secret import is_blank, same_secret
 from gateway.settings import Network, Settings
 
 COOKIE = "smsgw_session"
@@ -23,13 +23,17 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Who may come in."""
+    """Who may come in. Raises `ValueError` for a blank token, which would open the console to everyone."""
 
     token: str | None = None
     reader_token: str | None = None
     proxy_header: str | None = None
     proxy_addresses: Sequence[Network] = ()
     proxy_operators: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if any(token is not None and is_blank(token) for token in (self.token, self.reader_token)):
+            raise ValueError("a console token is blank; set a token, or none at all")
 
     @classmethod
     def of(cls, settings: Settings) -> "AuthSettings":
@@ -79,8 +83,8 @@ class Access:
 
     def role_of(self, given: str) -> Role | None:
         """Return what a token opens. Both are compared, each in constant time."""
-        operator = _same(given, self._settings.token)
-        reader = _same(given, self._settings.reader_token)
+        operator = same_secret(given, self._settings.token)
+        reader = same_secret(given, self._settings.reader_token)
         return Role.OPERATOR if operator else Role.READER if reader else None
 
     def may_try(self, request: web.Request) -> bool:
@@ -148,10 +152,6 @@ class Access:
         if self._from_proxy(request):
             return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or _peer(request)
         return _peer(request)
-
-
-def _same(given: str, token: str | None) -> bool:
-    return hmac.compare_digest(given.encode(), (token or "").encode()) and token is not None
 
 
 def _peer(request: web.Request) -> str:

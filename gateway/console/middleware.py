@@ -1,7 +1,5 @@
 """The middleware before every page: who is it, may they, is it really they who ask; and the headers of every answer."""
 
-import hmac
-
 import asyncpg
 import structlog
 from aiohttp import web
@@ -11,6 +9,7 @@ from gateway.console.auth import COOKIE, Access, Identity
 from gateway.console.context import CSRF, IDENTITY
 from gateway.console.rendering import Renderer, is_api, json_answer
 from gateway.console.sessions import SESSION_SECONDS, Session
+from gateway.domain.secret import same_secret
 from gateway.operations.errors import NotPossible
 from gateway.store.pool import UNAVAILABLE
 
@@ -156,4 +155,4 @@ async def has_csrf(request: web.Request, expected: str) -> bool:
     given = request.headers.get(CSRF_HEADER, "")
     if not given and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         given = str((await request.post()).get(CSRF_FIELD, ""))
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return same_secret(given, expected)

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.secret import is_blank, same_secret
+
 SESSION_SECONDS = 12 * 3600.0
 MOST_REVOKED = 10_000
 LONGEST_NAME = 60
@@ -43,6 +45,8 @@ class Sessions:
     """Makes cookies, and knows its own again."""
 
     def __init__(self, *tokens: str | None, clock: Callable[[], float] = time.time) -> None:
+        if any(token is not None and is_blank(token) for token in tokens):
+            raise ValueError("a token is blank: everyone could compute the key and forge a session")
         given = "\0".join(token or "" for token in tokens)
         self._key = hmac.digest(given.encode() if any(tokens) else secrets.token_bytes(32), b"smsgw console", "sha256")
         self._clock = clock
@@ -61,7 +65,7 @@ class Sessions:
             body, signature = _decode(head), _decode(tail)
         except (binascii.Error, ValueError):
             return None
-        if not hmac.compare_digest(signature, self._sign(b"session", body)):
+        if not same_secret(signature, self._sign(b"session", body)):
             return None
         name, role, ends, nonce = json.loads(body)
         if ends <= self._clock() or nonce in self._revoked:

@@ -7,6 +7,8 @@ journalled once per distinct body, and folding one twice changes nothing.
 import hmac
 from collections.abc import Sequence
 
+from gateway.domain.secret import is_blank, same_secret
+
 
 def sign(secret: str, body: bytes) -> str:
     """Return the signature of a body under a secret."""
@@ -27,5 +29,6 @@ def verify(secrets: Sequence[str], body: bytes, given: str | None) -> bool:
         return False
     fits = False
     for secret in secrets:
-        fits |= hmac.compare_digest(sign(secret, body).encode(), candidate)
+        # Everyone can sign with a blank secret.
+        fits |= not is_blank(secret) and same_secret(candidate, sign(secret, body))
     return fits

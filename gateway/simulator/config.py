@@ -78,6 +78,10 @@ class SimulatorConfig:
     faults: dict[str, float] = field(default_factory=dict)
     fail_next: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not self.api_key.strip():
+            raise ConfigError("api_key: must not be empty or blank: every call without a key would be accepted")
+
     def changed(self, changes: dict[str, Any]) -> "SimulatorConfig":
         """Return the configuration with these knobs set; raises `ConfigError` for a wrong name or kind."""
         hints = typing.get_type_hints(SimulatorConfig)

@@ -138,8 +138,9 @@ async def create_webhook(request: web.Request) -> web.Response:
         raise Refusal(400, "unknown event")
     if not isinstance(body.get("url"), str) or not re.match(r"https?://", body["url"]):
         raise Refusal(400, "url is required")
-    if not isinstance(body.get("secret"), str) or not body["secret"]:
+    if "secret" not in body:
         raise Refusal(400, "secret is required")
+    _check_secret(body)
     made = request.app[ACCOUNT].webhooks.register(
         _filled(Registration(0, body["event"], body["url"], body["secret"]), body)
     )
@@ -148,7 +149,9 @@ async def create_webhook(request: web.Request) -> web.Response:
 
 async def change_webhook(request: web.Request) -> web.Response:
     """Change a registration, its secret included."""
-    changed = _filled(_webhook(request), await _body(request))
+    body = await _body(request)
+    _check_secret(body)
+    changed = _filled(_webhook(request), body)
     return web.json_response({"message": f"Webhook {changed.id} updated successfully.", "data": changed.public()})
 
 
@@ -157,6 +160,12 @@ async def delete_webhook(request: web.Request) -> web.Response:
     gone = _webhook(request)
     del request.app[ACCOUNT].webhooks.registrations[gone.id]
     return web.json_response({"message": f"Webhook {gone.id} deleted successfully."})
+
+
+def _check_secret(body: dict[str, Any]) -> None:
+    secret = body.get("secret", "unchanged")
+    if not isinstance(secret, str) or not secret.strip():
+        raise Refusal(400, "secret must be a text that is not blank")
 
 
 def _webhook(request: web.Request) -> Registration:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from gateway.simulator import admin, routes
-from gateway.simulator.config import SimulatorConfig
+from gateway.simulator.config import ConfigError, SimulatorConfig
 from gateway.simulator.errors import RATE_HEADERS, Refusal
 from gateway.simulator.fault_responses import instead
 from gateway.simulator.limiter import Window
@@ -116,7 +116,12 @@ def build_app(account: Account) -> web.Application:
 
 
 def register_all(account: Account, url: str, secret: str) -> None:
-    """Register a webhook for every event, each at its own address below `url`."""
+    """Register a webhook for every event, each at its own address below `url`.
+
+    Raises `ConfigError` for a blank secret: everyone could sign with it.
+    """
+    if not secret.strip():
+        raise ConfigError("webhook secret: must not be empty or blank; give the one that the gateway has")
     for event in EVENTS:
         account.webhooks.register(
             Registration(0, event, f"{url.rstrip('/')}/{event}", secret, most_per_minute=1_000_000)

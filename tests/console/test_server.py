@@ -55,6 +55,15 @@ async def test_the_api_needs_the_token(open_console: Any, path: str) -> None:
     assert (await client.get(path, headers=BEARER)).status in {200, 404}
 
 
+@pytest.mark.parametrize("header", ["Bearer ", "Bearer", "Bearer   ", "bearer \t"])
+@pytest.mark.parametrize("access", [{"token": TOKEN}, {"token": TOKEN, "reader_token": READER}])
+async def test_a_blank_token_opens_nothing(open_console: Any, access: dict[str, str], header: str) -> None:
+    client = await open_console(**access)
+    assert (await client.get("/api/status", headers={"Authorization": header})).status == 401
+    for blank in ("", " "):
+        assert (await log_in(client, blank)).status == 401
+
+
 async def test_a_person_logs_in_by_the_page_and_out_again(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     assert (await client.get("/", allow_redirects=False)).headers["Location"] == "/login"

@@ -53,7 +53,7 @@ SETTINGS = {
 
 CONSTANTS = {
     "gateway.app.daemon:DATABASE_RETRY": 0.05,
-    "gateway.settings:LEASE_MARGIN": 0.2,
+    "gateway.settings.model:LEASE_MARGIN": 0.2,
     "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
     "gateway.dispatch.completer:DATABASE_RETRY": 0.05,
     "gateway.dispatch.sweeper:EVERY": 0.1,

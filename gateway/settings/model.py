@@ -1,83 +1,19 @@
-"""Every setting: its name, its type, its default, and what must not contradict what.
+"""The settings of one process, and what must not contradict what."""
 
-Sources, the first wins: the environment, `.env` in the working directory, the TOML file named by `SMSGW_CONFIG`. A
-secret may instead be the content of the file named by `<NAME>_FILE`. Durations are seconds or carry a unit.
-"""
-
-import difflib
-import ipaddress
 import os
-import re
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-PREFIX = "SMSGW_"
+from gateway.settings.sources import CONFIG, PREFIX
+from gateway.settings.values import Address, Duration, Names, Networks, OptionalSecret, Secrets, Span
+
 PROVIDER_URL = "https://api.mobile-text-alerts.com/v3"
 LEASE_MARGIN = 5.0
 """Seconds by which a lease must outlive the longest call: for writing the result."""
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
-_SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "ops_reader_token", "database_url", "listen_url")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class SettingsError(Exception):
-    """A setting is bad or missing; the message is one line that names it and says what to do."""
-
-
-def duration(text: str) -> float:
-    """Return a duration in seconds; raises `ValueError` with what it should look like."""
-    match = _DURATION.match(text)
-    if match is None:
-        raise ValueError("must be seconds or carry a unit: 500ms, 15s, 10m, 24h, 90d")
-    return float(match[1]) * _UNITS[match[2] or "s"]
-
-
-def _duration(value: object) -> object:
-    return duration(value) if isinstance(value, str) else value
-
-
-def _address(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be host:port, for example 127.0.0.1:8080 or [::1]:8080")
-    return (host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port))  # noqa: S104  the user asked for it
-
-
-def _words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _networks(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
-    except ValueError:
-        raise ValueError("must be addresses or networks, for example 10.0.0.7,10.1.0.0/16") from None
-
-
-Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
-Span = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
-Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words), Field(max_length=2)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -92,12 +28,12 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    database_url: SecretStr | None = Field(None, description="Postgres, as postgresql://user:password@host:port/name.")
-    listen_url: SecretStr | None = Field(
+    database_url: OptionalSecret = Field(None, description="Postgres, as postgresql://user:password@host:port/name.")
+    listen_url: OptionalSecret = Field(
         None,
         description="The same database without a pooler in between. Set it where DATABASE_URL leads through one.",
     )
-    mta_api_key: SecretStr | None = Field(
+    mta_api_key: OptionalSecret = Field(
         None,
         validation_alias=AliasChoices("SMSGW_MTA_API_KEY", "MTA_API_KEY"),
         description="The provider's API key. MTA_API_KEY without the prefix is read too.",
@@ -106,8 +42,8 @@ class Settings(BaseSettings):
     webhook_secret: Secrets = Field((), description="Secret of the webhooks; two, comma-separated, while rotating.")
     webhook_listen: Address = Field(("127.0.0.1", 8080), description="Where webhooks arrive.")
     ops_listen: Address = Field(("127.0.0.1", 9464), description="Metrics, health and the console.")
-    ops_token: SecretStr | None = Field(None, description="Opens the console; needed unless it listens on loopback.")
-    ops_reader_token: SecretStr | None = Field(None, description="Opens the console for reading only.")
+    ops_token: OptionalSecret = Field(None, description="Opens the console; needed unless it listens on loopback.")
+    ops_reader_token: OptionalSecret = Field(None, description="Opens the console for reading only.")
     ops_proxy_header: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9-]{1,64}$",
@@ -164,7 +100,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the TOML file of `SMSGW_CONFIG` behind the environment and `.env`."""
         sources = (init_settings, env_settings, dotenv_settings)
-        config = os.environ.get(f"{PREFIX}CONFIG")
+        config = os.environ.get(CONFIG)
         return (*sources, TomlConfigSettingsSource(settings_cls, config)) if config else sources
 
     @model_validator(mode="after")
@@ -199,70 +135,3 @@ class Settings(BaseSettings):
         if self.ops_listen[0] not in _LOOPBACK and self.ops_token is None:
             raise ValueError("SMSGW_OPS_TOKEN: set one, or have SMSGW_OPS_LISTEN listen on 127.0.0.1")
         return self
-
-
-def load(**given: Any) -> Settings:
-    """Read the settings; `given` wins over every source.
-
-    Raises `SettingsError` with one line: the name of the first bad setting, what is wrong, how many more there are.
-    The value itself is never in it.
-    """
-    try:
-        return Settings(**(_from_files() | given))
-    except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{PREFIX}CONFIG: the file cannot be read: {type(error).__name__}") from None
-
-
-def _from_files() -> dict[str, str]:
-    """Return the secrets that are named as files. A secret given both ways is a contradiction and refused."""
-    found: dict[str, str] = {}
-    for name in _SECRETS:
-        variable = f"{PREFIX}{name.upper()}"
-        path = os.environ.get(f"{variable}_FILE")
-        if not path:
-            continue
-        if os.environ.get(variable):
-            raise SettingsError(f"{variable}: is set, and {variable}_FILE too; keep one of them")
-        try:
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable}_FILE: the file cannot be read: {type(error).__name__}") from None
-    return found
-
-
-def _one_line(error: ValidationError) -> str:
-    problems = error.errors(include_input=False, include_url=False)
-    first = problems[0]
-    where = str(first["loc"][0]) if first["loc"] else ""
-    what = first["msg"].removeprefix("Value error, ")
-    name = where if where.isupper() else f"{PREFIX}{where.upper()}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return (f"{name}: {what}" if where else what) + more
-
-
-def unknown_variables() -> list[str]:
-    """Return a warning for each variable with our prefix that no setting has, with the name that was probably meant."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    known |= {f"{PREFIX}{name.upper()}_FILE" for name in _SECRETS} | {
-        f"{PREFIX}CONFIG",
-        f"{PREFIX}TEST_DATABASE_URL",
-    }
-    warnings = []
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            warnings.append(f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
-    return warnings
-
-
-def describe() -> list[tuple[str, str, str]]:
-    """Return name, default and meaning of every setting."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if isinstance(default, tuple):
-            default = f"{default[0]}:{default[1]}" if len(default) == 2 else ""
-        rows.append((f"{PREFIX}{name.upper()}", "" if default is None else f"{default}", field.description or ""))
-    return rows
