@@ -1,4 +1,4 @@
-"""What the guard finds out about a request, for the handlers behind it."""
+"""What the middleware stores in a request for the handlers."""
 
 from aiohttp import web
 
@@ -9,5 +9,5 @@ CSRF: web.RequestKey[str] = web.RequestKey("csrf", str)
 
 
 def identity(request: web.Request) -> Identity:
-    """Return who asks; the guard let nobody else in."""
+    """Return who sent the request. The middleware lets no unknown visitor reach a handler."""
     return request[IDENTITY]

@@ -1,4 +1,4 @@
-"""What every page and every call of the API needs, put together once."""
+"""What every page and every endpoint of the API uses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,14 +8,14 @@ from aiohttp import web
 
 from gateway.console.auth import Access
 from gateway.console.rendering import Renderer
-from gateway.console.replays import Replays
+from gateway.console.replays import BackgroundReplays
 from gateway.console.status_cache import StatusCache
 from gateway.metrics.registry import Metrics
 from gateway.operations.doctor import Check
 from gateway.store.pool import Pool
 
 Doctor = Callable[[], Awaitable[Sequence[Check]]]
-EXAMINATION = 30.0
+DOCTOR_TIMEOUT = 30.0
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
 
@@ -29,18 +29,18 @@ class ConsoleDeps:
     readiness: Readiness
     access: Access
     renderer: Renderer
-    watch: StatusCache
-    replays: Replays
+    status_cache: StatusCache
+    replays: BackgroundReplays
     doctor: Doctor | None
-    """What looks the installation over; None where the process cannot."""
-    examining: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """None where the process cannot run the checks."""
+    doctor_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def examine(self) -> Sequence[Check]:
-        """Return the doctor's lines. One examination at a time, however many ask: it costs the provider a few calls.
+    async def run_doctor(self) -> Sequence[Check]:
+        """Return the doctor's checks. Only one run at a time, because each makes several calls to the provider.
 
-        Raises 404 where there is no doctor, and `TimeoutError` after `EXAMINATION` seconds.
+        Raises 404 where there is no doctor, and `TimeoutError` after `DOCTOR_TIMEOUT` seconds.
         """
         if self.doctor is None:
-            raise web.HTTPNotFound(text="This process cannot examine; run: smsgw doctor")
-        async with asyncio.timeout(EXAMINATION), self.examining:
+            raise web.HTTPNotFound(text="This process cannot run the doctor. Run: smsgw doctor")
+        async with asyncio.timeout(DOCTOR_TIMEOUT), self.doctor_lock:
             return await self.doctor()

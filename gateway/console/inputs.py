@@ -1,10 +1,11 @@
-"""What people type and programs send, as typed values; whatever is none is said in one sentence."""
+"""Parses forms and query strings into typed values. What is invalid is reported in one sentence."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
 from aiohttp import web
@@ -12,155 +13,163 @@ from aiohttp import web
 from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import normalise
 from gateway.domain.states import State
-from gateway.operations.search import reason_filter
+from gateway.operations.search import Filters, reason_filter
 from gateway.settings import duration
-from gateway.store.filters import Filters
 
-LARGEST_ID = 2**63 - 1
-LONGEST = 255
-FIELDS = ("id", "state", "lane", "tenant", "tag", "reference", "reason", "within", "since", "until")
-"""Names of filters that may stand in an address. `number` may not: it is sent in a body."""
+MAX_ID = 2**63 - 1
+MAX_TEXT_LENGTH = 255
+URL_FIELDS = ("id", "state", "lane", "tenant", "tag", "reference", "reason", "within", "since", "until")
+"""Filters that may stand in an address. `number` may not: it is sent in a body."""
+SEARCH_FIELDS = (*URL_FIELDS, "number")
 
 _LANE = re.compile(LANE_NAME)
 _REASON = re.compile(r"[a-z0-9_ -]{1,60}", re.IGNORECASE)
 _NUL = "\x00"
 
+Member = TypeVar("Member", bound=StrEnum)
 
-class BadInput(web.HTTPBadRequest):
-    """What was typed cannot be; the text says what it should look like."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(text=sentence)
+class InvalidInput(web.HTTPBadRequest):
+    """A field is invalid. The text describes the expected format and never repeats the value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(text=message)
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Filters as they were typed, and what they mean."""
+class SearchForm:
+    """The fields of a search as entered, and the filters they mean."""
 
-    typed: dict[str, str]
-    """By the names of `FIELDS` and `number`; only what is set."""
+    entered: dict[str, str]
+    """Only the fields that are not empty."""
     filters: Filters
 
     @property
     def fields(self) -> dict[str, str]:
-        """Every field of the form, empty where nothing was typed."""
-        return {name: self.typed.get(name, "") for name in (*FIELDS, "number")}
+        """Every field of the form, empty where nothing was entered."""
+        return {name: self.entered.get(name, "") for name in SEARCH_FIELDS}
 
     @property
-    def linkable(self) -> dict[str, str]:
-        """What may stand in an address."""
-        return {name: text for name, text in self.typed.items() if name in FIELDS}
+    def url_params(self) -> dict[str, str]:
+        """The fields that may stand in an address."""
+        return {name: text for name, text in self.entered.items() if name in URL_FIELDS}
 
 
-def search(given: Mapping[str, Any], *, now: datetime | None = None) -> Search:
-    """Return the search of a form or an address; raises `BadInput`."""
-    typed = {name: text for name in (*FIELDS, "number") if (text := word(given, name))}
-    values: dict[str, Any] = {name: typed[name] for name in ("tenant", "tag", "reference") if name in typed}
-    if "id" in typed:
-        _named(typed["id"], values)
-    if "state" in typed:
-        values["states"] = states(typed["state"])
-    if "lane" in typed:
-        values["lane"] = lane(typed["lane"])
-    if "reason" in typed:
-        if not _REASON.fullmatch(typed["reason"]):
-            raise BadInput("A reason is a short code such as timeout, or a status of the provider such as 402.")
-        values |= reason_filter(typed["reason"])
-    if "within" in typed:
-        values["since"] = (now or datetime.now(UTC)) - timedelta(seconds=span(typed["within"], "Within"))
+def parse_search(given: Mapping[str, Any], *, now: datetime | None = None) -> SearchForm:
+    """Return the search of a form or query string; raises `InvalidInput`."""
+    entered = {name: text for name in SEARCH_FIELDS if (text := text_field(given, name))}
+    values: dict[str, Any] = {name: entered[name] for name in ("tenant", "tag", "reference") if name in entered}
+    if "id" in entered:
+        values |= _id_filter(entered["id"])
+    if "state" in entered:
+        values["states"] = states(entered["state"])
+    if "lane" in entered:
+        values["lane"] = lane_name(entered["lane"])
+    if "reason" in entered:
+        if not _REASON.fullmatch(entered["reason"]):
+            raise InvalidInput("A reason is a short code such as timeout, or an HTTP status such as 402.")
+        values |= reason_filter(entered["reason"])
+    if "within" in entered:
+        values["since"] = (now or datetime.now(UTC)) - timedelta(seconds=duration_seconds(entered["within"], "Within"))
     for name in ("since", "until"):
-        if name in typed:
-            values[name] = moment(typed[name])
-    if "number" in typed:
-        values["number"] = number(typed["number"])
-    return Search(typed, Filters(**values))
+        if name in entered:
+            values[name] = timestamp(entered[name])
+    if "number" in entered:
+        values["number"] = phone_number(entered["number"])
+    return SearchForm(entered, Filters(**values))
 
 
-def word(given: Mapping[str, Any], name: str, *, longest: int = LONGEST) -> str:
-    """Return a field without its blanks, empty when it is missing."""
+def text_field(given: Mapping[str, Any], name: str) -> str:
+    """Return a field without surrounding blanks, empty if it is missing."""
     text = str(given.get(name) or "").strip()
-    if len(text) > longest or _NUL in text:
-        raise BadInput(f"{name.capitalize()} is too long, or holds what no text can.")
+    if len(text) > MAX_TEXT_LENGTH or _NUL in text:
+        raise InvalidInput(f"{name.capitalize()} is too long or contains invalid characters.")
     return text
 
 
-def needed(given: Mapping[str, Any], name: str, sentence: str) -> str:
-    """Return a field that must be there."""
-    text = word(given, name)
+def required_field(given: Mapping[str, Any], name: str, message: str) -> str:
+    """Return a field that must not be empty."""
+    text = text_field(given, name)
     if not text:
-        raise BadInput(sentence)
+        raise InvalidInput(message)
     return text
 
 
 def identifier(text: str) -> int:
-    """Return an id, or raise 404: no row has such a one."""
-    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > LARGEST_ID:
-        raise web.HTTPNotFound(text="There is no such thing here.")
+    """Return an id; raises 404 for one that no row can have."""
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > MAX_ID:
+        raise web.HTTPNotFound(text="No such id.")
     return int(text)
 
 
-def place(given: Mapping[str, Any]) -> int | None:
-    """Return the id below which a list goes on."""
-    text = word(given, "below")
+def below_id(given: Mapping[str, Any]) -> int | None:
+    """Return the id below which the page of a list begins."""
+    text = text_field(given, "below")
     return identifier(text) if text else None
 
 
-def number(text: str) -> str:
+def phone_number(text: str) -> str:
     """Return a phone number in E.164 form."""
-    found = normalise(text)
-    if found is None:
-        raise BadInput("That is no phone number; write it like +12025550123.")
-    return found
+    number = normalise(text)
+    if number is None:
+        raise InvalidInput("That is not a phone number. Write it like +12025550123.")
+    return number
 
 
-def lane(text: str) -> str:
+def lane_name(text: str) -> str:
     """Return the name of a lane."""
     if not _LANE.fullmatch(text):
-        raise BadInput("A lane's name is lower-case letters, digits, - and _.")
+        raise InvalidInput("A lane name has lower-case letters, digits, - and _, and begins with a letter.")
     return text
 
 
 def states(text: str) -> tuple[str, ...]:
-    """Return one state or several, comma-separated."""
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [state for state in found if state not in set(State)]
-    if unknown or not found:
-        raise BadInput(f"A state is one of {', '.join(State)}.")
-    return found
+    """Return one or several comma-separated states."""
+    named = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not named or not set(named) <= set(State):
+        raise InvalidInput(f"Unknown state. Use one or several of {', '.join(State)}.")
+    return named
 
 
-def moment(text: str) -> datetime:
-    """Return a moment; without a zone it is UTC."""
+def member(kind: type[Member], text: str, message: str) -> Member:
+    """Return the member of an enum that a field names."""
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadInput("A time is written like 2026-11-23T14:30, in UTC.") from None
-
-
-def span(text: str, name: str, *, longest: float = 366 * 86400.0) -> float:
-    """Return a length of time in seconds."""
-    try:
-        found = duration(text)
-    except ValueError as error:
-        raise BadInput(f"{name}: {error}.") from None
-    if not 0 < found <= longest:
-        raise BadInput(f"{name} must be more than nothing and at most {longest / 86400:g} days.")
-    return found
-
-
-def optional_span(given: Mapping[str, Any], name: str, label: str) -> float | None:
-    """Return a length of time in seconds, None where the field is empty."""
-    text = word(given, name)
-    return span(text, label) if text else None
-
-
-def _named(text: str, values: dict[str, Any]) -> None:
-    """Read the field that takes a message's id or a request's."""
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        values["ids"] = (int(text),)
-        return
-    try:
-        values["request_id"] = UUID(text)
+        return kind(text)
     except ValueError:
-        raise BadInput("An id is a message's number, or a request's 32 hex digits.") from None
+        raise InvalidInput(f"{message}: {', '.join(kind)}.") from None
+
+
+def timestamp(text: str) -> datetime:
+    """Return a time. Without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput("Write a time like 2026-11-23T14:30, in UTC.") from None
+
+
+def duration_seconds(text: str, label: str, *, max_seconds: float = 366 * 86400.0) -> float:
+    """Return a duration in seconds."""
+    try:
+        seconds = duration(text)
+    except ValueError as error:
+        raise InvalidInput(f"{label}: {error}.") from None
+    if not 0 < seconds <= max_seconds:
+        raise InvalidInput(f"{label} must be greater than zero and at most {max_seconds / 86400:g} days.")
+    return seconds
+
+
+def optional_duration(given: Mapping[str, Any], name: str, label: str) -> float | None:
+    """Return a duration in seconds, None if the field is empty."""
+    text = text_field(given, name)
+    return duration_seconds(text, label) if text else None
+
+
+def _id_filter(text: str) -> dict[str, Any]:
+    """Return the filter of the field that takes a message id or a request id."""
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return {"ids": (int(text),)}
+    try:
+        return {"request_id": UUID(text)}
+    except ValueError:
+        raise InvalidInput("An id is a message id (digits) or a request id (32 hex digits).") from None

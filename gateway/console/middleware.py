@@ -7,7 +7,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from gateway.console.auth import COOKIE, Access, Identity
 from gateway.console.context import CSRF, IDENTITY
-from gateway.console.rendering import Renderer, is_api, json_answer
+from gateway.console.rendering import Renderer, is_api, json_response
 from gateway.console.sessions import SESSION_SECONDS, Session
 from gateway.domain.secret import same_secret
 from gateway.operations.errors import NotPossible
@@ -67,7 +67,7 @@ def guard(access: Access, renderer: Renderer) -> Middleware:
             if isinstance(error, web.HTTPException) and error.status < 400:
                 raise
             status, words = to_error(error)
-            response = renderer.failure(request, status, words)
+            response = renderer.error(request, status, words)
             if isinstance(error, web.HTTPMethodNotAllowed):
                 response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
@@ -130,7 +130,7 @@ async def _refusal(
         return None
     if identity is None:
         if is_api(request):
-            return json_answer({"error": "Give the token: Authorization: Bearer …"}, status=401)
+            return json_response({"error": "Give the token: Authorization: Bearer …"}, status=401)
         if not access.has_login:
             raise web.HTTPUnauthorized(text="Come through the proxy that logs people in, or by the name localhost.")
         if request.headers.get("HX-Request"):

@@ -1,4 +1,4 @@
-"""Turns values into pages and JSON: templates with autoescape, and the few ways in which a figure is written."""
+"""Renders pages and JSON: templates with autoescape, and how figures and times are written."""
 
 import json
 from dataclasses import asdict, is_dataclass
@@ -16,85 +16,97 @@ import gateway
 from gateway.console.context import CSRF, IDENTITY
 from gateway.domain.phone import mask
 
-HERE = Path(__file__).parent
-REASONS = {400: "That cannot be", 401: "Not logged in", 403: "Not allowed", 404: "Not here", 409: "Not now",
-           413: "Too large", 422: "That cannot be", 429: "Too often", 503: "Not now"}  # fmt: skip
+DIRECTORY = Path(__file__).parent
+ERROR_TITLES = {
+    400: "Invalid input", 401: "Not logged in", 403: "Not allowed", 404: "Not found", 409: "Not possible now",
+    413: "Too large", 422: "Invalid input", 429: "Too many requests", 503: "Not available",
+}  # fmt: skip
+
+NOTICES = {
+    "cancelled": "Cancelled. The message will not be sent.",
+    "resolved": "Resolved.",
+    "paused": "Paused. Requests in flight complete; nothing new is sent.",
+    "resumed": "Resumed.",
+    "lane": "Lane saved. The next claim uses it.",
+    "suppressed": "Suppressed. This number gets no more messages.",
+    "suppressed-before": "This number was already suppressed.",
+    "unsuppressed": "Removed. This number gets messages again.",
+    "stopped": "Replay stopped. Messages that were already replayed are not affected.",
+}
+"""What a page shows after a change. The address holds only the key."""
 
 
 class Renderer:
-    """The templates."""
+    """The templates. Those in `fragments/` are parts of a page, and htmx loads some of them alone."""
 
     def __init__(self) -> None:
-        self._pages = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(DIRECTORY / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters |= {
+        self._templates.filters |= {
             "mask": mask, "clock": clock, "seconds": seconds, "count": count, "iso": iso,
         }  # fmt: skip
-        self._pages.globals |= {"release": gateway.__version__, "tone": tone}
+        self._templates.globals |= {"release": gateway.__version__, "tone": tone}
 
-    def text(self, template: str, **values: Any) -> str:
-        """Return a template filled in."""
-        return self._pages.get_template(template).render(**values)
+    def render(self, template: str, **values: Any) -> str:
+        """Return a filled-in template."""
+        return self._templates.get_template(template).render(**values)
 
     def page(self, request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
-        """Return a page; every template may ask who looks at it, and needs the CSRF token for its forms."""
-        text = self.text(
+        """Return a page or fragment. Every template gets the identity, the CSRF token and the notice."""
+        html = self.render(
             template,
             identity=request.get(IDENTITY),
             csrf=request.get(CSRF, ""),
             path=request.path,
-            told=TOLD.get(request.query.get("told", ""), ""),
+            notice_text=NOTICES.get(request.query.get("notice", ""), ""),
             **values,
         )
-        return web.Response(text=text, status=status, content_type="text/html")
+        return web.Response(text=html, status=status, content_type="text/html")
 
-    def failure(self, request: web.Request, status: int, sentence: str) -> web.Response:
-        """Return an error in the form that was asked for: JSON, a piece of a page, or a page."""
+    def page_or_fragment(self, request: web.Request, page: str, fragment: str, **values: Any) -> web.Response:
+        """Return the fragment if htmx asks, otherwise the whole page."""
+        return self.page(request, fragment if is_htmx(request) else page, **values)
+
+    def error(self, request: web.Request, status: int, message: str) -> web.Response:
+        """Return an error as JSON, a fragment or a page, whichever the request expects."""
         if is_api(request):
-            return json_answer({"error": sentence}, status=status)
-        name = "failure_piece.html" if request.headers.get("HX-Request") else "failure.html"
-        return self.page(request, name, status=status, title=REASONS.get(status, "It went wrong"), sentence=sentence)
+            return json_response({"error": message}, status=status)
+        title = ERROR_TITLES.get(status, "Error")
+        return self.page_or_fragment(
+            request, "error.html", "fragments/error.html", status=status, title=title, message=message
+        )
 
 
-TOLD = {
-    "cancelled": "Called back: it will not be sent.",
-    "resolved": "Settled.",
-    "paused": "Paused. What is in the air lands; nothing new is sent.",
-    "resumed": "Resumed.",
-    "lane": "The lane is changed; the next claim follows it.",
-    "suppressed": "Suppressed: nothing is sent to that number any more.",
-    "suppressed-before": "That number was suppressed already.",
-    "unsuppressed": "No longer suppressed.",
-    "stopped": "The replay is stopped; what was replayed stays so.",
-}
-"""What a page says after a change; the address names only which of these."""
-
-
-def see(path: str, told: str | None = None, **values: object) -> web.Response:
-    """Send the browser on to a page that shows what was changed."""
-    given = {name: value for name, value in values.items() if value is not None}
-    if told is not None:
-        given["told"] = told
-    return web.Response(status=303, headers={"Location": path + (f"?{urlencode(given)}" if given else "")})
+def redirect(path: str, notice: str | None = None, **query: object) -> web.Response:
+    """Redirect to a page that shows the change."""
+    params = {name: value for name, value in query.items() if value is not None}
+    if notice is not None:
+        params["notice"] = notice
+    return web.Response(status=303, headers={"Location": path + (f"?{urlencode(params)}" if params else "")})
 
 
 def is_api(request: web.Request) -> bool:
-    """Whether a program asks."""
+    """Whether the request is for the JSON API."""
     return request.path.startswith("/api/")
 
 
-def json_answer(value: Any, *, status: int = 200) -> web.Response:
+def is_htmx(request: web.Request) -> bool:
+    """Whether htmx sent the request, to replace a part of a page."""
+    return "HX-Request" in request.headers
+
+
+def json_response(value: Any, *, status: int = 200) -> web.Response:
     """Return JSON."""
-    return web.Response(text=json.dumps(value, default=plain), status=status, content_type="application/json")
+    return web.Response(text=json.dumps(value, default=json_value), status=status, content_type="application/json")
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+def json_value(value: Any) -> Any:
+    """Return a value as a type that JSON has."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, datetime):
@@ -107,21 +119,21 @@ def plain(value: Any) -> Any:
         return value.hex
     if isinstance(value, set | frozenset):
         return sorted(value)
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def clock(moment: datetime | None) -> str:
-    """Return a moment as people read it, UTC."""
+    """Return a time as people read it, in UTC."""
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def iso(moment: datetime | None) -> str:
-    """Return a moment for the `datetime` attribute."""
+    """Return a time for the `datetime` attribute."""
     return "" if moment is None else moment.isoformat(timespec="milliseconds")
 
 
 def seconds(value: float | None) -> str:
-    """Return a length of time in the unit that fits."""
+    """Return a duration in the unit that fits."""
     if value is None:
         return ""
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
@@ -133,7 +145,7 @@ def seconds(value: float | None) -> str:
 
 
 def count(value: float | None) -> str:
-    """Return a number with its thousands apart."""
+    """Return a number with a space between thousands."""
     return "" if value is None else f"{value:,.0f}".replace(",", " ")
 
 
@@ -145,5 +157,5 @@ TONES = {
 
 
 def tone(state: str) -> str:
-    """Return how a state is coloured. The word itself stands there too: colour is never the only sign."""
+    """Return the colour class of a state. The state is always written too: colour is never the only sign."""
     return TONES.get(state, "plain")

@@ -1,7 +1,7 @@
-"""Carries replays out behind the page: batch by batch, each with a connection of its own for its short transaction.
+"""Runs replays in the background, batch by batch, each batch with its own connection and a short transaction.
 
-A replay is a row of the database and this only its legs: where the process ends, the row stays where it was, and the
-page offers to go on. Two that go on with the same replay take turns on its row, so no message goes twice.
+The row of `smsgw.replay` holds the state. If the process ends, the row stays where it was and the page offers to
+continue. Two processes that run the same replay lock its row in turn, so no message is replayed twice.
 """
 
 import asyncio
@@ -13,58 +13,58 @@ from gateway.operations import replay
 from gateway.operations.errors import NotPossible
 from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
 
-MOST_AT_ONCE = 4
-TRIES = 30
-"""In a row that find no database, a second apart, before it is left to be continued by hand."""
+MAX_CONCURRENT = 4
+MAX_FAILURES = 30
+"""Consecutive attempts, one second apart, that find no database. After them the replay waits to be continued."""
 
 log = structlog.get_logger(__name__)
 
 
-class Replays:
-    """The replays that this process carries out."""
+class BackgroundReplays:
+    """The replays that this process runs."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._running: dict[int, asyncio.Task[None]] = {}
 
     def is_running(self, replay_id: int) -> bool:
-        """Whether this process is at it. Another replica may be."""
+        """Whether this process runs the replay. Another replica may run it as well."""
         return replay_id in self._running
 
-    def run_in_background(self, replay_id: int, *, actor: str) -> None:
-        """Go on with a replay; raises `NotPossible` while too many others run."""
+    def start(self, replay_id: int, *, actor: str) -> None:
+        """Run or continue a replay in the background; raises `NotPossible` while too many run."""
         if replay_id in self._running:
             return
-        if len(self._running) >= MOST_AT_ONCE:
-            raise NotPossible(f"{MOST_AT_ONCE} replays are under way; continue this one when one of them is done")
+        if len(self._running) >= MAX_CONCURRENT:
+            raise NotPossible(f"{MAX_CONCURRENT} replays are running; continue this one when one of them has finished")
         task = asyncio.create_task(self._run(replay_id, actor), name=f"replay {replay_id}")
         self._running[replay_id] = task
         task.add_done_callback(lambda _: self._running.pop(replay_id, None))
 
     async def close(self) -> None:
-        """Stop after nothing: a batch in the air is rolled back, and done when somebody continues."""
+        """Cancel all. A batch that was under way is rolled back, and done again when the replay is continued."""
         for task in list(self._running.values()):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
 
     async def _run(self, replay_id: int, actor: str) -> None:
-        tries = 0
-        while tries < TRIES:
+        failures = 0
+        while failures < MAX_FAILURES:
             try:
                 async with self._pool.acquire() as connection:
-                    at = await replay.step(connection, replay_id, actor=actor)
+                    current = await replay.step(connection, replay_id, actor=actor)
             except NotPossible:
                 return
             except UNAVAILABLE as error:
-                tries += 1
+                failures += 1
                 log.warning("replay_waits_for_database", replay=replay_id, error=type(error).__name__)
                 await asyncio.sleep(1.0)
                 continue
             except REJECTED as error:
-                log.error("replay_broke", replay=replay_id, error=type(error).__name__)
+                log.error("replay_failed", replay=replay_id, error=type(error).__name__)
                 return
-            tries = 0
-            if at.finished_at is not None:
+            failures = 0
+            if current.finished_at is not None:
                 return
             await asyncio.sleep(replay.BATCH / replay.PER_SECOND)

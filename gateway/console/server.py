@@ -1,4 +1,4 @@
-"""The application of the ops listener, put together from its parts."""
+"""The application of the ops listener, built from its modules."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,8 +24,8 @@ from gateway.console.pages import (
     stuck,
     suppression,
 )
-from gateway.console.rendering import HERE, Renderer
-from gateway.console.replays import Replays
+from gateway.console.rendering import DIRECTORY, Renderer
+from gateway.console.replays import BackgroundReplays
 from gateway.console.status_cache import StatusCache
 from gateway.metrics.registry import Metrics
 from gateway.store.pool import Pool
@@ -33,10 +33,9 @@ from gateway.store.pool import Pool
 MODULES = (
     probes, sse, session, overview, messages, message, stuck, replay, lanes, suppression, replies, log, health, openapi
 )  # fmt: skip
-"""Who has routes."""
+"""The modules that have routes."""
 
-MOST_BODY = 64 * 1024
-"""Bytes of a form or of a call's JSON."""
+MAX_BODY_BYTES = 64 * 1024
 
 
 def build_ops_app(
@@ -48,23 +47,30 @@ def build_ops_app(
     max_recipients: int = 500,
     doctor: Doctor | None = None,
 ) -> web.Application:
-    """Return the application of the ops listener; access without a token is for loopback only."""
-    renderer = Renderer()
-    watch, replays = StatusCache(pool, max_recipients=max_recipients), Replays(pool)
-    deps = ConsoleDeps(pool, metrics, readiness, Access(access), renderer, watch, replays, doctor)
-    app = web.Application(middlewares=[guard(deps.access, renderer)], client_max_size=MOST_BODY)
+    """Return the application of the ops listener. Without a token it may only listen on loopback."""
+    deps = ConsoleDeps(
+        pool=pool,
+        metrics=metrics,
+        readiness=readiness,
+        access=Access(access),
+        renderer=Renderer(),
+        status_cache=StatusCache(pool, max_recipients=max_recipients),
+        replays=BackgroundReplays(pool),
+        doctor=doctor,
+    )
+    app = web.Application(middlewares=[guard(deps.access, deps.renderer)], client_max_size=MAX_BODY_BYTES)
     for module in MODULES:
         app.router.add_routes(module.routes(deps))
-    app.router.add_static("/static", HERE / "static")
-    app.cleanup_ctx.append(_watching(deps.watch))
-    app.on_shutdown.append(_close(deps.watch))
-    app.on_cleanup.append(_stop(replays))
+    app.router.add_static("/static", DIRECTORY / "static")
+    app.cleanup_ctx.append(_refresh_status(deps.status_cache))
+    app.on_shutdown.append(_end_streams(deps.status_cache))
+    app.on_cleanup.append(_stop_replays(deps.replays))
     return app
 
 
-def _watching(watch: StatusCache) -> Callable[[web.Application], AsyncIterator[None]]:
+def _refresh_status(status_cache: StatusCache) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(watch.run(), name="console watch")
+        task = asyncio.create_task(status_cache.run(), name="console status cache")
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -73,16 +79,16 @@ def _watching(watch: StatusCache) -> Callable[[web.Application], AsyncIterator[N
     return context
 
 
-def _close(watch: StatusCache) -> Callable[[web.Application], Awaitable[None]]:
-    """Let every open stream end: else the listener would wait for them."""
+def _end_streams(status_cache: StatusCache) -> Callable[[web.Application], Awaitable[None]]:
+    """End every open stream. Otherwise the listener waits for them when it shuts down."""
 
-    async def close(_: web.Application) -> None:
-        watch.close()
+    async def end(_: web.Application) -> None:
+        status_cache.close()
 
-    return close
+    return end
 
 
-def _stop(replays: Replays) -> Callable[[web.Application], Awaitable[None]]:
+def _stop_replays(replays: BackgroundReplays) -> Callable[[web.Application], Awaitable[None]]:
     async def stop(_: web.Application) -> None:
         await replays.close()
 

@@ -1,7 +1,7 @@
-"""Looks at the whole installation again and again, once for everybody who watches.
+"""Reads the status of the installation, once for all browsers.
 
-However many browsers are open, the database is asked by one loop: every two seconds while somebody watches live, else
-every ten. A page is rendered from the last look, so that no page waits for a count.
+One loop reads the database: every two seconds while a browser follows the live overview, otherwise every ten. Pages
+render the latest snapshot, so the number of open browsers costs the database nothing and no page waits for a count.
 """
 
 import asyncio
@@ -12,22 +12,21 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
+from gateway.operations import samples
+from gateway.operations.samples import Cohort, Sample
 from gateway.operations.status import LaneStatus, StatusReport, read_status
-from gateway.store import samples
 from gateway.store.pool import UNAVAILABLE, Pool
-from gateway.store.samples import Cohort, Sample
 
-LIVE_BEAT = 2.0
-IDLE_BEAT = 10.0
-STALE = 12.0
-"""Seconds after which a look is too old to show without a new one."""
+LIVE_INTERVAL = 2.0
+IDLE_INTERVAL = 10.0
+MAX_AGE = 12.0
+"""Seconds after which a page refreshes the snapshot instead of showing it."""
 
-COHORTS_EVERY = 20.0
-PRUNE_EVERY = 600.0
-SPAN = 1800.0
-"""Seconds that the plots look back."""
+COHORT_INTERVAL = 20.0
+PRUNE_INTERVAL = 600.0
+PLOT_SECONDS = 1800.0
 
-MOST_WATCHERS = 100
+MAX_SUBSCRIBERS = 100
 
 log = structlog.get_logger(__name__)
 
@@ -36,107 +35,108 @@ log = structlog.get_logger(__name__)
 class StatusSnapshot:
     """Everything that the overview shows."""
 
-    at: float
+    taken_at: float
     """Monotonic."""
-    now: StatusReport
+    report: StatusReport
     samples: list[Sample]
     cohorts: list[Cohort]
 
 
+class TooManySubscribers(Exception):
+    """No further browser can follow the live overview. Pages still work."""
+
+
 class StatusCache:
-    """The loop, its last look, and who waits for the next."""
+    """Holds the latest snapshot and the subscribers that wait for the next one."""
 
     def __init__(self, pool: Pool, *, max_recipients: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._max_recipients = max_recipients
         self._clock = clock
-        self._last: StatusSnapshot | None = None
-        self._fresh = asyncio.Event()
-        self._wake = asyncio.Event()
-        self._one = asyncio.Lock()
-        self._watchers = 0
+        self._latest: StatusSnapshot | None = None
+        self._refreshed = asyncio.Event()
+        self._subscribed = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._subscribers = 0
         self._cohorts: tuple[float, list[Cohort]] | None = None
-        self._pruned = -float("inf")
+        self._pruned_at = -float("inf")
         self._closed = False
 
     async def run(self) -> None:
-        """Refresh until cancelled. An error of the database is logged; the next refresh tries again."""
+        """Refresh until cancelled. A database error is logged, and the next refresh tries again."""
         while True:
             try:
-                await self.look()
+                await self.refresh()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                log.debug("look_failed", error=type(error).__name__)
-            self._wake.clear()
+                log.debug("status_refresh_failed", error=type(error).__name__)
+            self._subscribed.clear()
             try:
-                async with asyncio.timeout(LIVE_BEAT if self._watchers else IDLE_BEAT):
-                    await self._wake.wait()
+                async with asyncio.timeout(LIVE_INTERVAL if self._subscribers else IDLE_INTERVAL):
+                    await self._subscribed.wait()
             except TimeoutError:
                 pass
 
-    async def latest(self) -> StatusSnapshot:
-        """Return the last look, or a new one where that is too old. Raises what the database raises."""
-        if self._last is None or self._clock() - self._last.at > STALE:
-            return await self.look()
-        return self._last
+    async def snapshot(self) -> StatusSnapshot:
+        """Return the latest snapshot, refreshed if it is older than `MAX_AGE`. Raises database errors."""
+        if self._latest is None or self._clock() - self._latest.taken_at > MAX_AGE:
+            return await self.refresh()
+        return self._latest
 
-    async def look(self) -> StatusSnapshot:
-        """StatusSnapshot now. Who asks while somebody looks gets the same answer."""
-        asked = self._clock()
-        async with self._one:
-            if self._last is not None and self._last.at >= asked:
-                return self._last
-            self._last = await self._ask()
-        self._fresh.set()
-        self._fresh = asyncio.Event()
-        return self._last
+    async def refresh(self) -> StatusSnapshot:
+        """Read the status now. Concurrent calls share one read."""
+        requested_at = self._clock()
+        async with self._lock:
+            if self._latest is not None and self._latest.taken_at >= requested_at:
+                return self._latest
+            self._latest = await self._read()
+        self._refreshed.set()
+        self._refreshed = asyncio.Event()
+        return self._latest
 
-    async def each(self) -> AsyncIterator[StatusSnapshot]:
-        """Yield every new look, the present one first, until `close`. Raises `TooManyWatchers`."""
-        if self._watchers >= MOST_WATCHERS:
-            raise TooManyWatchers
-        self._watchers += 1
+    async def subscribe(self) -> AsyncIterator[StatusSnapshot]:
+        """Yield the latest snapshot and every new one until `close`. Raises `TooManySubscribers`."""
+        if self._subscribers >= MAX_SUBSCRIBERS:
+            raise TooManySubscribers
+        self._subscribers += 1
         try:
-            self._wake.set()
+            self._subscribed.set()
             while not self._closed:
-                fresh = self._fresh
-                if self._last is not None:
-                    yield self._last
-                await fresh.wait()
+                refreshed = self._refreshed
+                if self._latest is not None:
+                    yield self._latest
+                await refreshed.wait()
         finally:
-            self._watchers -= 1
+            self._subscribers -= 1
 
     def close(self) -> None:
-        """Send every watcher home: the process ends."""
+        """End every subscription, because the process stops."""
         self._closed = True
-        self._fresh.set()
+        self._refreshed.set()
 
-    async def _ask(self) -> StatusSnapshot:
+    async def _read(self) -> StatusSnapshot:
         now = self._clock()
         async with self._pool.acquire() as connection:
-            found = await read_status(connection, max_recipients=self._max_recipients)
-            waits, oldest, limiter = figures(found)
-            await samples.add(connection, waiting=waits, oldest=oldest, limiter=limiter)
-            if now - self._pruned > PRUNE_EVERY:
-                self._pruned = now
+            report = await read_status(connection, max_recipients=self._max_recipients)
+            waiting, oldest, limiter = sample_values(report)
+            await samples.add(connection, waiting=waiting, oldest=oldest, limiter=limiter)
+            if now - self._pruned_at > PRUNE_INTERVAL:
+                self._pruned_at = now
                 await samples.prune(connection)
-            if self._cohorts is None or now - self._cohorts[0] > COHORTS_EVERY:
+            if self._cohorts is None or now - self._cohorts[0] > COHORT_INTERVAL:
                 self._cohorts = now, await samples.cohorts(connection)
-            return StatusSnapshot(self._clock(), found, await samples.since(connection, SPAN), self._cohorts[1])
+            recent = await samples.since(connection, PLOT_SECONDS)
+            return StatusSnapshot(self._clock(), report, recent, self._cohorts[1])
 
 
-class TooManyWatchers(Exception):
-    """Nobody more can watch live; the pages themselves still work."""
-
-
-def figures(found: StatusReport) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Return what waits and how old the oldest is, by lane, and how much of each limit is used, by limit."""
+def sample_values(report: StatusReport) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Return waiting messages and the age of the oldest, by lane, and the used share of each limit."""
     return (
-        {line.lane: waiting(line) for line in found.lanes},
-        {line.lane: round(line.oldest or 0.0, 1) for line in found.lanes},
-        {line.name: round(line.used, 3) for line in found.limits},
+        {lane.lane: waiting_messages(lane) for lane in report.lanes},
+        {lane.lane: round(lane.oldest or 0.0, 1) for lane in report.lanes},
+        {limit.name: round(limit.used, 3) for limit in report.limits},
     )
 
 
-def waiting(line: LaneStatus) -> int:
-    """Return the messages of a lane that could go or would, were they not held."""
-    return line.states.get("ready", 0) + line.states.get("held", 0)
+def waiting_messages(lane: LaneStatus) -> int:
+    """Return the messages of a lane that are ready, or would be if they were not held."""
+    return lane.states.get("ready", 0) + lane.states.get("held", 0)

@@ -26,7 +26,7 @@ from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import Connection
 from gateway.store.replays import Judged, Replay
 
-__all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "latest", "plan", "run", "step", "stop"]
+__all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "find", "latest", "plan", "run", "step", "stop"]
 
 BATCH = 1000
 """Messages of one transaction, at the most."""
@@ -249,6 +249,11 @@ async def stop(connection: Connection, replay_id: int, *, actor: str, because: s
 async def latest(connection: Connection, most: int = 20) -> list[Replay]:
     """Return replays, the latest first."""
     return await replays.latest(connection, most)
+
+
+async def find(connection: Connection, replay_id: int) -> Replay | None:
+    """Return a replay by its id."""
+    return await replays.one(connection, replay_id)
 
 
 async def _next(connection: Connection, filters: Filters, below: int, most: int) -> tuple[list[int], int, bool]:

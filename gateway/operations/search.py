@@ -10,6 +10,10 @@ from gateway.store.filters import Filters
 from gateway.store.pool import Connection
 from gateway.store.searches import NEWEST, MessageRow
 
+__all__ = [
+    "Count", "Filters", "MessageRow", "Page", "count", "find", "looks", "narrowed", "one", "reason_filter",
+]  # fmt: skip
+
 STUCK = (State.UNCERTAIN, State.FAILED, State.UNDELIVERED, State.UNCONFIRMED)
 """States in which a person may have something to do."""
 

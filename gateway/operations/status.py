@@ -16,6 +16,9 @@ from gateway.store.overview import Receiving, Trouble
 from gateway.store.pool import Connection
 from gateway.store.status import Backlog, Pause, Replica
 
+RECEIPTS_COUNTED = overview.RECEIPTS
+"""Receipts of the last hour are counted up to this."""
+
 SILENT = 30.0
 """Seconds without a heartbeat after which a replica is called silent: three beats."""
 

@@ -1,13 +1,14 @@
 """Numbers that nothing is sent to. The log says how many were changed, and never which."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from gateway.operations.errors import NotPossible
 from gateway.store import actions, suppressions
 from gateway.store.pool import Connection
 from gateway.store.suppressions import Suppressed
 
-__all__ = ["Suppressed", "add", "add_many", "listed", "remove"]
+__all__ = ["Suppressed", "add", "add_many", "find", "listed", "newest", "remove"]
 
 BATCH = 1000
 
@@ -56,6 +57,16 @@ async def remove(connection: Connection, number: str, *, actor: str, because: st
 async def listed(connection: Connection, *, above: str = "", limit: int = 100) -> list[Suppressed]:
     """Return suppressed numbers in their own order, above one of them."""
     return await suppressions.list_numbers(connection, above=above, limit=limit)
+
+
+async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:
+    """Return suppressed numbers, newest first, from before a time on."""
+    return await suppressions.newest(connection, before=before, limit=limit)
+
+
+async def find(connection: Connection, number: str) -> Suppressed | None:
+    """Return when and why a number was suppressed; None if it is not."""
+    return await suppressions.one(connection, number)
 
 
 def _batches(numbers: Iterable[str]) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ STEP = 5.0
 KEPT = 86400.0
 """Seconds that a sample is kept."""
 
-MOST_REQUESTS = 4000
+MAX_REQUESTS = 4000
 """Of one half hour that are looked at; beyond, its figures mean "at least"."""
 
 _COHORTS, _DRAWN, _OF_EACH = 12, 200, 5

@@ -1,4 +1,4 @@
-"""For everybody: by keyboard alone, on a phone, with a screen reader, as a reader; and for nobody else."""
+"""Access: by keyboard, on a phone, with a screen reader, without JavaScript, and as a reader."""
 
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ PAGES = ("/", "/messages", "/stuck", "/replay", "/lanes", "/suppression", "/repl
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING = {"type": "tag", "values": TAGS}
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""All that another colour scheme changes."""
+"""The only rules that another colour scheme can break."""
 SERIOUS = ("serious", "critical")
 PHONE = {"width": 390, "height": 844}
 
 
-async def findings(page: Any, what: dict[str, Any]) -> list[str]:
-    """Return what axe finds serious on a page. It is run outside the page's own policy, which would refuse it."""
+async def serious_violations(page: Any, rules: dict[str, Any]) -> list[str]:
+    """Return the serious violations that axe finds on a page. Playwright evaluates it outside the page's CSP."""
     await page.evaluate(AXE.read_text())
-    result = await page.evaluate("what => axe.run({ runOnly: what, resultTypes: ['violations'] })", what)
+    result = await page.evaluate("rules => axe.run({ runOnly: rules, resultTypes: ['violations'] })", rules)
     return [
         f"{page.url} {one['id']}: {node['html'][:120]}"
         for one in result["violations"]
@@ -32,35 +32,35 @@ async def findings(page: Any, what: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("scheme", "what"), [("light", EVERYTHING), ("dark", COLOURS)])
-async def test_axe_finds_nothing_serious_on_any_page(world: Any, visit: Any, scheme: str, what: Any) -> None:
+@pytest.mark.parametrize(("scheme", "rules"), [("light", EVERYTHING), ("dark", COLOURS)])
+async def test_axe_finds_no_serious_violation(world: Any, visit: Any, scheme: str, rules: Any) -> None:
     [message_id] = await world.uncertain()
     page = await visit(color_scheme=scheme)
     found = []
     for path in (*PAGES, f"/messages/{message_id}"):
         await page.goto(path)
         await page.get_by_role("heading", level=1).wait_for()
-        found += await findings(page, what)
+        found += await serious_violations(page, rules)
     await page.get_by_role("button", name="Log out").click()
     await page.get_by_label("Token").wait_for()
-    # Its colours are those of the style sheet, once that is there.
+    # The colours are right only once the style sheet is loaded.
     await page.wait_for_load_state("load")
-    found += await findings(page, what)
+    found += await serious_violations(page, rules)
     assert found == []
 
 
-async def test_no_page_is_wider_than_a_phone(world: Any, visit: Any) -> None:
+async def test_no_page_scrolls_sideways_on_a_phone(world: Any, visit: Any) -> None:
     ids = await world.enqueue(1, "phone")
     page = await visit(viewport=PHONE, has_touch=True, is_mobile=True)
-    wide = []
+    too_wide = []
     for path in (*PAGES, f"/messages/{ids[0]}"):
         await page.goto(path)
         if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            wide.append(path)
-    assert wide == []
+            too_wide.append(path)
+    assert too_wide == []
 
 
-async def test_everything_can_be_reached_by_keyboard(world: Any, visit: Any) -> None:
+async def test_a_message_can_be_found_by_keyboard(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "keyboard")
     page = await visit(token=None)
     await expect(page.get_by_label("Token")).to_be_focused()
@@ -85,16 +85,16 @@ async def test_everything_can_be_reached_by_keyboard(world: Any, visit: Any) -> 
 
 
 async def tab_to(page: Any, name: str) -> None:
-    """Press Tab until what has the focus is called so."""
-    called = "(e => (e.labels?.[0]?.firstChild?.textContent ?? e.textContent).trim())(document.activeElement)"
+    """Press Tab until the focused element has this name."""
+    focused_name = "(e => (e.labels?.[0]?.firstChild?.textContent ?? e.textContent).trim())(document.activeElement)"
     for _ in range(80):
         await page.keyboard.press("Tab")
-        if await page.evaluate(called) == name:
+        if await page.evaluate(focused_name) == name:
             return
-    pytest.fail(f"Tab never came to {name}")
+    pytest.fail(f"Tab did not reach {name}")
 
 
-async def test_a_reader_sees_and_changes_nothing(world: Any, visit: Any) -> None:
+async def test_a_reader_sees_no_buttons_for_changes(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "read")
     page = await visit(token="token-of-the-readers")
     await page.goto(f"/messages/{message_id}")
@@ -103,7 +103,7 @@ async def test_a_reader_sees_and_changes_nothing(world: Any, visit: Any) -> None
     await expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 
 
-async def test_the_pages_work_without_javascript(world: Any, visit: Any) -> None:
+async def test_pages_work_without_javascript(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "still")
     page = await visit(java_script_enabled=False)
     await page.goto("/messages")

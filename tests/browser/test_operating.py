@@ -1,4 +1,4 @@
-"""An operator at work, in a real browser."""
+"""The tasks of an operator, in a real browser."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ expect = playwright.expect
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
 
-async def test_a_message_is_found_by_its_number_and_its_story_read(world: Any, visit: Any) -> None:
+async def test_a_message_is_found_by_number_and_shows_its_timeline(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "order_123")
     await world.until([message_id], "delivered")
     page = await visit()
@@ -27,9 +27,7 @@ async def test_a_message_is_found_by_its_number_and_its_story_read(world: Any, v
     assert "5550101" not in page.url
 
 
-async def test_number_and_text_are_masked_until_somebody_reveals_them_and_that_is_on_record(
-    world: Any, visit: Any
-) -> None:
+async def test_revealing_shows_number_and_text_and_is_recorded(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "secret")
     page = await visit()
     await page.goto(f"/messages/{message_id}")
@@ -58,7 +56,7 @@ async def test_a_failed_batch_is_replayed_after_a_dry_run(world: Any, visit: Any
     await expect(page.locator("#safe")).to_have_text("20")
     await expect(page.locator("#risky")).to_have_text("0")
     assert await world.connection.fetchval("select count(*) from smsgw.replay where filters->>'tag' is not null") == 0
-    await page.get_by_label("Why?").fill("the provider mended it")
+    await page.get_by_label("Why?").fill("the provider fixed it")
     await page.get_by_role("button", name="Replay 20 messages").click()
     await expect(page.get_by_text("Finished.", exact=True)).to_be_visible()
     await world.until(ids, "delivered")
@@ -66,34 +64,34 @@ async def test_a_failed_batch_is_replayed_after_a_dry_run(world: Any, visit: Any
     assert counts == {1}
 
 
-async def test_an_uncertain_message_is_resolved_with_a_reason(world: Any, visit: Any) -> None:
+async def test_an_uncertain_message_is_resolved(world: Any, visit: Any) -> None:
     await world.simulator.change(fail_next=["500_before", "403"])
     ids = await world.enqueue(1, "lost")
     await world.until(ids, "uncertain")
     page = await visit()
     await page.goto("/stuck")
     article = page.get_by_role("article").filter(has_text=f"Message {ids[0]} ")
-    await article.get_by_label(f"What became of message {ids[0]}?").select_option("failed")
+    await article.get_by_label(f"Result of message {ids[0]}").select_option("failed")
     await article.get_by_label("What did you find out, and where?").fill("not in the provider's listing")
     await article.get_by_role("button", name="Resolve").click()
-    await expect(page.get_by_text("Settled.")).to_be_visible()
+    await expect(page.get_by_text("Resolved.")).to_be_visible()
     await world.until(ids, "failed")
     await page.goto("/log")
     await expect(page.get_by_role("row").nth(1)).to_contain_text("resolve_failed")
     await expect(page.get_by_role("row").nth(1)).to_contain_text("not in the provider's listing")
 
 
-async def test_a_lane_is_paused_and_its_backlog_grows_before_our_eyes(world: Any, visit: Any) -> None:
+async def test_a_paused_lane_shows_its_backlog_live(world: Any, visit: Any) -> None:
     page = await visit()
     await page.get_by_role("link", name="Lanes", exact=True).click()
     pauses = page.get_by_role("region", name="Pauses")
     await pauses.get_by_label("Name").fill("bulk")
     await pauses.get_by_label("Why?").fill("wrong text in the campaign")
     await pauses.get_by_role("button", name="Pause", exact=True).click()
-    await expect(page.get_by_text("Paused. What is in the air lands")).to_be_visible()
-    watcher = await visit()
-    waiting = watcher.locator('[data-waiting="bulk"]')
-    curve = watcher.locator("#plot-waiting path.s0").first
+    await expect(page.get_by_text("Paused. Requests in flight complete")).to_be_visible()
+    live_page = await visit()
+    waiting = live_page.locator('[data-waiting="bulk"]')
+    curve = live_page.locator("#plot-waiting path.s0").first
     before = await curve.get_attribute("d")
     await expect(waiting).to_have_text("0")
     ids = await world.enqueue(700, "sale", lane="bulk")
@@ -107,38 +105,38 @@ async def test_a_lane_is_paused_and_its_backlog_grows_before_our_eyes(world: Any
     await world.until(ids, "delivered")
 
 
-async def test_a_lane_is_tuned(world: Any, visit: Any) -> None:
+async def test_a_lane_is_changed(world: Any, visit: Any) -> None:
     page = await visit()
     await page.goto("/lanes")
     lane = page.get_by_role("article", name="bulk")
     await lane.get_by_label("Weight").fill("3")
     await lane.get_by_role("button", name="Change bulk").click()
-    await expect(page.get_by_text("The lane is changed")).to_be_visible()
+    await expect(page.get_by_text("Lane saved")).to_be_visible()
     assert await world.connection.fetchval("select weight from smsgw.lane where name = 'bulk'") == 3
     assert (
         await world.connection.fetchval("select extract(epoch from ttl) from smsgw.lane where name = 'bulk'") == 259200
     )
 
 
-async def test_a_number_is_suppressed_checked_and_taken_off_again(world: Any, visit: Any) -> None:
+async def test_a_number_is_suppressed_checked_and_removed(world: Any, visit: Any) -> None:
     page = await visit()
     page.on("dialog", lambda dialog: dialog.accept())
     await page.goto("/suppression")
     await page.get_by_label("Number to suppress").fill("+12025550155")
     await page.get_by_label("Why?", exact=True).fill("asked by letter")
     await page.get_by_role("button", name="Suppress", exact=True).click()
-    await expect(page.get_by_text("Suppressed: nothing is sent")).to_be_visible()
+    await expect(page.get_by_text("Suppressed. This number")).to_be_visible()
     await page.get_by_label("Number to check").fill("202-555-0155")
     await page.get_by_role("button", name="Check").click()
-    await expect(page.get_by_text("That number is suppressed")).to_be_visible()
+    await expect(page.get_by_text("This number is suppressed")).to_be_visible()
     assert "+12025550155" not in await page.content()
-    await page.get_by_label("Number to take off the list").fill("+12025550155")
+    await page.get_by_label("Number to remove").fill("+12025550155")
     await page.get_by_label("Who consented, and how?").fill("she called")
     await page.get_by_role("button", name="Remove").click()
-    await expect(page.get_by_text("No longer suppressed.")).to_be_visible()
+    await expect(page.get_by_text("Removed. This number gets messages again.")).to_be_visible()
 
 
-async def test_a_reply_is_shown_masked(world: Any, visit: Any) -> None:
+async def test_a_reply_is_masked_until_it_is_revealed(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "asked")
     await world.until([message_id], "delivered")
     address = f"{world.simulator.base}/admin/reply"
@@ -152,15 +150,15 @@ async def test_a_reply_is_shown_masked(world: Any, visit: Any) -> None:
     await expect(page.get_by_text("When will it come?")).to_be_visible()
 
 
-async def test_the_examination_comes_by_itself_with_its_mends(visit: Any) -> None:
+async def test_the_doctor_runs_when_the_health_page_opens(visit: Any) -> None:
     page = await visit()
     await page.goto("/health")
-    examination = page.get_by_role("region", name="Examination")
-    await expect(examination.get_by_role("listitem").filter(has_text="claim plan")).to_contain_text("outbox_waiting")
-    await expect(examination.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepts it")
+    doctor = page.get_by_role("region", name="Doctor")
+    await expect(doctor.get_by_role("listitem").filter(has_text="claim plan")).to_contain_text("outbox_waiting")
+    await expect(doctor.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepts it")
 
 
-async def test_a_message_says_what_it_waits_for(world: Any, visit: Any) -> None:
+async def test_a_waiting_message_shows_why_and_can_be_cancelled(world: Any, visit: Any) -> None:
     await world.connection.execute(
         "insert into smsgw.pause (scope, subject, actor, reason) "
         "values ('tag', 'later', 'ada', 'until the text is right')"
@@ -168,15 +166,15 @@ async def test_a_message_says_what_it_waits_for(world: Any, visit: Any) -> None:
     [message_id] = await world.enqueue(1, "waits", tags='{"later": "yes"}')
     page = await visit()
     await page.goto(f"/messages/{message_id}")
-    await expect(page.get_by_role("region", name="What it waits for, now")).to_contain_text("until the text is right")
-    await page.get_by_label("Why should it not be sent?").fill("not wanted any more")
-    await page.get_by_role("button", name="Call back").click()
+    await expect(page.get_by_role("region", name="What it waits for")).to_contain_text("until the text is right")
+    await page.get_by_label("Why cancel it?").fill("not wanted any more")
+    await page.get_by_role("button", name="Cancel message").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
     await world.connection.execute("delete from smsgw.pause where subject = 'later'")
 
 
-async def test_a_rare_search_goes_on_by_itself(world: Any, visit: Any) -> None:
-    """The oldest message, behind more than one look can pass in its time."""
+async def test_a_search_for_rare_matches_continues_automatically(world: Any, visit: Any) -> None:
+    """The oldest message is behind more messages than one search reads in its time."""
     [oldest] = await world.enqueue(1, "needle", tags='{"needle": "yes"}')
     await world.connection.execute(
         "insert into smsgw.outbox (to_number, body, lane, reference, not_before) "

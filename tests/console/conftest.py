@@ -1,4 +1,4 @@
-"""The ops listener on a test's own database."""
+"""The ops listener on the database of one test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any

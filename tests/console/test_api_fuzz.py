@@ -1,4 +1,4 @@
-"""The API keeps its own description: whatever is sent, the answer is one that the description names."""
+"""The API matches its OpenAPI description: every response to generated requests is one that it describes."""
 
 import asyncio
 from typing import Any
@@ -14,11 +14,11 @@ TOKEN = "the-token-of-the-console"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FEW = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 2}
 MANY = {GenerationMode.POSITIVE: 20, GenerationMode.NEGATIVE: 12}
-"""Examples of each call, in the fast tier and in the slow one."""
+"""Examples per endpoint, in the fast tier and in the slow one."""
 
 
 def fuzz(base: str, operation: Any, mode: GenerationMode, examples: int) -> None:
-    """Send generated calls of one operation and hold every answer to the description."""
+    """Send generated requests to one endpoint and check every response against the description."""
 
     @seed(7)
     @settings(
@@ -38,15 +38,15 @@ def fuzz(base: str, operation: Any, mode: GenerationMode, examples: int) -> None
 @pytest.mark.parametrize(
     "examples", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow("fuzz"))]
 )
-@pytest.mark.parametrize("call", ENDPOINTS, ids=lambda call: call.name)
-async def test_every_call_answers_as_described(
-    open_console: Any, call: Any, examples: dict[GenerationMode, int]
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+async def test_every_endpoint_responds_as_described(
+    open_console: Any, endpoint: Any, examples: dict[GenerationMode, int]
 ) -> None:
     client = await open_console(token=TOKEN)
     schema = schemathesis.openapi.from_dict(describe(ENDPOINTS))
-    operation = schema[call.path][call.method]
+    operation = schema[endpoint.path][endpoint.method]
     for mode, count in examples.items():
-        if mode is GenerationMode.NEGATIVE and call.takes is None:
+        if mode is GenerationMode.NEGATIVE and endpoint.input_type is None:
             continue
         await asyncio.to_thread(fuzz, str(client.make_url("")).rstrip("/"), operation, mode, count)
 
@@ -56,4 +56,4 @@ async def test_the_description_is_served(open_console: Any) -> None:
     answer = await client.get("/api/openapi.json", headers=BEARER)
     found = await answer.json()
     assert found["openapi"].startswith("3.1")
-    assert set(found["paths"]) == {call.path for call in ENDPOINTS}
+    assert set(found["paths"]) == {endpoint.path for endpoint in ENDPOINTS}

@@ -1,4 +1,4 @@
-"""The ops listener: open health, guarded pages, masked numbers, what a change needs."""
+"""The ops listener: open health checks, protected pages, masked numbers, what a change requires."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ PAGES = ("/", "/messages", "/stuck", "/replay", "/lanes", "/suppression", "/repl
 
 @pytest.fixture
 async def message_id(connection: Any) -> int:
-    """A message."""
+    """A message with markup in its text and reference."""
     return int(
         await connection.fetchval(
             "insert into smsgw.outbox (to_number, body, reference) "
@@ -24,7 +24,7 @@ async def message_id(connection: Any) -> int:
 
 
 async def csrf_of(client: Any, path: str = "/lanes") -> str:
-    """Return the token that a page's forms carry."""
+    """Return the CSRF token in a page's forms."""
     page = await (await client.get(path)).text()
     found = re.search(r'name="csrf" value="([^"]+)"', page)
     assert found is not None
@@ -36,7 +36,7 @@ async def log_in(client: Any, token: str = TOKEN) -> Any:
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
-async def test_readiness_is_what_the_parts_say(open_console: Any, ready: bool, status: int) -> None:
+async def test_readiness_reports_the_checks(open_console: Any, ready: bool, status: int) -> None:
     client = await open_console(token=TOKEN, ready=ready)
     assert (await client.get("/readyz")).status == status
     assert (await client.get("/healthz")).status == 200
@@ -64,7 +64,7 @@ async def test_a_blank_token_opens_nothing(open_console: Any, access: dict[str, 
         assert (await log_in(client, blank)).status == 401
 
 
-async def test_a_person_logs_in_by_the_page_and_out_again(open_console: Any) -> None:
+async def test_a_login_sets_a_cookie_and_a_logout_ends_the_session(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     assert (await client.get("/", allow_redirects=False)).headers["Location"] == "/login"
     assert (await log_in(client, "wrong")).status == 401
@@ -77,7 +77,7 @@ async def test_a_person_logs_in_by_the_page_and_out_again(open_console: Any) -> 
     assert (await client.get("/", headers=cookie, allow_redirects=False)).status == 303
 
 
-async def test_failures_to_log_in_are_limited_and_do_not_lock_out_who_knows_the_token(open_console: Any) -> None:
+async def test_failed_logins_are_limited(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     for _ in range(3):
         await log_in(client, "wrong")
@@ -87,14 +87,14 @@ async def test_failures_to_log_in_are_limited_and_do_not_lock_out_who_knows_the_
     assert (await log_in(client)).status == 429
 
 
-async def test_without_a_token_only_loopback_names_are_answered(open_console: Any) -> None:
+async def test_without_a_token_only_loopback_host_names_are_served(open_console: Any) -> None:
     client = await open_console()
     assert (await client.get("/api/status")).status == 200
     assert (await client.get("/api/status", headers={"Host": "evil.example"})).status == 401
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/messages/{}"])
-async def test_pages_mask_numbers_and_escape_what_they_show(open_console: Any, message_id: int, path: str) -> None:
+async def test_pages_mask_numbers_and_escape_values(open_console: Any, message_id: int, path: str) -> None:
     client = await open_console()
     answer = await client.get(path.format(message_id))
     page = await answer.text()
@@ -108,13 +108,13 @@ async def test_pages_mask_numbers_and_escape_what_they_show(open_console: Any, m
     assert re.search(r"<[^>]+ (style|on[a-z]+)=", page) is None
 
 
-async def test_a_message_that_is_not_there_is_404(open_console: Any) -> None:
+async def test_an_unknown_message_is_404(open_console: Any) -> None:
     client = await open_console()
     assert (await client.get("/messages/999")).status == 404
     assert (await client.get("/messages/9999999999999999999")).status == 404
 
 
-async def test_a_change_by_cookie_needs_the_token_of_the_page(open_console: Any, connection: Any) -> None:
+async def test_a_change_by_cookie_requires_the_csrf_token(open_console: Any, connection: Any) -> None:
     client = await open_console(token=TOKEN)
     await log_in(client)
     pause = {"scope": "lane", "subject": "bulk", "because": "x"}
@@ -129,7 +129,7 @@ async def test_a_change_by_cookie_needs_the_token_of_the_page(open_console: Any,
     )
 
 
-async def test_a_change_that_another_site_asks_for_is_refused(open_console: Any) -> None:
+async def test_a_cross_site_change_is_refused(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     await log_in(client)
     given = {"scope": "all", "because": "x", "csrf": await csrf_of(client)}
@@ -137,7 +137,7 @@ async def test_a_change_that_another_site_asks_for_is_refused(open_console: Any)
     assert answer.status == 403
 
 
-async def test_a_reader_reads_and_changes_nothing(open_console: Any, message_id: int, connection: Any) -> None:
+async def test_a_reader_can_read_and_not_change(open_console: Any, message_id: int, connection: Any) -> None:
     client = await open_console(token=TOKEN, reader_token=READER)
     await log_in(client, READER)
     page = await (await client.get("/messages")).text()
@@ -151,9 +151,7 @@ async def test_a_reader_reads_and_changes_nothing(open_console: Any, message_id:
     assert await connection.fetchval("select count(*) from smsgw.operator_action") == 0
 
 
-async def test_revealing_is_on_record_before_anything_is_shown(
-    open_console: Any, message_id: int, connection: Any
-) -> None:
+async def test_revealing_is_recorded(open_console: Any, message_id: int, connection: Any) -> None:
     client = await open_console(token=TOKEN)
     answer = await client.post(f"/api/messages/{message_id}/reveal", headers=BEARER)
     assert (await answer.json())["to_number"] == "+12025550123"
@@ -170,14 +168,14 @@ def behind_proxy(**more: Any) -> dict[str, Any]:
     }
 
 
-async def test_a_trusted_proxy_says_who_it_is_and_the_settings_what_they_may(open_console: Any) -> None:
+async def test_a_trusted_proxy_names_the_user_and_the_settings_grant_the_role(open_console: Any) -> None:
     client = await open_console(**behind_proxy(ops_proxy_operators="grace"))
     assert (await client.get("/")).status == 401
     assert "reader</span> ada" in await (await client.get("/", headers={"X-Forwarded-User": "ada"})).text()
     assert "operator</span> grace" in await (await client.get("/", headers={"X-Forwarded-User": "grace"})).text()
 
 
-async def test_a_header_that_came_twice_or_from_elsewhere_counts_for_nothing(open_console: Any) -> None:
+async def test_a_proxy_header_that_is_duplicate_or_from_another_address_is_ignored(open_console: Any) -> None:
     client = await open_console(**behind_proxy())
     twice = [("X-Forwarded-User", "ada"), ("X-Forwarded-User", "grace")]
     assert (await client.get("/", headers=twice)).status == 401
@@ -188,7 +186,7 @@ async def test_a_header_that_came_twice_or_from_elsewhere_counts_for_nothing(ope
     assert (await other.get("/", headers={"X-Forwarded-User": "ada"})).status == 401
 
 
-async def test_a_cookie_is_secure_where_the_proxy_speaks_tls(open_console: Any) -> None:
+async def test_a_cookie_is_secure_behind_a_tls_proxy(open_console: Any) -> None:
     client = await open_console(token=TOKEN, **behind_proxy())
     given = {"token": TOKEN, "name": "Ada"}
     tls = {"X-Forwarded-Proto": "https"}
@@ -198,7 +196,7 @@ async def test_a_cookie_is_secure_where_the_proxy_speaks_tls(open_console: Any) 
     assert "Secure" not in (await client.post("/login", data=given, allow_redirects=False)).headers["Set-Cookie"]
 
 
-async def test_a_number_that_is_searched_for_never_stands_in_an_address(open_console: Any, message_id: int) -> None:
+async def test_a_searched_number_is_never_in_an_address(open_console: Any, message_id: int) -> None:
     client = await open_console()
     csrf = await csrf_of(client, "/messages")
     answer = await client.post("/messages", data={"csrf": csrf, "number": "202 555 0123"}, allow_redirects=False)
@@ -212,14 +210,14 @@ async def test_a_number_that_is_searched_for_never_stands_in_an_address(open_con
 @pytest.mark.parametrize(
     "query", ["state=gone", "since=yesterday", "within=forever", "id=x", "lane=A", "tag=%00", "reason=%3C"]
 )
-async def test_what_cannot_be_searched_for_is_said_in_a_sentence(open_console: Any, query: str) -> None:
+async def test_an_invalid_filter_is_explained(open_console: Any, query: str) -> None:
     client = await open_console()
     answer = await client.get(f"/messages?{query}")
     assert answer.status == 400
     assert 'role="alert"' in await answer.text()
 
 
-async def test_without_a_database_every_page_says_so(open_console: Any, pool: Any) -> None:
+async def test_without_a_database_pages_report_it(open_console: Any, pool: Any) -> None:
     client = await open_console()
     await pool.close()
     answer = await client.get("/messages")
@@ -228,14 +226,14 @@ async def test_without_a_database_every_page_says_so(open_console: Any, pool: An
     assert (await client.get("/api/lanes")).status == 503
 
 
-async def test_the_doctor_is_shown_with_its_mends(open_console: Any) -> None:
+async def test_the_doctor_page_shows_remedies(open_console: Any) -> None:
     from gateway.operations.doctor.checks import fail, ok
 
     async def doctor() -> list[Any]:
         return [ok("schema", "is current"), fail("key", "is refused", "set a valid one")]
 
     client = await open_console(doctor=doctor)
-    page = await (await client.get("/health/examination")).text()
+    page = await (await client.get("/health/doctor")).text()
     assert "set a valid one" in page
     found = await (await client.get("/api/doctor")).json()
     assert [check["level"] for check in found] == ["ok", "fail"]

@@ -1,4 +1,4 @@
-"""Session cookies: signed, ended by time, by logging out, and by a change of a token."""
+"""Session cookies are signed. They end by time, by logging out, and by a change of a token."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from gateway.console.sessions import SESSION_SECONDS, Role, Sessions
 
 
 class Clock:
-    """A clock that tests turn."""
+    """A clock that tests set."""
 
     now = 1_800_000_000.0
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_another_replica_with_the_same_tokens_knows_the_session() -> None:
+def test_another_replica_with_the_same_tokens_accepts_the_session() -> None:
     issued, cookie = Sessions("token", "reader").issue("Ada", Role.OPERATOR)
     assert Sessions("token", "reader").read(cookie) == issued
 
@@ -25,12 +25,12 @@ def test_a_changed_token_ends_every_session() -> None:
     assert Sessions("another", "reader").read(cookie) is None
 
 
-def test_without_a_token_no_other_process_knows_the_session() -> None:
+def test_without_a_token_no_other_process_accepts_the_session() -> None:
     _, cookie = Sessions(None, None).issue("local", None)
     assert Sessions(None, None).read(cookie) is None
 
 
-def test_a_session_ends_by_itself() -> None:
+def test_a_session_expires() -> None:
     clock = Clock()
     sessions = Sessions("token", clock=clock)
     _, cookie = sessions.issue("Ada", Role.OPERATOR)
@@ -40,7 +40,7 @@ def test_a_session_ends_by_itself() -> None:
     assert sessions.read(cookie) is None
 
 
-def test_a_session_that_was_logged_out_is_not_known_any_more() -> None:
+def test_a_session_ends_when_it_is_logged_out() -> None:
     sessions = Sessions("token")
     session, cookie = sessions.issue("Ada", Role.OPERATOR)
     other, kept = sessions.issue("Grace", Role.OPERATOR)
@@ -50,15 +50,15 @@ def test_a_session_that_was_logged_out_is_not_known_any_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda c: c[1:], lambda c: c + "x", lambda c: "", lambda c: "é.é", lambda c: "a.b.c"]
+    "corrupt", [lambda c: c[1:], lambda c: c + "x", lambda c: "", lambda c: "é.é", lambda c: "a.b.c"]
 )
-def test_a_cookie_that_is_not_ours_is_none(spoil: object) -> None:
+def test_an_invalid_cookie_is_rejected(corrupt: object) -> None:
     sessions = Sessions("token")
     _, cookie = sessions.issue("Ada", Role.OPERATOR)
-    assert sessions.read(spoil(cookie)) is None  # type: ignore[operator]
+    assert sessions.read(corrupt(cookie)) is None  # type: ignore[operator]
 
 
-def test_a_cookie_that_makes_itself_an_operator_is_none() -> None:
+def test_a_forged_role_is_rejected() -> None:
     sessions = Sessions("token")
     _, reader = sessions.issue("Ada", Role.READER)
     _, operator = sessions.issue("Ada", Role.OPERATOR)

@@ -1,4 +1,4 @@
-"""What goes on behind the pages: live streams, and replays that are carried out to their end."""
+"""Background work of the console: live streams, and replays that run to their end."""
 
 import asyncio
 from typing import Any
@@ -14,27 +14,25 @@ TOKEN = "the-token-of-the-console"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-async def test_a_stream_brings_the_overview_and_ends_with_the_process(open_console: Any) -> None:
+async def test_a_stream_sends_the_overview_and_ends_when_the_process_stops(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     async with asyncio.timeout(30), client.get("/live", headers=BEARER) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
         assert "unsafe" not in stream.headers["Content-Security-Policy"]
-        heard = b""
-        while b"event: overview" not in heard or b'data-waiting="bulk"' not in heard:
-            heard += await stream.content.readany()
+        received = b""
+        while b"event: overview" not in received or b'data-waiting="bulk"' not in received:
+            received += await stream.content.readany()
         await client.server.close()
         while not stream.content.at_eof():
-            heard += await stream.content.readany()
+            received += await stream.content.readany()
 
 
-async def test_a_stream_is_for_those_who_logged_in(open_console: Any) -> None:
+async def test_a_stream_requires_a_login(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
     assert (await client.get("/live", allow_redirects=False)).status == 303
 
 
-async def test_a_replay_that_was_left_unfinished_is_continued(
-    open_console: Any, database: Any, connection: Any
-) -> None:
+async def test_an_unfinished_replay_can_be_continued(open_console: Any, database: Any, connection: Any) -> None:
     ids = [await enqueue(connection, number) for number in range(3)]
     await connection.execute(
         "update smsgw.outbox set ending = 'failed', final_at = now(), reason = 'forbidden: filtered' "

@@ -1,4 +1,4 @@
-"""The shared look: one question for all who ask, samples on record, streams that end with the process."""
+"""The status cache: concurrent readers share one read, samples are stored, streams end with the process."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from gateway.console.status_cache import StatusCache
 from gateway.store import samples
 
 
-async def pool_since(pool: Any) -> list[samples.Sample]:
+async def recent_samples(pool: Any) -> list[samples.Sample]:
     async with pool.acquire() as connection:
         return await samples.since(connection, 60)
 
@@ -19,52 +19,52 @@ async def cohorts(pool: Any) -> list[samples.Cohort]:
         return await samples.cohorts(connection)
 
 
-async def test_who_asks_together_shares_one_look(pool: Any) -> None:
-    watch = StatusCache(pool, max_recipients=500)
-    first, second = await asyncio.gather(watch.look(), watch.latest())
-    assert first.now.at == second.now.at
-    assert (await watch.latest()).now.at == first.now.at
+async def test_concurrent_readers_share_one_read(pool: Any) -> None:
+    cache = StatusCache(pool, max_recipients=500)
+    first, second = await asyncio.gather(cache.refresh(), cache.snapshot())
+    assert first.report.at == second.report.at
+    assert (await cache.snapshot()).report.at == first.report.at
 
 
-async def test_a_look_leaves_one_sample_for_each_step(pool: Any, connection: Any) -> None:
+async def test_a_refresh_stores_one_sample_per_step(pool: Any, connection: Any) -> None:
     await enqueue(connection, 1, lane="bulk")
     for _ in range(3):
-        await StatusCache(pool, max_recipients=500).look()
-    rows = await pool_since(pool)
+        await StatusCache(pool, max_recipients=500).refresh()
+    rows = await recent_samples(pool)
     assert 1 <= len(rows) <= 2
     assert rows[0].waiting["bulk"] == 1
     assert rows[0].waiting["otp"] == 0
 
 
-async def test_old_samples_are_forgotten(pool: Any, connection: Any) -> None:
+async def test_old_samples_are_deleted(pool: Any, connection: Any) -> None:
     await connection.execute(
         "insert into smsgw.sample (at, waiting, oldest, sent, limiter) "
         "select now() - n * interval '1 hour', '{}', '{}', '{}', '{}' from generate_series(1, 48) as n"
     )
-    await StatusCache(pool, max_recipients=500).look()
+    await StatusCache(pool, max_recipients=500).refresh()
     assert await connection.fetchval("select min(at) > now() - interval '25 hours' from smsgw.sample")
 
 
-async def test_a_stream_yields_each_new_look_and_ends_with_the_process(pool: Any) -> None:
-    watch = StatusCache(pool, max_recipients=500)
-    first = await watch.look()
+async def test_a_subscription_yields_each_new_snapshot_and_ends_when_the_process_stops(pool: Any) -> None:
+    cache = StatusCache(pool, max_recipients=500)
+    first = await cache.refresh()
     seen = []
 
     async def follow() -> None:
-        async for look in watch.each():
-            seen.append(look.at)
+        async for snapshot in cache.subscribe():
+            seen.append(snapshot.taken_at)
             if len(seen) == 1:
-                await watch.look()
+                await cache.refresh()
             else:
-                watch.close()
+                cache.close()
 
     async with asyncio.timeout(30):
         await follow()
-    assert seen[0] == first.at
-    assert seen[1] > first.at
+    assert seen[0] == first.taken_at
+    assert seen[1] > first.taken_at
 
 
-async def test_cohorts_count_what_became_of_the_messages(pool: Any, connection: Any) -> None:
+async def test_cohorts_count_messages_by_result(pool: Any, connection: Any) -> None:
     ids = [await enqueue(connection, number) for number in range(4)]
     await connection.execute(
         "insert into smsgw.request (id, due_at, accepted_at, dispatch, parts, unsettled, route, lane, tenant, "
@@ -82,12 +82,12 @@ async def test_cohorts_count_what_became_of_the_messages(pool: Any, connection: 
     assert (newest.delivered, newest.undelivered, newest.awaiting, newest.not_accepted) == (1, 1, 2, 0)
 
 
-async def test_a_request_counts_as_sent_in_the_step_it_was_made_in(pool: Any, connection: Any) -> None:
-    # In each of the last steps, so that the test may run across the end of one.
+async def test_a_request_counts_as_sent_in_the_step_it_was_created_in(pool: Any, connection: Any) -> None:
+    # One in each of the last steps, because a step may end while the test runs.
     await connection.execute(
         "insert into smsgw.request (id, due_at, parts, unsettled, route, lane, tenant, external_id, members) "
         "select smsgw.request_floor(date_bin('5 seconds', now(), 'epoch') + n * interval '5 seconds' "
         "+ interval '1 second'), now(), 3, 3, 'mta', 'bulk', '', 'x', array[1, 2, 3] from generate_series(-2, 1) as n"
     )
-    await StatusCache(pool, max_recipients=500).look()
-    assert [row.sent["bulk"] for row in await pool_since(pool)] == [3.0]
+    await StatusCache(pool, max_recipients=500).refresh()
+    assert [row.sent["bulk"] for row in await recent_samples(pool)] == [3.0]

@@ -1,4 +1,4 @@
-"""Why messages did not arrive: by reason, bounded, and without those that arrived after all."""
+"""Failures by reason: counts are bounded, and messages that arrived after all are left out."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,21 +21,21 @@ async def reasons(pool: Any) -> list[tuple[str, str, int, bool]]:
     return [(one.state, one.code, one.messages, one.at_least) for one in found]
 
 
-async def test_failures_are_counted_by_the_code_of_their_reason(pool: Any, connection: Any) -> None:
+async def test_failures_are_counted_by_reason_code(pool: Any, connection: Any) -> None:
     ids = [await enqueue(connection, number) for number in range(4)]
     await fail(connection, ids[:2], "no_credit: none left")
     await fail(connection, ids[2:3], "forbidden: filtered")
     assert await reasons(pool) == [("failed", "no_credit", 2, False), ("failed", "forbidden", 1, False)]
 
 
-async def test_what_was_delivered_after_all_is_left_out(pool: Any, connection: Any) -> None:
+async def test_a_failed_message_that_was_delivered_is_left_out(pool: Any, connection: Any) -> None:
     [message_id] = [await enqueue(connection, 1)]
     await fail(connection, [message_id], "forbidden: filtered")
     await connection.execute("update smsgw.outbox set delivery = 'delivered' where id = $1", message_id)
     assert await reasons(pool) == []
 
 
-async def test_where_there_are_more_every_count_of_the_state_says_so(
+async def test_a_bounded_count_is_marked_as_a_minimum(
     pool: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stuck, "LOOKED_AT", 2)

@@ -1,5 +1,5 @@
-"""The JSON API: the same questions and changes as the pages, for programs.
+"""The JSON API: the same reads and changes as the pages, for programs.
 
-`calls` says what a call is and serves it, `models` what goes in, `reading`, `mending` and `tuning` are the calls, and
-`openapi` writes the description from the very types that check what comes in and goes out.
+`endpoints` declares and serves an endpoint, `models` has the types of the input, `queries`, `messages` and `controls`
+are the endpoints, and `openapi` describes them from the types that validate the input and write the output.
 """

@@ -1,120 +1,123 @@
-"""Calls that tune the gateway: pauses, lanes, suppression; and the one that looks it over."""
+"""Endpoints that change the gateway: pauses, lanes and suppression; and the doctor."""
 
 from gateway.console.api.endpoints import ApiRequest, Endpoint
-from gateway.console.api.models import Changed, LaneBody, NumberChange, PauseBody, ResumeBody
+from gateway.console.api.models import ChangeResult, LaneBody, PauseBody, ResumeBody, SuppressionBody
 from gateway.operations import lanes, pause, suppression
 from gateway.operations.doctor import Check
-from gateway.operations.pause import Resumed
+from gateway.operations.pause import Pause, Resumed
 from gateway.store.lanes import COLUMNS
-from gateway.store.status import Pause
 
 
-async def _pause(asked: ApiRequest) -> Pause:
-    given: PauseBody = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        done = await pause.pause(
+async def _pause(request: ApiRequest) -> Pause:
+    body: PauseBody = request.input
+    async with request.deps.pool.acquire() as connection:
+        paused = await pause.pause(
             connection,
-            given.scope,
-            given.subject,
-            actor=asked.who.actor,
-            because=given.because,
-            seconds=given.seconds,
+            body.scope,
+            body.subject,
+            actor=request.identity.actor,
+            because=body.because,
+            seconds=body.seconds,
         )
-    await asked.deps.watch.look()
-    return done
+    await request.deps.status_cache.refresh()
+    return paused
 
 
-async def _resume(asked: ApiRequest) -> Resumed:
-    given: ResumeBody = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        done = await pause.resume(connection, given.scope, given.subject, actor=asked.who.actor, because=given.because)
-    await asked.deps.watch.look()
-    return done
+async def _resume(request: ApiRequest) -> Resumed:
+    body: ResumeBody = request.input
+    async with request.deps.pool.acquire() as connection:
+        resumed = await pause.resume(
+            connection, body.scope, body.subject, actor=request.identity.actor, because=body.because
+        )
+    await request.deps.status_cache.refresh()
+    return resumed
 
 
-async def _lane(asked: ApiRequest) -> Changed:
-    given: LaneBody = asked.given
-    values = {name: value for name in COLUMNS if (value := getattr(given, name)) is not None}
-    async with asked.deps.pool.acquire() as connection:
-        new = await lanes.change(connection, asked.path["name"], values, actor=asked.who.actor, because=given.because)
-    return Changed(new)
+async def _change_lane(request: ApiRequest) -> ChangeResult:
+    body: LaneBody = request.input
+    values = {name: value for name in COLUMNS if (value := getattr(body, name)) is not None}
+    async with request.deps.pool.acquire() as connection:
+        created = await lanes.change(
+            connection, request.path["name"], values, actor=request.identity.actor, because=body.because
+        )
+    return ChangeResult(created)
 
 
-async def _suppress(asked: ApiRequest) -> Changed:
-    given: NumberChange = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        new = await suppression.add(connection, given.number, actor=asked.who.actor, because=given.because)
-    return Changed(new)
+async def _suppress(request: ApiRequest) -> ChangeResult:
+    body: SuppressionBody = request.input
+    async with request.deps.pool.acquire() as connection:
+        created = await suppression.add(connection, body.number, actor=request.identity.actor, because=body.because)
+    return ChangeResult(created)
 
 
-async def _unsuppress(asked: ApiRequest) -> Changed:
-    given: NumberChange = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        await suppression.remove(connection, given.number, actor=asked.who.actor, because=given.because)
-    return Changed(new=True)
+async def _unsuppress(request: ApiRequest) -> ChangeResult:
+    body: SuppressionBody = request.input
+    async with request.deps.pool.acquire() as connection:
+        await suppression.remove(connection, body.number, actor=request.identity.actor, because=body.because)
+    return ChangeResult(created=False)
 
 
-async def _doctor(asked: ApiRequest) -> list[Check]:
-    return list(await asked.deps.examine())
+async def _doctor(request: ApiRequest) -> list[Check]:
+    return list(await request.deps.run_doctor())
 
 
-NOT_NOW = (409,)
+CONFLICT = (409,)
 
 ENDPOINTS = (
-    Endpoint("GET", "/api/doctor", "doctor", "What the doctor says", list[Check], _doctor, fails=(404,)),
+    Endpoint("GET", "/api/doctor", "doctor", "Run the doctor's checks", list[Check], _doctor, errors=(404,)),
     Endpoint(
         "POST",
         "/api/pauses",
         "pause",
-        "Hold back what has not been sent",
+        "Pause everything, a route, a lane, a tenant or a tag",
         Pause,
         _pause,
         PauseBody,
-        changes=True,
-        fails=NOT_NOW,
+        needs_operator=True,
+        errors=CONFLICT,
     ),
     Endpoint(
         "POST",
         "/api/pauses/resume",
         "resume",
-        "Let go on what is paused",
+        "Resume what is paused",
         Resumed,
         _resume,
         ResumeBody,
-        changes=True,
-        fails=NOT_NOW,
+        needs_operator=True,
+        errors=CONFLICT,
     ),
     Endpoint(
         "PATCH",
         "/api/lanes/{name}",
         "changeLane",
-        "Change a lane, or make it",
-        Changed,
-        _lane,
+        "Change or create a lane",
+        ChangeResult,
+        _change_lane,
         LaneBody,
-        changes=True,
-        fails=(404, 409),
+        needs_operator=True,
+        errors=(404, 409),
     ),
     Endpoint(
         "POST",
         "/api/suppressions",
         "suppress",
-        "Send nothing to a number",
-        Changed,
+        "Suppress a number",
+        ChangeResult,
         _suppress,
-        NumberChange,
-        changes=True,
-        fails=NOT_NOW,
+        SuppressionBody,
+        needs_operator=True,
+        errors=CONFLICT,
     ),
     Endpoint(
         "POST",
         "/api/suppressions/remove",
         "unsuppress",
-        "Send to a number again",
-        Changed,
+        "Remove a number from the suppression list",
+        ChangeResult,
         _unsuppress,
-        NumberChange,
-        changes=True,
-        fails=NOT_NOW,
+        SuppressionBody,
+        needs_operator=True,
+        errors=CONFLICT,
     ),
 )

@@ -1,4 +1,4 @@
-"""A call of the API: declared once, and from that declaration served, checked and described."""
+"""An endpoint of the API: declared once, then served, validated and described from that declaration."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.console.auth import Identity
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
-from gateway.console.inputs import BadInput, identifier
+from gateway.console.inputs import InvalidInput, identifier
 from gateway.domain.lanes import LANE_NAME
 
 JSON = "application/json"
@@ -19,13 +19,13 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """What a call was asked."""
+    """A validated request."""
 
     deps: ConsoleDeps
-    who: Identity
+    identity: Identity
     path: dict[str, str]
-    given: Any
-    """The body or the query, as the type that the call declares."""
+    input: Any
+    """The body or the query, of the endpoint's input type."""
 
     @property
     def id(self) -> int:
@@ -41,34 +41,31 @@ class Endpoint:
     path: str
     name: str
     summary: str
-    answer: Any
-    """The type of what comes back."""
+    output_type: Any
     handler: Callable[[ApiRequest], Awaitable[Any]]
-    takes: Any = None
-    """The type of the body, or of the query where the method is GET."""
-    changes: bool = False
-    """Whether it needs the role operator."""
-    fails: tuple[int, ...] = ()
-    """Statuses beside those that every call can answer."""
+    input_type: Any = None
+    """The type of the body, or of the query if the method is GET."""
+    needs_operator: bool = False
+    errors: tuple[int, ...] = ()
+    """Statuses besides those of every endpoint."""
 
     @cached_property
-    def input(self) -> "TypeAdapter[Any] | None":
-        """What checks the input."""
-        return None if self.takes is None else TypeAdapter(self.takes)
+    def input_adapter(self) -> "TypeAdapter[Any] | None":
+        """Validates the input."""
+        return None if self.input_type is None else TypeAdapter(self.input_type)
 
     @cached_property
-    def output(self) -> "TypeAdapter[Any]":
-        """What writes the answer."""
-        return TypeAdapter(self.answer)
+    def output_adapter(self) -> "TypeAdapter[Any]":
+        """Writes the output."""
+        return TypeAdapter(self.output_type)
 
     def route(self, deps: ConsoleDeps) -> web.RouteDef:
-        """Return the route that serves the call."""
+        """Return the route that serves the endpoint."""
 
         async def serve(request: web.Request) -> web.Response:
-            given = None if self.input is None else await self._read(request, self.input)
-            asked = ApiRequest(deps, identity(request), dict(request.match_info), given)
-            value = await self.handler(asked)
-            return web.Response(body=self.output.dump_json(value), content_type=JSON)
+            value = None if self.input_adapter is None else await self._read(request, self.input_adapter)
+            output = await self.handler(ApiRequest(deps, identity(request), dict(request.match_info), value))
+            return web.Response(body=self.output_adapter.dump_json(output), content_type=JSON)
 
         path = self.path.replace("{id}", "{id:[0-9]{1,19}}").replace("{name}", f"{{name:{LANE_NAME}}}")
         return web.route(self.method, path, serve)
@@ -81,16 +78,16 @@ class Endpoint:
                 raise web.HTTPUnsupportedMediaType(text="Send application/json.")
             return adapter.validate_json(await request.read(), strict=True)
         except ValidationError as error:
-            raise BadInput(sentence(error)) from None
+            raise InvalidInput(first_error(error)) from None
 
 
-def sentence(error: ValidationError) -> str:
-    """Return what is wrong first, without the value: it may be a number or a text."""
+def first_error(error: ValidationError) -> str:
+    """Return the first error without the value, which may be a number or a text."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]
 
 
-def routes(deps: ConsoleDeps, calls: Iterable[Endpoint]) -> list[web.RouteDef]:
-    """Return the routes of calls."""
-    return [call.route(deps) for call in calls]
+def routes(deps: ConsoleDeps, endpoints: Iterable[Endpoint]) -> list[web.RouteDef]:
+    """Return the routes of endpoints."""
+    return [endpoint.route(deps) for endpoint in endpoints]

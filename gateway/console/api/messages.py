@@ -1,210 +1,204 @@
-"""Calls that mend messages: cancel, resolve, reveal, replay."""
+"""Endpoints that change messages: reveal, cancel, resolve, replay."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import (
-    CancelAnswer,
+    CancelResult,
     OptionalReason,
-    PlanAnswer,
     PlanBody,
+    PlanResult,
     Reason,
     ReplayBody,
     ResolveBody,
-    TallyAnswer,
 )
-from gateway.console.api.queries import filters_of, missing
+from gateway.console.api.queries import filters_of, not_found
 from gateway.operations import cancel, replay, resolve, reveal, search
-from gateway.operations.replay import ReplayCount
+from gateway.operations.replay import Replay
 from gateway.operations.resolve import Resolved
 from gateway.operations.reveal import Content, Reply
-from gateway.store import replays, reveals
 from gateway.store.pool import Connection
-from gateway.store.replays import Replay
 
 
-async def _present(connection: Connection, message_id: int) -> None:
+async def _require_message(connection: Connection, message_id: int) -> None:
     if await search.one(connection, message_id) is None:
-        raise missing(f"there is no message {message_id}")
+        raise not_found("message", message_id)
 
 
-async def _reveal(asked: ApiRequest) -> Content:
-    async with asked.deps.pool.acquire() as connection:
-        await _present(connection, asked.id)
-        return await reveal.message(connection, asked.id, actor=asked.who.actor)
+async def _reveal(request: ApiRequest) -> Content:
+    async with request.deps.pool.acquire() as connection:
+        await _require_message(connection, request.id)
+        return await reveal.message(connection, request.id, actor=request.identity.actor)
 
 
-async def _reveal_reply(asked: ApiRequest) -> Reply:
-    async with asked.deps.pool.acquire() as connection:
-        if await reveals.reply(connection, asked.id) is None:
-            raise missing(f"there is no reply {asked.id}")
-        return await reveal.reply(connection, asked.id, actor=asked.who.actor)
+async def _reveal_reply(request: ApiRequest) -> Reply:
+    async with request.deps.pool.acquire() as connection:
+        if await reveal.find_reply(connection, request.id) is None:
+            raise not_found("reply", request.id)
+        return await reveal.reply(connection, request.id, actor=request.identity.actor)
 
 
-async def _cancel(asked: ApiRequest) -> CancelAnswer:
-    async with asked.deps.pool.acquire() as connection:
-        await _present(connection, asked.id)
-        done = await cancel.cancel(connection, [asked.id], actor=asked.who.actor, because=asked.given.because)
-    return CancelAnswer.of(done)
+async def _cancel(request: ApiRequest) -> CancelResult:
+    body: Reason = request.input
+    async with request.deps.pool.acquire() as connection:
+        await _require_message(connection, request.id)
+        done = await cancel.cancel(connection, [request.id], actor=request.identity.actor, because=body.because)
+    return CancelResult(done.ids, dict(done.refused))
 
 
-async def _resolve(asked: ApiRequest) -> Resolved:
-    given: ResolveBody = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        await _present(connection, asked.id)
+async def _resolve(request: ApiRequest) -> Resolved:
+    body: ResolveBody = request.input
+    async with request.deps.pool.acquire() as connection:
+        await _require_message(connection, request.id)
         return await resolve.resolve(
             connection,
-            asked.id,
-            given.how,
-            actor=asked.who.actor,
-            because=given.because,
-            new_ttl=given.new_ttl,
+            request.id,
+            body.how,
+            actor=request.identity.actor,
+            because=body.because,
+            new_ttl=body.new_ttl,
         )
 
 
-async def _planned(connection: Connection, given: PlanBody) -> tuple[replay.Plan, datetime]:
-    agreed = given.ended_until or datetime.now(UTC)
-    filters = replace(filters_of(given), ended_until=agreed)
-    return await replay.plan(connection, filters, new_ttl=given.new_ttl), agreed
+async def _make_plan(connection: Connection, body: PlanBody) -> tuple[replay.Plan, datetime]:
+    planned_at = body.ended_until or datetime.now(UTC)
+    filters = replace(filters_of(body), ended_until=planned_at)
+    return await replay.plan(connection, filters, new_ttl=body.new_ttl), planned_at
 
 
-async def _plan(asked: ApiRequest) -> PlanAnswer:
-    async with asked.deps.pool.acquire() as connection:
-        planned, agreed = await _planned(connection, asked.given)
-    return PlanAnswer(
-        found=planned.found,
-        safe=_tally(planned.safe),
-        risky=_tally(planned.risky),
-        left_out=_tally(planned.left_out),
-        steps={step.value: _tally(tally) for step, tally in planned.steps.items()},
-        also_affected=planned.also_affected,
-        agreed=agreed,
+async def _plan(request: ApiRequest) -> PlanResult:
+    async with request.deps.pool.acquire() as connection:
+        plan, planned_at = await _make_plan(connection, request.input)
+    return PlanResult(
+        found=plan.found,
+        safe=plan.safe,
+        risky=plan.risky,
+        left_out=plan.left_out,
+        steps={step.value: count for step, count in plan.steps.items()},
+        also_affected=plan.also_affected,
+        ended_until=planned_at,
     )
 
 
-def _tally(tally: ReplayCount) -> TallyAnswer:
-    return TallyAnswer(tally.messages, tally.parts)
-
-
-async def _begin(asked: ApiRequest) -> Replay:
-    given: ReplayBody = asked.given
-    async with asked.deps.pool.acquire() as connection:
-        planned, _ = await _planned(connection, given)
+async def _begin(request: ApiRequest) -> Replay:
+    body: ReplayBody = request.input
+    actor = request.identity.actor
+    async with request.deps.pool.acquire() as connection:
+        plan, _ = await _make_plan(connection, body)
         begun = await replay.begin(
-            connection,
-            planned,
-            actor=asked.who.actor,
-            because=given.because,
-            allow_duplicates=given.allow_duplicates,
+            connection, plan, actor=actor, because=body.because, allow_duplicates=body.allow_duplicates
         )
-    asked.deps.replays.run_in_background(begun.id, actor=asked.who.actor)
+    request.deps.replays.start(begun.id, actor=actor)
     return begun
 
 
-async def _list(asked: ApiRequest) -> list[Replay]:
-    async with asked.deps.pool.acquire() as connection:
+async def _list_replays(request: ApiRequest) -> list[Replay]:
+    async with request.deps.pool.acquire() as connection:
         return await replay.latest(connection)
 
 
-async def _show(asked: ApiRequest) -> Replay:
-    async with asked.deps.pool.acquire() as connection:
-        at = await replays.one(connection, asked.id)
-    if at is None:
-        raise missing(f"there is no replay {asked.id}")
-    return at
+async def _show_replay(request: ApiRequest) -> Replay:
+    async with request.deps.pool.acquire() as connection:
+        found = await replay.find(connection, request.id)
+    if found is None:
+        raise not_found("replay", request.id)
+    return found
 
 
-async def _go_on(asked: ApiRequest) -> Replay:
-    at = await _show(asked)
-    if at.finished_at is None and not at.stopped:
-        asked.deps.replays.run_in_background(at.id, actor=asked.who.actor)
-    return at
+async def _continue_replay(request: ApiRequest) -> Replay:
+    found = await _show_replay(request)
+    if found.finished_at is None and not found.stopped:
+        request.deps.replays.start(found.id, actor=request.identity.actor)
+    return found
 
 
-async def _stop(asked: ApiRequest) -> Replay:
-    at = await _show(asked)
-    async with asked.deps.pool.acquire() as connection:
-        return await replay.stop(connection, at.id, actor=asked.who.actor, because=asked.given.because)
+async def _stop_replay(request: ApiRequest) -> Replay:
+    found = await _show_replay(request)
+    body: OptionalReason = request.input
+    async with request.deps.pool.acquire() as connection:
+        return await replay.stop(connection, found.id, actor=request.identity.actor, because=body.because)
 
 
-GONE, NOT_NOW = (404,), (404, 409)
+NOT_FOUND, NOT_FOUND_OR_CONFLICT = (404,), (404, 409)
 
 ENDPOINTS = (
     Endpoint(
         "POST",
         "/api/messages/{id}/reveal",
         "revealMessage",
-        "Number and text of a message; recorded",
+        "Reveal the number and text of a message",
         Content,
         _reveal,
-        changes=True,
-        fails=GONE,
+        needs_operator=True,
+        errors=NOT_FOUND,
     ),
     Endpoint(
         "POST",
         "/api/messages/{id}/cancel",
         "cancelMessage",
-        "Call a message back",
-        CancelAnswer,
+        "Cancel a message",
+        CancelResult,
         _cancel,
         Reason,
-        changes=True,
-        fails=NOT_NOW,
+        needs_operator=True,
+        errors=NOT_FOUND_OR_CONFLICT,
     ),
     Endpoint(
         "POST",
         "/api/messages/{id}/resolve",
         "resolveMessage",
-        "Settle an uncertain message",
+        "Resolve an uncertain message",
         Resolved,
         _resolve,
         ResolveBody,
-        changes=True,
-        fails=NOT_NOW,
+        needs_operator=True,
+        errors=NOT_FOUND_OR_CONFLICT,
     ),
     Endpoint(
         "POST",
         "/api/replies/{id}/reveal",
         "revealReply",
-        "Number and text of a reply; recorded",
+        "Reveal the number and text of a reply",
         Reply,
         _reveal_reply,
-        changes=True,
-        fails=GONE,
+        needs_operator=True,
+        errors=NOT_FOUND,
     ),
     Endpoint(
         "POST",
         "/api/replay/plan",
         "planReplay",
-        "What a replay would do; changes nothing",
-        PlanAnswer,
+        "Dry run of a replay; changes nothing",
+        PlanResult,
         _plan,
         PlanBody,
-        fails=(409,),
+        errors=(409,),
     ),
     Endpoint(
         "POST",
         "/api/replay",
         "beginReplay",
-        "Send again what did not arrive",
+        "Start a replay",
         Replay,
         _begin,
         ReplayBody,
-        changes=True,
-        fails=(409,),
+        needs_operator=True,
+        errors=(409,),
     ),
-    Endpoint("GET", "/api/replay", "listReplays", "Latest replays", list[Replay], _list),
-    Endpoint("GET", "/api/replay/{id}", "showReplay", "How far a replay is", Replay, _show, fails=GONE),
+    Endpoint("GET", "/api/replay", "listReplays", "List the latest replays", list[Replay], _list_replays),
+    Endpoint(
+        "GET", "/api/replay/{id}", "showReplay", "Show the progress of a replay", Replay, _show_replay, errors=NOT_FOUND
+    ),
     Endpoint(
         "POST",
         "/api/replay/{id}/continue",
         "continueReplay",
-        "Go on with an unfinished replay",
+        "Continue an unfinished replay",
         Replay,
-        _go_on,
-        changes=True,
-        fails=NOT_NOW,
+        _continue_replay,
+        needs_operator=True,
+        errors=NOT_FOUND_OR_CONFLICT,
     ),
     Endpoint(
         "POST",
@@ -212,9 +206,9 @@ ENDPOINTS = (
         "stopReplay",
         "Stop a replay for good",
         Replay,
-        _stop,
+        _stop_replay,
         OptionalReason,
-        changes=True,
-        fails=NOT_NOW,
+        needs_operator=True,
+        errors=NOT_FOUND_OR_CONFLICT,
     ),
 )

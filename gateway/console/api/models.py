@@ -1,4 +1,4 @@
-"""What goes into the API and comes out of it, where the layers below have no type of their own for it."""
+"""Input and output types of the API that the layers below do not have."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -9,25 +9,23 @@ from pydantic.dataclasses import dataclass
 from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import E164
 from gateway.domain.states import State
-from gateway.operations.cancel import Cancelled
 from gateway.operations.pause import Scope
+from gateway.operations.replay import ReplayCount
 from gateway.operations.resolve import As
-from gateway.store.searches import MessageRow
+from gateway.operations.search import MessageRow
 
 STRICT = ConfigDict(extra="forbid")
-LARGEST = 2**63 - 1
-
-
+MAX_ID = 2**63 - 1
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _usual(moment: datetime) -> datetime:
-    """Return a moment that every database can hold. Nothing here is older or newer, so a filter means the same."""
+def _clamped(moment: datetime) -> datetime:
+    """Return a time that Postgres can hold. No message is older or newer, so a filter means the same."""
     return min(max(moment, EARLIEST), LATEST)
 
 
-def _whole(value: object) -> object:
-    """Return 3 for 3.0: JSON does not tell them apart."""
+def _integer(value: object) -> object:
+    """Return 3 for 3.0, because JSON has only one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -36,16 +34,16 @@ ReasonText = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x0
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
 LaneName = Annotated[str, Field(pattern=f"^{LANE_NAME}$")]
 Number = Annotated[str, Field(pattern=f"^{E164}$")]
-WHOLE = BeforeValidator(_whole)
-Id = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
-Moment = Annotated[AwareDatetime, AfterValidator(_usual)]
+INTEGER = BeforeValidator(_integer)
+Id = Annotated[int, Field(ge=1, le=MAX_ID), INTEGER]
+Time = Annotated[AwareDatetime, AfterValidator(_clamped)]
 Seconds = Annotated[float, Field(ge=1, le=366 * 86400.0)]
-Limit = Annotated[int, Field(ge=1, le=500), WHOLE]
+Limit = Annotated[int, Field(ge=1, le=500), INTEGER]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ListQuery:
-    """Filters of the list of messages that may stand in an address."""
+    """Filters of the list of messages that may stand in an address, and the page."""
 
     state: State | None = None
     lane: LaneName | None = None
@@ -53,15 +51,15 @@ class ListQuery:
     tag: Text | None = None
     reference: Text | None = None
     reason: Code | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Time | None = None
+    until: Time | None = None
     below: Id | None = None
     limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Wanted:
-    """Which messages; empty for any."""
+class MessageFilters:
+    """Which messages. A filter that is left out matches all."""
 
     states: Annotated[tuple[State, ...], Field(min_length=1, max_length=len(State))] | None = None
     lane: LaneName | None = None
@@ -69,14 +67,14 @@ class Wanted:
     tag: Text | None = None
     reference: Text | None = None
     reason: Code | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Time | None = None
+    until: Time | None = None
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1000)] | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class SearchBody(Wanted):
-    """A search in a body, which may name a phone number."""
+class SearchBody(MessageFilters):
+    """Filters in a body, where a phone number is allowed, and the page."""
 
     number: Number | None = None
     below: Id | None = None
@@ -84,33 +82,33 @@ class SearchBody(Wanted):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page of messages, their numbers masked."""
+class MessagePage:
+    """A page of messages. Numbers are masked."""
 
     messages: tuple[MessageRow, ...]
     next: int | None
-    """Go on below this id; null when there are no more."""
+    """The `below` of the next page; null if there are no more."""
     complete: bool
-    """False when the search stopped for its time: go on."""
+    """False if the search stopped at its time limit. Continue with the next page."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Reason:
-    """Why, for the operator log."""
+    """A reason for the operator log."""
 
     because: ReasonText
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class OptionalReason:
-    """Why, for the operator log; may be left out."""
+    """A reason for the operator log, if there is one."""
 
     because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ResolveBody:
-    """What became of an uncertain message."""
+    """How to resolve an uncertain message."""
 
     how: As
     because: ReasonText
@@ -118,42 +116,36 @@ class ResolveBody:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class PlanBody(Wanted):
-    """What to replay."""
+class PlanBody(MessageFilters):
+    """Which messages to replay."""
 
     new_ttl: Seconds | None = None
-    """Seconds of life from the replay on; without, what has expired stays out."""
-    ended_until: Moment | None = None
-    """Only what had ended by then: give the `agreed` of a plan, so that nothing comes in that it did not count."""
+    """Seconds until the messages expire, from the replay on. Without it, expired messages are left out."""
+    ended_until: Time | None = None
+    """Only messages that reached their state before this time. Send the `ended_until` of a plan, so that the replay
+    adds no message that the plan did not count."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ReplayBody(PlanBody):
-    """What to replay, and whether second copies are allowed."""
+    """Which messages to replay, and whether second copies are allowed."""
 
     allow_duplicates: bool = False
     because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TallyAnswer:
-    """So many messages, and what they cost."""
-
-    messages: int
-    parts: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanAnswer:
+class PlanResult:
     """What a replay would do."""
 
     found: int
-    safe: TallyAnswer
-    risky: TallyAnswer
-    left_out: TallyAnswer
-    steps: dict[str, TallyAnswer]
+    safe: ReplayCount
+    risky: ReplayCount
+    left_out: ReplayCount
+    steps: dict[str, ReplayCount]
     also_affected: int
-    agreed: datetime
+    ended_until: datetime
+    """Send it with the replay."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -177,23 +169,23 @@ class ResumeBody:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class LaneBody:
-    """What to change of a lane; what is left out stays."""
+    """The attributes of a lane to change. Those that are left out stay as they are."""
 
-    weight: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
+    weight: Annotated[int, Field(ge=1, le=1000), INTEGER] | None = None
     ttl: Seconds | None = None
     urgent: bool | None = None
     coalesce: bool | None = None
     on_uncertain: Literal["hold", "resend"] | None = None
-    max_attempts: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
-    cap_percent: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=1000), INTEGER] | None = None
+    cap_percent: Annotated[int, Field(ge=1, le=100), INTEGER] | None = None
     because: ReasonText | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Whether the change made something new."""
+class ChangeResult:
+    """Whether the change created something."""
 
-    new: bool
+    created: bool
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -204,15 +196,15 @@ class NumberBody:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class NumberChange:
-    """A phone number, and why."""
+class SuppressionBody:
+    """A phone number to suppress or to remove, and the reason."""
 
     number: Number
     because: ReasonText
 
 
 @dataclass(frozen=True, slots=True)
-class SuppressedAnswer:
+class SuppressionResult:
     """Whether a number is suppressed, and since when."""
 
     suppressed: bool
@@ -222,15 +214,15 @@ class SuppressedAnswer:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class SpanQuery:
-    """How far to look back."""
+class SamplesQuery:
+    """How many seconds back."""
 
     seconds: Annotated[float, Field(ge=5, le=86400)] = 1800.0
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class PageQuery:
-    """A place in a list."""
+    """A page of a list."""
 
     below: Id | None = None
     limit: Limit = 50
@@ -238,15 +230,15 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class BeforeQuery:
-    """A place in a list that is ordered by time."""
+    """A page of a list that is ordered by time."""
 
-    before: Moment | None = None
+    before: Time | None = None
     limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ActionQuery(PageQuery):
-    """Which lines of the log."""
+    """Which actions of the operator log."""
 
     actor: Text | None = None
     action: Text | None = None
@@ -254,13 +246,8 @@ class ActionQuery(PageQuery):
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAnswer:
-    """What was called back, and why the rest was not, by message."""
+class CancelResult:
+    """The messages that were cancelled, and why the others were not."""
 
     ids: tuple[int, ...]
     refused: dict[int, str]
-
-    @classmethod
-    def of(cls, done: Cancelled) -> "CancelAnswer":
-        """Return what a cancellation did."""
-        return cls(done.ids, dict(done.refused))

@@ -1,4 +1,4 @@
-"""The description of the API, OpenAPI 3.1, from the types that check what comes in and write what goes out."""
+"""The OpenAPI 3.1 description of the API, from the types that validate the input and write the output."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,18 +12,18 @@ from gateway.console.api import controls, messages, queries
 from gateway.console.api.endpoints import JSON, Endpoint
 from gateway.console.api.endpoints import routes as routes_of
 from gateway.console.dependencies import ConsoleDeps
-from gateway.console.rendering import json_answer
+from gateway.console.rendering import json_response
 from gateway.domain.lanes import LANE_NAME
 
 ENDPOINTS: tuple[Endpoint, ...] = (*queries.ENDPOINTS, *messages.ENDPOINTS, *controls.ENDPOINTS)
 PATH = "/api/openapi.json"
 
-DESCRIPTIONS = {
-    400: "The input cannot be; the sentence says what it should look like.",
-    401: "No token, or not the right one.",
-    403: "The role is reader, or the CSRF token is missing.",
-    404: "There is no such thing.",
-    409: "It cannot be done as things stand; the sentence says why.",
+ERROR_DESCRIPTIONS = {
+    400: "Invalid request; `error` describes the expected format.",
+    401: "The token is missing or wrong.",
+    403: "The role is reader, or the CSRF token is missing or wrong.",
+    404: "Not found.",
+    409: "Not possible in the present state; `error` gives the reason.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     503: "The database does not answer.",
@@ -33,37 +33,39 @@ NAME = {"type": "string", "pattern": f"^{LANE_NAME}$"}
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
-    """Return the routes of the whole API."""
+    """Return the routes of the API and of its description."""
 
     async def serve(_: web.Request) -> web.Response:
-        return json_answer(describe(ENDPOINTS))
+        return json_response(describe(ENDPOINTS))
 
     return [*routes_of(deps, ENDPOINTS), web.get(PATH, serve)]
 
 
 @cache
-def describe(calls: Sequence[Endpoint]) -> dict[str, Any]:
-    """Return the description of calls."""
+def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """Return the description of endpoints."""
     inputs: list[tuple[Endpoint, Any, TypeAdapter[Any]]] = [
-        (call, "validation", call.input) for call in calls if call.input is not None
+        (endpoint, "validation", endpoint.input_adapter) for endpoint in endpoints if endpoint.input_adapter is not None
     ]
-    outputs: list[tuple[Endpoint, Any, TypeAdapter[Any]]] = [(call, "serialization", call.output) for call in calls]
+    outputs: list[tuple[Endpoint, Any, TypeAdapter[Any]]] = [
+        (endpoint, "serialization", endpoint.output_adapter) for endpoint in endpoints
+    ]
     refs, schema = TypeAdapter.json_schemas([*inputs, *outputs], ref_template="#/components/schemas/{model}")
     schemas = schema.get("$defs", {})
-    schemas["Problem"] = {
+    schemas["Error"] = {
         "type": "object",
         "properties": {"error": {"type": "string"}},
         "required": ["error"],
     }
     paths: dict[str, Any] = {}
-    for call in calls:
-        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, refs, schemas)
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, refs, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "SMS outbox gateway: operators' API",
+            "title": "SMS outbox gateway: operator API",
             "version": gateway.__version__,
-            "description": "What the console's pages do, for programs. Numbers are masked unless revealed.",
+            "description": "Everything that the console does, for programs. Numbers are masked unless revealed.",
         },
         "security": [{"token": []}, {"session": [], "csrf": []}],
         "paths": paths,
@@ -78,47 +80,47 @@ def describe(calls: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _operation(call: Endpoint, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, refs: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": call.name,
-        "summary": call.summary,
-        "parameters": _path_parameters(call),
-        "responses": {"200": _content("It is done, or found.", refs[call, "serialization"])},
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": _path_parameters(endpoint),
+        "responses": {"200": _content("Success.", refs[endpoint, "serialization"])},
     }
-    if call.changes:
-        operation["description"] = "Needs the role operator; recorded in the operator log."
-    given = refs.get((call, "validation"))
-    statuses = {401, 403, 503, *call.fails}
-    if given is not None:
+    if endpoint.needs_operator:
+        operation["description"] = "Requires the role operator. Recorded in the operator log."
+    input_ref = refs.get((endpoint, "validation"))
+    statuses = {401, 403, 503, *endpoint.errors}
+    if input_ref is not None:
         statuses.add(400)
-        if call.method == "GET":
-            operation["parameters"] += _query_parameters(given, schemas)
+        if endpoint.method == "GET":
+            operation["parameters"] += _query_parameters(input_ref, schemas)
         else:
-            operation["requestBody"] = {"required": True, "content": {JSON: {"schema": given}}}
+            operation["requestBody"] = {"required": True, "content": {JSON: {"schema": input_ref}}}
             statuses |= {413, 415}
-    problem = {"$ref": "#/components/schemas/Problem"}
-    operation["responses"] |= {str(status): _content(DESCRIPTIONS[status], problem) for status in sorted(statuses)}
+    error = {"$ref": "#/components/schemas/Error"}
+    operation["responses"] |= {str(status): _content(ERROR_DESCRIPTIONS[status], error) for status in sorted(statuses)}
     return operation
 
 
-def _content(words: str, schema: Any) -> dict[str, Any]:
-    return {"description": words, "content": {JSON: {"schema": schema}}}
+def _content(description: str, schema: Any) -> dict[str, Any]:
+    return {"description": description, "content": {JSON: {"schema": schema}}}
 
 
-def _path_parameters(call: Endpoint) -> list[dict[str, Any]]:
+def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     known = {"id": ID, "name": NAME}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in known.items()
-        if "{" + name + "}" in call.path
+        if "{" + name + "}" in endpoint.path
     ]
 
 
-def _query_parameters(given: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a query's fields as parameters: in an address there is no null, only absence."""
-    shape = schemas[given["$ref"].rpartition("/")[2]]
+def _query_parameters(input_ref: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of a query as parameters. A parameter can be absent, but never null."""
+    shape = schemas[input_ref["$ref"].rpartition("/")[2]]
     parameters = []
     for name, field in shape["properties"].items():
-        schema = next((one for one in field.get("anyOf", ()) if one.get("type") != "null"), field)
+        schema = next((option for option in field.get("anyOf", ()) if option.get("type") != "null"), field)
         parameters.append({"name": name, "in": "query", "required": False, "schema": schema})
     return parameters

@@ -1,4 +1,4 @@
-"""The pages: one module each, with the same few steps: read what was asked, ask the layer below, render.
+"""The pages, one module each: parse the request, call the operations, render.
 
-A change answers with 303 to the page that shows it, so that loading again repeats nothing.
+A change is answered with 303 to the page that shows it, so reloading that page does not repeat the change.
 """

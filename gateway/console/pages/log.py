@@ -1,4 +1,4 @@
-"""The operators' log: who changed what, when, why, and which messages it touched."""
+"""The operator log: who changed what, when, why, and which messages it affected."""
 
 from collections.abc import Iterable
 
@@ -15,16 +15,16 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def show(request: web.Request) -> web.Response:
-        below = inputs.place(request.query)
-        actor, action = inputs.word(request.query, "actor"), inputs.word(request.query, "action")
+        below = inputs.below_id(request.query)
+        actor, action = inputs.text_field(request.query, "actor"), inputs.text_field(request.query, "action")
         async with deps.pool.acquire() as connection:
-            rows = await log.listed(connection, below=below, limit=PAGE, actor=actor or None, action=action or None)
+            actions = await log.listed(connection, below=below, limit=PAGE, actor=actor or None, action=action or None)
         return deps.renderer.page(
             request,
             "log.html",
-            rows=rows,
-            older=rows[-1].id if len(rows) == PAGE else None,
-            first=below is None,
+            actions=actions,
+            older=actions[-1].id if len(actions) == PAGE else None,
+            is_first_page=below is None,
             actor=actor,
             action=action,
         )

@@ -1,4 +1,4 @@
-"""The replay wizard: filter, dry run, confirm, progress. The engine is `gateway.operations.replay`."""
+"""The replay wizard: filters, dry run, confirmation, progress. `gateway.operations.replay` does the work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,23 +10,21 @@ from aiohttp import web
 from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
-from gateway.console.rendering import see
-from gateway.operations import replay
-from gateway.operations.replay import REPLAYABLE, Step
-from gateway.store import lanes, replays
-from gateway.store.replays import Replay
+from gateway.console.rendering import redirect
+from gateway.operations import lanes, replay
+from gateway.operations.replay import REPLAYABLE, Replay, Step
 
-PATH = "/replay/{id:[0-9]{1,19}}"
-STEPS = {
+REPLAY_PATH = "/replay/{id:[0-9]{1,19}}"
+STEP_TEXTS = {
     Step.RELEASE: "certainly not sent: goes back into the outbox",
-    Step.REPEAT: "asked again under the same request id, which the provider still remembers",
+    Step.REPEAT: "sent again under the same request id, which the provider still remembers",
     Step.RESEND: "may have arrived: would be a second copy",
-    Step.OVER: "time to live is over: left out unless it gets a new one",
-    Step.OPEN: "on its way already: left out",
+    Step.OVER: "expired: left out unless you set a new time to live",
+    Step.OPEN: "being sent already: left out",
     Step.DONE: "delivered: left out",
 }
-AGREED = "ended_until"
-"""The moment of the dry run: what ends later was not in the count that the operator agreed to."""
+PLANNED_AT = "ended_until"
+"""The time of the dry run. The operator did not agree to messages that ended later, so they are left out."""
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
@@ -35,87 +33,94 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def wizard(request: web.Request) -> web.Response:
         async with deps.pool.acquire() as connection:
             latest = await replay.latest(connection)
-            lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
+            lane_names = [lane.name for lane in await lanes.listed(connection)]
         return deps.renderer.page(
             request,
             "replay.html",
-            fields=inputs.search(request.query).fields,
+            fields=inputs.parse_search(request.query).fields,
             latest=latest,
             states=REPLAYABLE,
             lane_names=lane_names,
-            running=deps.replays.is_running,
+            is_running=deps.replays.is_running,
         )
 
     async def dry_run(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        moment = datetime.now(UTC)
+        planned_at = datetime.now(UTC)
         async with deps.pool.acquire() as connection:
-            planned = await _plan(connection, form, moment)
+            plan = await _plan(connection, form, planned_at)
         return deps.renderer.page(
             request,
             "replay_plan.html",
-            plan=planned,
-            typed=inputs.search(form).typed,
-            new_ttl=inputs.word(form, "new_ttl"),
-            agreed=moment.isoformat(),
-            steps=STEPS,
+            plan=plan,
+            entered=inputs.parse_search(form).entered,
+            new_ttl=inputs.text_field(form, "new_ttl"),
+            planned_at=planned_at.isoformat(),
+            step_texts=STEP_TEXTS,
         )
 
     async def begin(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        moment = inputs.moment(inputs.needed(form, AGREED, "StatusSnapshot at the dry run first."))
-        duplicates = inputs.word(form, "allow_duplicates") == "yes"
-        because = inputs.word(form, "because") or None
+        planned_at = inputs.timestamp(inputs.required_field(form, PLANNED_AT, "Start with a dry run."))
+        allow_duplicates = inputs.text_field(form, "allow_duplicates") == "yes"
+        because = inputs.text_field(form, "because") or None
         actor = identity(request).actor
         async with deps.pool.acquire() as connection:
-            planned = await _plan(connection, form, moment)
-            begun = await replay.begin(connection, planned, actor=actor, because=because, allow_duplicates=duplicates)
-        deps.replays.run_in_background(begun.id, actor=actor)
-        return see(f"/replay/{begun.id}")
+            plan = await _plan(connection, form, planned_at)
+            begun = await replay.begin(
+                connection, plan, actor=actor, because=because, allow_duplicates=allow_duplicates
+            )
+        deps.replays.start(begun.id, actor=actor)
+        return redirect(f"/replay/{begun.id}")
 
     async def show(request: web.Request) -> web.Response:
-        at = await _one(deps, request)
-        template = "replay_progress.html" if request.headers.get("HX-Request") else "replay_one.html"
-        return deps.renderer.page(request, template, at=at, running=deps.replays.is_running(at.id))
+        current = await _find(deps, request)
+        return deps.renderer.page_or_fragment(
+            request,
+            "replay_detail.html",
+            "fragments/replay_progress.html",
+            replay=current,
+            is_running=deps.replays.is_running(current.id),
+        )
 
-    async def go_on(request: web.Request) -> web.Response:
-        at = await _one(deps, request)
-        if at.finished_at is None and not at.stopped:
-            deps.replays.run_in_background(at.id, actor=identity(request).actor)
-        return see(f"/replay/{at.id}")
+    async def continue_(request: web.Request) -> web.Response:
+        current = await _find(deps, request)
+        if current.finished_at is None and not current.stopped:
+            deps.replays.start(current.id, actor=identity(request).actor)
+        return redirect(f"/replay/{current.id}")
 
     async def stop(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        at = await _one(deps, request)
+        current = await _find(deps, request)
         async with deps.pool.acquire() as connection:
-            because = inputs.word(form, "because") or None
-            await replay.stop(connection, at.id, actor=identity(request).actor, because=because)
-        return see(f"/replay/{at.id}", "stopped")
+            because = inputs.text_field(form, "because") or None
+            await replay.stop(connection, current.id, actor=identity(request).actor, because=because)
+        return redirect(f"/replay/{current.id}", "stopped")
 
     return [
         web.get("/replay", wizard),
         web.post("/replay/plan", dry_run),
         web.post("/replay", begin),
-        web.get(PATH, show),
-        web.post(PATH + "/continue", go_on),
-        web.post(PATH + "/stop", stop),
+        web.get(REPLAY_PATH, show),
+        web.post(REPLAY_PATH + "/continue", continue_),
+        web.post(REPLAY_PATH + "/stop", stop),
     ]
 
 
-async def _plan(connection: Any, form: Mapping[str, Any], moment: datetime) -> replay.Plan:
-    """Plan what the form asks for, as it was at a moment: a relative time counts from it too."""
-    filters = inputs.search(form, now=moment).filters
+async def _plan(connection: Any, form: Mapping[str, Any], planned_at: datetime) -> replay.Plan:
+    """Plan what the form describes as of a time. A relative time of the form counts from it too."""
+    filters = inputs.parse_search(form, now=planned_at).filters
     return await replay.plan(
         connection,
-        replace(filters, ended_until=moment),
-        new_ttl=inputs.optional_span(form, "new_ttl", "The new time to live"),
+        replace(filters, ended_until=planned_at),
+        new_ttl=inputs.optional_duration(form, "new_ttl", "The new time to live"),
     )
 
 
-async def _one(deps: ConsoleDeps, request: web.Request) -> Replay:
+async def _find(deps: ConsoleDeps, request: web.Request) -> Replay:
     replay_id = inputs.identifier(request.match_info["id"])
     async with deps.pool.acquire() as connection:
-        at = await replays.one(connection, replay_id)
-    if at is None:
+        found = await replay.find(connection, replay_id)
+    if found is None:
         raise web.HTTPNotFound(text=f"There is no replay {replay_id}.")
-    return at
+    return found

@@ -1,52 +1,51 @@
-"""What phones wrote back."""
+"""Replies: what phones sent back."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from aiohttp import web
 
 from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
+from gateway.console.rendering import is_htmx
 from gateway.operations import reveal
-from gateway.store import reveals
+from gateway.operations.reveal import Reply
 
 PAGE = 50
 KEYWORDS = ("stop", "start", "help")
-PATH = "/replies/{id:[0-9]{1,19}}/reveal"
+REVEAL_PATH = "/replies/{id:[0-9]{1,19}}/reveal"
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
-    async def page(request: web.Request, shown: Any = None) -> web.Response:
+    async def page(request: web.Request, revealed: Reply | None = None) -> web.Response:
         keyword = request.query.get("keyword")
         if keyword not in KEYWORDS:
             keyword = None
-        below = inputs.place(request.query) if shown is None else shown.id + 1
+        below = inputs.below_id(request.query) if revealed is None else revealed.id + 1
         async with deps.pool.acquire() as connection:
-            rows = await reveals.replies(connection, below=below, limit=PAGE, keyword=keyword)
-        older = rows[-1].id if len(rows) == PAGE else None
+            replies = await reveal.replies(connection, below=below, limit=PAGE, keyword=keyword)
         return deps.renderer.page(
             request,
             "replies.html",
-            rows=rows,
-            older=older,
-            first=below is None,
+            replies=replies,
+            older=replies[-1].id if len(replies) == PAGE else None,
+            is_first_page=below is None,
             keyword=keyword,
             keywords=KEYWORDS,
-            shown=shown,
+            revealed_reply=revealed,
         )
 
     async def show(request: web.Request) -> web.Response:
         return await page(request)
 
-    async def show_one(request: web.Request) -> web.Response:
+    async def reveal_one(request: web.Request) -> web.Response:
         reply_id = inputs.identifier(request.match_info["id"])
         async with deps.pool.acquire() as connection:
-            found = await reveal.reply(connection, reply_id, actor=identity(request).actor)
-        if request.headers.get("HX-Request"):
-            return deps.renderer.page(request, "reply_row.html", r=found, revealed=True)
-        return await page(request, found)
+            reply = await reveal.reply(connection, reply_id, actor=identity(request).actor)
+        if is_htmx(request):
+            return deps.renderer.page(request, "fragments/reply_row.html", reply=reply, revealed=True)
+        return await page(request, reply)
 
-    return [web.get("/replies", show), web.post(PATH, show_one)]
+    return [web.get("/replies", show), web.post(REVEAL_PATH, reveal_one)]

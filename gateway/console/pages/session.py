@@ -12,21 +12,23 @@ from gateway.console.middleware import set_cookie
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
-    async def login_page(request: web.Request) -> web.Response:
-        return deps.renderer.page(request, "login.html", wrong="", name="")
+    def login_form(request: web.Request, *, status: int = 200, error: str = "", name: str = "") -> web.Response:
+        return deps.renderer.page(request, "login.html", status=status, error=error, name=name)
+
+    async def show(request: web.Request) -> web.Response:
+        return login_form(request)
 
     async def login(request: web.Request) -> web.Response:
         form = await request.post()
         name = " ".join(str(form.get("name", "")).split())
         if not deps.access.may_try(request):
-            sentence = "Too many tries. Wait a minute and try again."
-            return deps.renderer.page(request, "login.html", status=429, wrong=sentence, name=name)
+            return login_form(request, status=429, error="Too many failed logins. Try again in a minute.", name=name)
         role = deps.access.role_of(str(form.get("token", "")))
         if role is None:
             deps.access.note_failure(request)
-            return deps.renderer.page(request, "login.html", status=401, wrong="That is not the token.", name=name)
+            return login_form(request, status=401, error="Wrong token.", name=name)
         if not name or not name.isprintable():
-            return deps.renderer.page(request, "login.html", status=400, wrong="Say who you are.", name="")
+            return login_form(request, status=400, error="Enter your name.")
         _, cookie = deps.access.sessions.issue(name, role)
         response = web.Response(status=303, headers={"Location": "/"})
         set_cookie(deps.access, request, response, cookie)
@@ -40,4 +42,4 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
         response.del_cookie(COOKIE)
         return response
 
-    return [web.get("/login", login_page), web.post("/login", login), web.post("/logout", logout)]
+    return [web.get("/login", show), web.post("/login", login), web.post("/logout", logout)]

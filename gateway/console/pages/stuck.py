@@ -1,4 +1,4 @@
-"""What needs a person: stopped routes, uncertain messages, and failures by their reason, each with what to do."""
+"""What needs an operator: stopped routes, uncertain messages, and failures by reason, each with its remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,18 +8,17 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.console.dependencies import ConsoleDeps
-from gateway.operations import search
+from gateway.operations import search, stuck
 from gateway.operations.reasons import ReasonCode, explain
-from gateway.store import stuck
-from gateway.store.filters import Filters
-from gateway.store.stuck import Reason
+from gateway.operations.search import Filters
+from gateway.operations.stuck import ReasonCount
 
 UNCERTAIN_SHOWN = 25
-SPANS = {"24h": timedelta(days=1), "7d": timedelta(days=7)}
+PERIODS = {"24h": timedelta(days=1), "7d": timedelta(days=7)}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FailureGroup:
     """Messages in one state for one reason."""
 
     state: str
@@ -28,8 +27,8 @@ class Group:
     newest: datetime
     meaning: ReasonCode | None
     at_least: bool
-    search: str
-    """The address of the list that shows them."""
+    query: str
+    """The query string of the list that shows them."""
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
@@ -37,28 +36,35 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
 
     async def show(request: web.Request) -> web.Response:
         within = request.query.get("within", "24h")
-        if within not in SPANS:
+        if within not in PERIODS:
             within = "24h"
-        look = await deps.watch.latest()
+        status = (await deps.status_cache.snapshot()).report
         async with deps.pool.acquire() as connection:
             uncertain = await search.find(connection, Filters(states=("uncertain",)), limit=UNCERTAIN_SHOWN)
-            found = await stuck.reasons(connection, datetime.now(UTC) - SPANS[within])
+            reasons = await stuck.reasons(connection, datetime.now(UTC) - PERIODS[within])
         return deps.renderer.page(
             request,
             "stuck.html",
-            now=look.now,
-            blocked=[(pause, explain(pause.reason)) for pause in look.now.pauses],
+            open_routes=[(route, explain(route.last_error)) for route in status.routes if route.opened_at],
+            pauses=[(pause, explain(pause.reason)) for pause in status.pauses],
             uncertain=uncertain,
-            explained=explain,
-            groups=[_group(reason, within) for reason in found],
+            failures=[_group(reason, within) for reason in reasons],
             within=within,
-            unconfirmed=sum(line.states.get("unconfirmed", 0) for line in look.now.lanes),
+            unconfirmed=sum(lane.states.get("unconfirmed", 0) for lane in status.lanes),
         )
 
     return [web.get("/stuck", show)]
 
 
-def _group(reason: Reason, within: str) -> Group:
+def _group(reason: ReasonCount, within: str) -> FailureGroup:
     code = reason.code or reason.state
-    given = {"state": reason.state, "within": within} | ({"reason": code} if reason.code else {})
-    return Group(reason.state, code, reason.messages, reason.newest, explain(code), reason.at_least, urlencode(given))
+    params = {"state": reason.state, "within": within} | ({"reason": code} if reason.code else {})
+    return FailureGroup(
+        state=reason.state,
+        code=code,
+        messages=reason.messages,
+        newest=reason.newest,
+        meaning=explain(code),
+        at_least=reason.at_least,
+        query=urlencode(params),
+    )

@@ -1,4 +1,4 @@
-"""Numbers that nothing is sent to. They are shown masked: who adds or removes one has it already."""
+"""Suppressed numbers. They are masked: an operator who adds or removes one already has it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from aiohttp import web
 from gateway.console import inputs
 from gateway.console.context import identity
 from gateway.console.dependencies import ConsoleDeps
-from gateway.console.rendering import see
+from gateway.console.rendering import redirect
 from gateway.operations import suppression
-from gateway.store import suppressions
+from gateway.operations.suppression import Suppressed
 
 PAGE = 50
 
@@ -19,15 +19,20 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     """Return the routes."""
 
     async def page(
-        request: web.Request, *, asked: bool = False, hit: suppressions.Suppressed | None = None
+        request: web.Request, *, checked: bool = False, suppressed: Suppressed | None = None
     ) -> web.Response:
-        below = inputs.word(request.query, "below")
-        before = inputs.moment(below) if below else None
+        cursor = inputs.text_field(request.query, "before")
+        before = inputs.timestamp(cursor) if cursor else None
         async with deps.pool.acquire() as connection:
-            rows = await suppressions.newest(connection, before=before, limit=PAGE)
-        older = rows[-1].created_at.isoformat() if len(rows) == PAGE else None
+            newest = await suppression.newest(connection, before=before, limit=PAGE)
         return deps.renderer.page(
-            request, "suppression.html", rows=rows, older=older, first=before is None, asked=asked, hit=hit
+            request,
+            "suppression.html",
+            newest=newest,
+            older=newest[-1].created_at.isoformat() if len(newest) == PAGE else None,
+            is_first_page=before is None,
+            checked=checked,
+            suppressed=suppressed,
         )
 
     async def show(request: web.Request) -> web.Response:
@@ -35,26 +40,26 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
 
     async def check(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        number = inputs.number(inputs.word(form, "number"))
+        number = inputs.phone_number(inputs.text_field(form, "number"))
         async with deps.pool.acquire() as connection:
-            hit = await suppressions.one(connection, number)
-        return await page(request, asked=True, hit=hit)
+            suppressed = await suppression.find(connection, number)
+        return await page(request, checked=True, suppressed=suppressed)
 
     async def add(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        number = inputs.number(inputs.word(form, "number"))
-        because = inputs.needed(form, "because", "Say why.")
+        number = inputs.phone_number(inputs.text_field(form, "number"))
+        because = inputs.required_field(form, "because", "A reason is required.")
         async with deps.pool.acquire() as connection:
-            new = await suppression.add(connection, number, actor=identity(request).actor, because=because)
-        return see("/suppression", "suppressed" if new else "suppressed-before")
+            is_new = await suppression.add(connection, number, actor=identity(request).actor, because=because)
+        return redirect("/suppression", "suppressed" if is_new else "suppressed-before")
 
     async def remove(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        number = inputs.number(inputs.word(form, "number"))
-        because = inputs.needed(form, "because", "Say who consented, and how.")
+        number = inputs.phone_number(inputs.text_field(form, "number"))
+        because = inputs.required_field(form, "because", "Write down who consented, and how.")
         async with deps.pool.acquire() as connection:
             await suppression.remove(connection, number, actor=identity(request).actor, because=because)
-        return see("/suppression", "unsuppressed")
+        return redirect("/suppression", "unsuppressed")
 
     return [
         web.get("/suppression", show),

@@ -1,27 +1,27 @@
-// What htmx does not do by itself: keep what a person opened or holds over a live change, ask before what cannot be
-// taken back, and say to a screen reader what happened. Without JavaScript every page works, only still.
+// What htmx does not do: keep opened details open across a live update, ask before a change that cannot be undone, and
+// announce results to screen readers. Every page works without JavaScript, but does not update itself.
 "use strict";
-let open = new Set();
-const name = (details) => details.closest("[id]")?.id + "/" + [...details.closest("[id]").querySelectorAll("details")].indexOf(details);
+let openDetails = new Set();
+const detailsKey = (details) => details.closest("[id]")?.id + "/" + [...details.closest("[id]").querySelectorAll("details")].indexOf(details);
 
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
-  const part = event.target;
+  const region = event.target;
   const selection = document.getSelection();
-  // Nobody reads from under a moving page: while something in it has the focus or is being selected, it stands still.
-  if (part.contains(document.activeElement) || (selection && !selection.isCollapsed && part.contains(selection.anchorNode))) {
+  // Do not replace what the user reads: skip the update while an element in it has the focus or a selection.
+  if (region.contains(document.activeElement) || (selection && !selection.isCollapsed && region.contains(selection.anchorNode))) {
     event.preventDefault();
     return;
   }
-  open = new Set([...part.querySelectorAll("details[open]")].map(name));
+  openDetails = new Set([...region.querySelectorAll("details[open]")].map(detailsKey));
 });
 document.addEventListener("htmx:sseMessage", (event) => {
-  for (const details of event.target.querySelectorAll("details")) if (open.has(name(details))) details.open = true;
+  for (const details of event.target.querySelectorAll("details")) if (openDetails.has(detailsKey(details))) details.open = true;
 });
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 }, true);
 document.addEventListener("htmx:afterSwap", (event) => {
-  const told = event.target.querySelector?.("[data-tell]");
-  if (told) document.getElementById("announcer").textContent = told.dataset.tell;
+  const announcement = event.target.querySelector?.("[data-announce]");
+  if (announcement) document.getElementById("announcer").textContent = announcement.dataset.announce;
 });
