@@ -9,7 +9,7 @@ help:
 	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
 	@echo "make test    the fast tests on a real Postgres: unit, integration, end to end, browser (about three minutes)"
 	@echo "make proof   the slow tests: mutations, crash sweep, long models, fuzz; then chaos and ha (about ten minutes)"
-	@echo "make check   ruff, mypy --strict, SQL and deploy lint"
+	@echo "make check   ruff, mypy --strict, SQL, deploy and prose lint"
 	@echo "make audit   known weaknesses of the pinned dependencies (needs the network)"
 	@echo "make chaos   inject all faults at once for CHAOS_SECONDS (or CHAOS_HOURS), then check; CHAOS_SEED reproduces a run"
 	@echo "make ha      take the primary away during a run: Patroni, HAProxy, PgBouncer (Debian's packages)"
@@ -34,6 +34,7 @@ check: .venv/installed-dev
 	.venv/bin/mypy
 	.venv/bin/sqlfluff lint --disable-progress-bar sql
 	.venv/bin/yamllint --strict deploy
+	.venv/bin/python tests/prose/check.py
 
 # In an environment of its own: the auditor's dependencies are not ours. A dependency that the advisory database does not
 # know is an error too (--strict), so that an audit which looked at nothing does not pass.

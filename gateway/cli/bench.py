@@ -6,18 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import fail, run_async, seconds
-from gateway.cli.printing import line, table
+from gateway.cli.options import seconds
+from gateway.cli.output import json_line, table
+from gateway.cli.session import fail, run_async
 
 RESULTS = Path(".smsgw") / "bench.json"
 DOCS = Path("docs")
 
-app = typer.Typer(help="Measure the gateway beside floors and other queues; plan on paper.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure the gateway against lower bounds and other queues; plan capacity.", no_args_is_help=True
+)
 
 
 @app.command("list")
 def list_() -> None:
-    """Name the benchmarks."""
+    """List the benchmarks."""
     from gateway.bench.registry import BENCHMARKS
 
     table(("name", "short set", "what"), [(one.name, "yes" if one.short else "no", one.about) for one in BENCHMARKS])
@@ -25,19 +28,19 @@ def list_() -> None:
 
 @app.command()
 def run(
-    names: Annotated[list[str] | None, typer.Argument(help="Some only; see list. None: the set of the scale.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run; default: those of the scale.")] = None,
     scale: Annotated[str, typer.Option(help="tiny, short or full: how much is sent, and how often.")] = "short",
-    concurrency: Annotated[int, typer.Option(help="Requests in flight, of everybody.", min=4)] = 64,
-    delay: Annotated[str, typer.Option(help="How long the counting server takes to answer; 0ms for at once.")] = "10ms",
+    concurrency: Annotated[int, typer.Option(help="Requests in flight.", min=4)] = 64,
+    delay: Annotated[str, typer.Option(help="Time that the counting server takes to answer; 0ms for none.")] = "10ms",
     history: Annotated[int | None, typer.Option(help="Finished rows, instead of the scale's.", min=1)] = None,
     backlog: Annotated[int | None, typer.Option(help="Waiting rows, instead of the scale's.", min=1)] = None,
-    out: Annotated[Path, typer.Option(help="Where the results go; a table is printed in any case.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="File for the results; a table is always printed.")] = RESULTS,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep results in that file that this run does not renew.")
+        bool, typer.Option("--keep", help="Keep results in that file that this run does not replace.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a measure instead of the table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a measure.")] = False,
 ) -> None:
-    """Measure on a Postgres of its own. The machine should do nothing else meanwhile."""
+    """Measure on a Postgres of its own. The machine should do nothing else during the run."""
     from dataclasses import replace
 
     from gateway.bench import registry
@@ -50,7 +53,7 @@ def run(
         fail(f"--scale takes {', '.join(SCALES)}", 2)
     sizes = SCALES[scale]
     sizes = replace(sizes, history=history or sizes.history, backlog=backlog or sizes.backlog)
-    # Without where the results go: that says something of the machine and nothing of the figures.
+    # Without --out, which does not change the figures.
     given = {"scale": scale, "concurrency": concurrency, "delay": delay, "history": history, "backlog": backlog}
     options = (f"--{name} {value}" for name, value in given.items() if value is not None)
     command = " ".join(["smsgw bench run", *(names or []), *options])
@@ -80,7 +83,7 @@ def page(
     source: Annotated[Path, typer.Option("--from", help="Results of a run.")] = DOCS / "performance.json",
     docs: Annotated[Path, typer.Option(help="The folder of performance.md.")] = DOCS,
 ) -> None:
-    """Write docs/performance.md and its plots anew from the results of a run."""
+    """Write docs/performance.md and its plots from the results of a run."""
     from gateway.bench.page import write_page
     from gateway.bench.results import read
 
@@ -90,7 +93,7 @@ def page(
     except ImportError:
         fail("the plots need matplotlib; install sms-outbox-gateway[bench]")
     except (OSError, ValueError, KeyError) as error:
-        fail(f"{source} holds no results: {type(error).__name__}")
+        fail(f"{source} contains no results: {type(error).__name__}")
     if source.resolve() != (docs / "performance.json").resolve():
         report.write(docs / "performance.json")
     typer.echo(f"{docs / 'performance.md'} is written")
@@ -98,16 +101,16 @@ def page(
 
 @app.command("plan")
 def plan_(
-    per_day: Annotated[list[int] | None, typer.Option(help="Messages a day; may be given often.", min=1)] = None,
-    hours: Annotated[float, typer.Option(help="Hours of a day in which they go.", min=0.1, max=24.0)] = 12.0,
+    per_day: Annotated[list[int] | None, typer.Option(help="Messages a day; repeatable.", min=1)] = None,
+    hours: Annotated[float, typer.Option(help="Hours of a day in which they are sent.", min=0.1, max=24.0)] = 12.0,
     peak: Annotated[float, typer.Option(help="The busiest minute, as a multiple of the average.", min=1.0)] = 3.0,
     parts: Annotated[float, typer.Option(help="Parts of a text, on average.", min=1.0)] = 1.0,
-    retention_days: Annotated[float, typer.Option(help="How long finished ones are kept.", min=0.0)] = 90.0,
-    alone: Annotated[bool, typer.Option("--alone", help="Each message has a request of its own.")] = False,
+    retention_days: Annotated[float, typer.Option(help="Days for which finished messages are kept.", min=0.0)] = 90.0,
+    alone: Annotated[bool, typer.Option("--alone", help="Each message has its own request.")] = False,
     source: Annotated[Path | None, typer.Option("--from", help="Results of a run on your machine.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One object a plan.")] = False,
 ) -> None:
-    """Say which route, how many replicas and how large a Postgres so many messages need. Measures nothing."""
+    """Print the route, the number of replicas and the size of Postgres that a load needs. Measures nothing."""
     from gateway.bench.page import plan_rows
     from gateway.bench.plan import EXAMPLES, MEASURED, Load, costs_of, plan
     from gateway.bench.results import read
@@ -115,7 +118,7 @@ def plan_(
     try:
         costs = MEASURED if source is None else costs_of(read(source), MEASURED)
     except (OSError, ValueError, KeyError) as error:
-        fail(f"{source} holds no results: {type(error).__name__}")
+        fail(f"{source} contains no results: {type(error).__name__}")
     loads = [
         Load(count, hours, peak, parts, coalesces=not alone, retention_days=retention_days)
         for count in per_day or EXAMPLES
@@ -123,7 +126,7 @@ def plan_(
     plans = [plan(load, costs) for load in loads]
     if as_json:
         for one in plans:
-            line(asdict(one))
+            json_line(asdict(one))
         return
     table(("", *(f"{one.load.per_day:,} a day" for one in plans)), plan_rows(plans))
     for one in plans:
@@ -141,7 +144,7 @@ def _show(report: Any, *, as_json: bool) -> None:
 
     if as_json:
         for measure in report.measures():
-            line(asdict(measure) | {"ratio": measure.ratio, "reached": measure.reached})
+            json_line(asdict(measure) | {"ratio": measure.ratio, "reached": measure.reached})
         return
     table(("measure", "target", "measured", "ratio", "verdict"), target_rows(report.measures()))
     for result in report.results:

@@ -15,6 +15,7 @@ from gateway.cli import (
     pause,
     receipts,
     replay,
+    resolve,
     run,
     send,
     simulate,
@@ -45,11 +46,11 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release.")
     ] = False,
 ) -> None:
-    """Send text messages from a Postgres outbox: at most once, never lost, and their fate known."""
+    """Send text messages from a Postgres outbox: at most once, never lost, and with a known outcome."""
 
 
 for module in (
-    up, run, database, simulate, send, status, messages, replay, pause, lanes, suppress, receipts, log, doctor
+    up, run, database, simulate, send, status, messages, replay, resolve, pause, lanes, suppress, receipts, log, doctor
 ):  # fmt: skip
     module.register(app)
 webhook.register_group(app)

@@ -5,7 +5,7 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from gateway.cli.connection import REFUSED, database_url, fail, fail_by_database, run_async, settings
+from gateway.cli.session import REFUSED, database_url, fail, fail_by_database, run_async, settings
 
 
 def migrate(
@@ -17,7 +17,7 @@ def migrate(
     from gateway.store.pool import UNAVAILABLE
 
     if phase not in ("pre", "post", "all"):
-        fail("--phase is pre, post or all", 2)
+        fail("--phase must be pre, post or all", 2)
     phases = frozenset(Phase) if phase == "all" else frozenset({Phase(phase)})
     try:
         applied = run_async(apply(database_url(settings()), phases=phases))
@@ -25,8 +25,8 @@ def migrate(
         fail(str(error))
     except asyncpg.InsufficientPrivilegeError as error:
         fail(
-            f"{error.args[0]}: migrations need the owner of the database, who may create roles (CREATEROLE); "
-            "what was applied stays, and the next run goes on from there"
+            f"{error.args[0]}: migrations need a role that owns the database and may create roles (CREATEROLE); "
+            "applied migrations stay, and the next run continues after them"
         )
     except (*UNAVAILABLE, *REFUSED) as error:
         fail_by_database(error)

@@ -6,42 +6,43 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import database_url, run_async, settings
-from gateway.cli.printing import line
+from gateway.cli.options import Json
+from gateway.cli.output import json_line
+from gateway.cli.session import database_url, run_async, settings
 
 
 def doctor(
     webhook_url: Annotated[
         str | None,
-        typer.Option(help="Where the provider reaches the webhook listener; default the registered address."),
+        typer.Option(help="Public address of the webhook listener. Default: the registered address."),
     ] = None,
-    only_database: Annotated[bool, typer.Option("--only-database", help="Ask nobody but the database.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    only_database: Annotated[bool, typer.Option("--only-database", help="Check only the database.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Look at everything the gateway stands on, and say what to mend. Exits with 1 if something fails."""
-    levels = run_async(_examine(webhook_url, only_database=only_database, as_json=as_json))
+    """Check everything that the gateway depends on. Exits with 1 if a check fails."""
+    levels = run_async(_run(webhook_url, only_database=only_database, as_json=as_json))
     if "fail" in levels:
         raise typer.Exit(1)
 
 
-async def _examine(webhook_url: str | None, *, only_database: bool, as_json: bool) -> set[str]:
+async def _run(webhook_url: str | None, *, only_database: bool, as_json: bool) -> set[str]:
     levels = set()
     async for check in _checks(webhook_url, only_database=only_database):
         levels.add(check.level.value)
         if as_json:
-            line(asdict(check))
+            json_line(asdict(check))
             continue
-        typer.echo(f"{check.level.value:5}{check.name}: {check.says}")
-        if check.mend:
-            typer.echo(f"     → {check.mend}")
+        typer.echo(f"{check.level.value:5}{check.name}: {check.message}")
+        if check.remedy:
+            typer.echo(f"     → {check.remedy}")
     return levels
 
 
 async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
     from gateway.app.client import client_for_command
-    from gateway.operations.doctor.account import Expected
+    from gateway.operations.doctor.account import ExpectedAccount
     from gateway.operations.doctor.checks import fail
-    from gateway.operations.doctor.runner import Webhooks, of_database, of_provider
+    from gateway.operations.doctor.runner import Webhooks, check_database, check_provider
     from gateway.store.pool import UNAVAILABLE, connect
 
     found = settings()
@@ -51,7 +52,7 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
         yield fail("database", f"does not answer ({type(error).__name__})", "check SMSGW_DATABASE_URL")
     else:
         try:
-            async for check in of_database(connection):
+            async for check in check_database(connection):
                 yield check
         finally:
             await connection.close()
@@ -63,14 +64,14 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
         local=f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/webhooks/mta",  # noqa: S104
         public=webhook_url,
     )
-    expected = Expected(found.sender_id, found.management_limit)
+    expected = ExpectedAccount(found.sender_id, found.management_limit)
     if found.mta_api_key is None:
-        async for check in of_provider(None, expected, listener):
+        async for check in check_provider(None, expected, listener):
             yield check
         return
-    # Unpaced, for a database that is away must not hide what is wrong with the account; it is four calls.
+    # Without the shared limiter: the account is checked even if the database is unavailable. It is four calls.
     async with client_for_command(found.model_copy(update={"database_url": None})) as provider:
-        async for check in of_provider(provider, expected, listener):
+        async for check in check_provider(provider, expected, listener):
             yield check
 
 

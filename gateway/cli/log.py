@@ -1,41 +1,46 @@
-"""`smsgw log`: what operators changed."""
+"""`smsgw log`: the log of operator actions."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from gateway.cli.connection import with_database
-from gateway.cli.filtering import GREATEST_ID
-from gateway.cli.printing import clock, line, table
+from gateway.cli.options import Json
+from gateway.cli.output import format_time, json_line, table
+from gateway.cli.session import with_database
+from gateway.operations.filters import MAX_ID
 
 
 def log(
-    message: Annotated[int | None, typer.Option(max=GREATEST_ID, help="Only what touched this message.")] = None,
-    by: Annotated[str | None, typer.Option(help="Only what this person did.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this: replay, pause, resolve_failed, lane_set …")] = None,
-    below: Annotated[
-        int | None, typer.Option(max=GREATEST_ID, help="Go on below this entry: the last of the page before.")
+    message: Annotated[int | None, typer.Option(max=MAX_ID, help="Only actions on this message.")] = None,
+    by: Annotated[str | None, typer.Option(help="Only actions of this person.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only this action: replay, pause, resolve_failed, lane_set …")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    below: Annotated[
+        int | None, typer.Option(max=MAX_ID, help="Continue below this entry: the last one of the page before.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most entries to list.")] = 50,
+    as_json: Json = False,
 ) -> None:
-    """List what operators changed: who, when, what, why and how many messages; the latest first."""
-    from gateway.operations.log import listed
+    """List the actions of operators, newest first: who, when, what, why, and how many messages."""
+    from gateway.operations.log import list_actions
 
     found = with_database(
-        lambda connection: listed(connection, below=below, limit=limit, actor=by, action=action, message_id=message)
+        lambda connection: list_actions(
+            connection, below=below, limit=limit, actor=by, action=action, message_id=message
+        )
     )
     if as_json:
         for entry in found:
-            line(asdict(entry))
+            json_line(asdict(entry))
         return
     table(
-        ("ENTRY", "WHEN (UTC)", "WHO", "WHAT", "MESSAGES", "DETAIL", "BECAUSE"),
+        ("ENTRY", "TIME (UTC)", "WHO", "ACTION", "MESSAGES", "DETAILS", "REASON"),
         (
             (
                 entry.id,
-                clock(entry.happened_at),
+                format_time(entry.happened_at),
                 entry.actor,
                 entry.action,
                 entry.messages or "",

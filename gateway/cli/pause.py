@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import actor, fail, seconds, with_database
-from gateway.cli.printing import clock, line, table
+from gateway.cli.options import Because, Json, seconds
+from gateway.cli.output import format_time, json_line, table
+from gateway.cli.session import actor, fail, with_database
 
 SCOPES = "all, route, lane, tenant or tag"
 
@@ -16,9 +17,8 @@ def _scopes(incomplete: str) -> list[str]:
     return [word for word in ("all", "route", "lane", "tenant", "tag") if word.startswith(incomplete)]
 
 
-Scope_ = Annotated[str, typer.Argument(metavar="SCOPE", help=f"What: {SCOPES}.", autocompletion=_scopes)]
-Subject = Annotated[str, typer.Argument(help="Which one: its name; for a tag its key, or key=value. None for all.")]
-Because = Annotated[str, typer.Option(help="Why, for whoever finds it.")]
+Scope_ = Annotated[str, typer.Argument(metavar="SCOPE", help=f"What to resume: {SCOPES}.", autocompletion=_scopes)]
+Subject = Annotated[str, typer.Argument(help="The name of the scope; for a tag KEY or KEY=VALUE; nothing for all.")]
 
 
 def _scope(name: str, subject: str) -> Any:
@@ -27,7 +27,7 @@ def _scope(name: str, subject: str) -> Any:
     try:
         scope = Scope(name)
     except ValueError:
-        fail(f"a scope is {SCOPES}", 2)
+        fail(f"the scope must be {SCOPES}", 2)
     if (scope is Scope.ALL) != (subject == ""):
         fail("scope all takes no name; every other scope takes one", 2)
     return scope
@@ -36,56 +36,58 @@ def _scope(name: str, subject: str) -> Any:
 def pause(
     scope: Annotated[
         str,
-        typer.Argument(metavar="[SCOPE]", help=f"What: {SCOPES}; without one, list pauses.", autocompletion=_scopes),
+        typer.Argument(
+            metavar="[SCOPE]", help=f"What to pause: {SCOPES}. Without a scope, list pauses.", autocompletion=_scopes
+        ),
     ] = "",
     subject: Subject = "",
     because: Because = "",
-    for_: Annotated[str | None, typer.Option("--for", help="Ends by itself after so long: 30m, 2h.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    for_: Annotated[str | None, typer.Option("--for", help="End the pause after this time: 30m, 2h.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Hold back what has not been sent; what is in the air lands."""
+    """Stop sending everything or a scope. Requests in flight are finished."""
     from gateway.operations import pause
 
     if not scope:
-        _list(as_json=as_json)
+        _list_pauses(as_json=as_json)
         return
     kind = _scope(scope, subject)
     if not because:
-        fail("--because: say why; whoever is called at night will want to know", 2)
-    length = None if for_ is None else seconds("--for", for_)
-    standing = with_database(
-        lambda connection: pause.pause(connection, kind, subject, actor=actor(), because=because, seconds=length)
+        fail("--because is required", 2)
+    duration = None if for_ is None else seconds("--for", for_)
+    made = with_database(
+        lambda connection: pause.pause(connection, kind, subject, actor=actor(), because=because, seconds=duration)
     )
     if as_json:
-        line(asdict(standing))
+        json_line(asdict(made))
         return
-    until = f" until {clock(standing.expires_at)} UTC" if standing.expires_at is not None else ""
+    until = f" until {format_time(made.expires_at)} UTC" if made.expires_at is not None else ""
     typer.echo(f"paused {scope} {subject}".strip() + until)
 
 
-def _list(*, as_json: bool) -> None:
+def _list_pauses(*, as_json: bool) -> None:
     from gateway.operations import pause
 
-    found = with_database(pause.listed)
+    found = with_database(pause.list_pauses)
     if as_json:
         for one in found:
-            line(asdict(one))
+            json_line(asdict(one))
         return
     table(
-        ("SCOPE", "NAME", "SINCE (UTC)", "UNTIL (UTC)", "BY", "BECAUSE"),
-        ((p.scope, p.subject, clock(p.paused_at), clock(p.expires_at), p.actor, p.reason) for p in found),
+        ("SCOPE", "NAME", "SINCE (UTC)", "UNTIL (UTC)", "BY", "REASON"),
+        ((p.scope, p.subject, format_time(p.paused_at), format_time(p.expires_at), p.actor, p.reason) for p in found),
     )
 
 
 def resume(scope: Scope_, subject: Subject = "", because: Because = "") -> None:
-    """Let go on what was paused, by whomever."""
+    """Resume everything or a scope that is paused."""
     from gateway.operations import pause
 
     kind = _scope(scope, subject)
     done = with_database(
         lambda connection: pause.resume(connection, kind, subject, actor=actor(), because=because or None)
     )
-    typer.echo(f"resumed {scope} {subject}".strip() + f"; it was paused because: {done.reason}")
+    typer.echo(f"resumed {scope} {subject}".strip() + f"; it was paused with the reason: {done.reason}")
 
 
 def register(app: typer.Typer) -> None:

@@ -5,18 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import actor, with_database
+from gateway.cli.session import actor, with_database
 
-group = typer.Typer(help="What the provider told us.", no_args_is_help=True)
+group = typer.Typer(help="Receipts of the provider.", no_args_is_help=True)
 
 BATCH = 5000
 
 
 @group.command()
 def refold(
-    since: Annotated[datetime, typer.Option(help="Receipts that came since then, UTC.")],
+    since: Annotated[datetime, typer.Option(help="Receipts that arrived at or after this time, UTC.")],
 ) -> None:
-    """Fold receipts again, for example after a release that reads them better. What stands already changes nothing."""
+    """Apply journalled receipts again, for example after a release that reads more of them. It is safe to repeat."""
     from gateway.store import actions, receipts
 
     moment = since.replace(tzinfo=UTC)
@@ -30,7 +30,7 @@ def refold(
         )
         return count
 
-    typer.echo(f"{with_database(work, role='smsgw_gateway')} receipts will be folded again by the running gateway")
+    typer.echo(f"{with_database(work, role='smsgw_gateway')} receipts will be applied again by the running gateway")
 
 
 def register(app: typer.Typer) -> None:

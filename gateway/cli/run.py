@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.connection import fail, run_async, settings
+from gateway.cli.session import fail, run_async, settings
 
 
 def _help() -> str:
@@ -21,7 +21,7 @@ def _help() -> str:
 
 def run(
     only: Annotated[
-        str, typer.Option(help="Some duties only: dispatch, webhook, reconcile, console, comma-separated.")
+        str, typer.Option(help="Only these components, comma-separated: dispatch, webhook, reconcile, console.")
     ] = "",
 ) -> None:
     """Run the gateway."""
@@ -33,7 +33,7 @@ def run(
     try:
         duties = frozenset(Component(name.strip()) for name in only.split(",") if name.strip()) or frozenset(Component)
     except ValueError:
-        fail(f"--only takes {', '.join(Component)}", 2)
+        fail(f"--only must name {', '.join(Component)}", 2)
     logs.configure(found.log_format, found.log_level)
     try:
         run_async(Daemon(found, duties).run())

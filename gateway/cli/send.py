@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import fail, with_database
+from gateway.cli.session import fail, with_database
 
 POLL = 0.2
 
@@ -14,11 +14,13 @@ POLL = 0.2
 def send(
     to: Annotated[str, typer.Option(help="Recipient in E.164 form, for example +12025550123.")],
     body: Annotated[str, typer.Option(help="The text.")],
-    lane: Annotated[str, typer.Option(help="otp, default, bulk, or one of yours.")] = "default",
-    reference: Annotated[str | None, typer.Option(help="Your own id.")] = None,
-    wait: Annotated[float, typer.Option(help="Follow it for so many seconds, to its final state.")] = 0.0,
+    lane: Annotated[str, typer.Option(help="otp, default, bulk, or a lane of yours.")] = "default",
+    reference: Annotated[str | None, typer.Option(help="Your own id of the message.")] = None,
+    wait: Annotated[
+        float, typer.Option(help="Print its states until the final one, for at most this many seconds.")
+    ] = 0.0,
 ) -> None:
-    """Put one message into the outbox, as an application would."""
+    """Send one test message: insert it into the outbox, as an application does."""
     import asyncpg
 
     from gateway.store import messages

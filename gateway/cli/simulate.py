@@ -13,26 +13,24 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on; keep it on loopback.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one and prints it.")] = 8025,
     api_key: Annotated[str | None, typer.Option(help="The only key it accepts.")] = None,
-    config: Annotated[Path | None, typer.Option(help="JSON file with any of the knobs of /admin/config.")] = None,
-    knob: Annotated[list[str] | None, typer.Option(help="One knob as name=JSON; may be given often.")] = None,
-    faults: Annotated[
-        Path | None, typer.Option(help="What goes wrong: a TOML or JSON file, see docs/simulator.md.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="JSON file with settings of /admin/config.")] = None,
+    knob: Annotated[list[str] | None, typer.Option(help="One setting as NAME=JSON; repeatable.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="Fault plan: a TOML or JSON file, see docs/simulator.md.")] = None,
     ledger_file: Annotated[Path | None, typer.Option(help="Keep the ledger here across restarts.")] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="Register every event below this address.")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Base address at which every event is registered.")] = None,
     webhook_secret: Annotated[
         str,
         typer.Option(
             envvar="SMSGW_WEBHOOK_SECRET",
             show_envvar=False,
-            help="The secret of those registrations; SMSGW_WEBHOOK_SECRET keeps it out of the list of processes.",
+            help="Secret of those registrations. SMSGW_WEBHOOK_SECRET keeps it out of the process list.",
         ),
     ] = "",
     ledger: Annotated[bool, typer.Option("--ledger", help="Print the ledger of a running simulator instead.")] = False,
-    url: Annotated[str, typer.Option(help="Where that one runs.")] = "http://127.0.0.1:8025",
-    as_json: Annotated[bool, typer.Option("--json", help="The ledger as one object a line.")] = False,
+    url: Annotated[str, typer.Option(help="Address of the running simulator, for --ledger.")] = "http://127.0.0.1:8025",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON, one object a line.")] = False,
 ) -> None:
-    """Run a faithful local stand-in of the provider, or print what it has sent."""
+    """Run a local simulator of the provider, or print its ledger."""
     if ledger:
         _print_ledger(url, as_json=as_json)
         return
@@ -77,13 +75,13 @@ def _print_ledger(url: str, *, as_json: bool) -> None:
         with urllib.request.urlopen(f"{url.rstrip('/')}/admin/ledger", timeout=10) as response:  # noqa: S310
             entries = json.load(response)["entries"]
     except (OSError, ValueError):
-        typer.echo(f"smsgw simulate: no simulator answers at {url}; name its address with --url", err=True)
+        typer.echo(f"smsgw simulate: no simulator answers at {url}; give its address with --url", err=True)
         raise typer.Exit(1) from None
     if as_json:
         for entry in entries:
             typer.echo(json.dumps(entry))
         return
-    from gateway.cli.printing import table
+    from gateway.cli.output import table
 
     names = ("external_id", "number", "text", "count")
     table(("external id", "number", "text", "sent"), ([entry[name] for name in names] for entry in entries))

@@ -7,74 +7,45 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.connection import actor, fail, settings, with_database, with_provider
-from gateway.cli.printing import clock, line, progress, table
+from gateway.cli.options import Because, Json, Reveal, phone_number
+from gateway.cli.output import format_time, json_line, progress, table
+from gateway.cli.session import actor, fail, settings, with_database, with_provider
 
-group = typer.Typer(help="Numbers that nothing is sent to.", no_args_is_help=True)
+group = typer.Typer(help="Suppressed numbers, to which nothing is sent.", no_args_is_help=True)
 
 BATCH = 1000
 
-Number = Annotated[str, typer.Argument(help="A number, for example +12025550123.")]
-Because = Annotated[str, typer.Option(help="Why, for the operator log.")]
-
-
-def _number(text: str) -> str:
-    from gateway.domain.phone import normalise
-
-    number = normalise(text)
-    if number is None:
-        fail("that is no phone number; write it in E.164 form, for example +12025550123", 2)
-    return number
+Number = Annotated[str, typer.Argument(help="A phone number, for example +12025550123.")]
 
 
 @group.command()
-def add(number: Number, because: Because = "asked not to be written to") -> None:
-    """Send nothing to a number any more."""
-    from gateway.store import actions, suppressions
+def add(number: Number, because: Because = "requested by the recipient") -> None:
+    """Suppress a number: send no more messages to it."""
+    from gateway.operations import suppression
 
-    wanted = _number(number)
-
-    async def work(connection: Any) -> int:
-        async with connection.transaction():
-            new = await suppressions.add(connection, [wanted], source="operator", reason=because)
-            if new:
-                await actions.record(
-                    connection, actor=actor(), action="suppress", reason=because, detail={"numbers": 1}
-                )
-        return new
-
-    typer.echo("suppressed" if with_database(work) else "it was suppressed already")
+    wanted = phone_number(number)
+    new = with_database(lambda connection: suppression.add(connection, wanted, actor=actor(), because=because))
+    typer.echo("suppressed" if new else "already suppressed")
 
 
 @group.command()
 def remove(number: Number, because: Because = "") -> None:
-    """Send to a number again. Only with its owner's consent: the provider keeps a list of its own."""
-    from gateway.store import actions, suppressions
+    """Allow sending to a number again. Only with its owner's consent: the provider keeps its own list."""
+    from gateway.operations import suppression
 
-    wanted = _number(number)
+    wanted = phone_number(number)
     if not because:
-        fail("--because: say who consented, and how", 2)
-
-    async def work(connection: Any) -> bool:
-        async with connection.transaction():
-            gone = await suppressions.remove(connection, wanted)
-            if gone:
-                await actions.record(
-                    connection, actor=actor(), action="unsuppress", reason=because, detail={"numbers": 1}
-                )
-        return gone
-
-    if not with_database(work):
-        fail("that number is not suppressed")
+        fail("--because is required: who consented, and how", 2)
+    with_database(lambda connection: suppression.remove(connection, wanted, actor=actor(), because=because))
     typer.echo("no longer suppressed")
 
 
 @group.command("list")
 def list_(
-    above: Annotated[str, typer.Option(help="Go on above this number: the last of the page before.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show numbers in full.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    above: Annotated[str, typer.Option(help="Continue above this number: the last one of the page before.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most numbers to list.")] = 100,
+    reveal: Reveal = False,
+    as_json: Json = False,
 ) -> None:
     """List suppressed numbers."""
     from dataclasses import asdict
@@ -86,20 +57,22 @@ def list_(
     shown = [(row, row.number if reveal else mask(row.number)) for row in rows]
     if as_json:
         for row, number in shown:
-            line(asdict(row) | {"number": number})
+            json_line(asdict(row) | {"number": number})
         return
     table(
         ("NUMBER", "SINCE (UTC)", "SOURCE", "REASON"),
-        ((number, clock(row.created_at), row.source, row.reason) for row, number in shown),
+        ((number, format_time(row.created_at), row.source, row.reason) for row, number in shown),
     )
 
 
 @group.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="One number a line, or CSV, the number first; - for standard input.")],
+    file: Annotated[
+        Path, typer.Argument(help="One number a line, or CSV with the number first; - for standard input.")
+    ],
     because: Because = "imported",
 ) -> None:
-    """Suppress every number of a file. Lines that hold no number are counted and left out."""
+    """Suppress every number of a file. Lines without a valid number are counted and skipped."""
     from gateway.domain.phone import normalise
 
     try:
@@ -110,14 +83,14 @@ def import_(
     numbers = [number for cell in cells if (number := normalise(cell)) is not None]
     new = _store(numbers, source="import", reason=because)
     skipped = len(cells) - len(numbers)
-    typer.echo(f"{len(numbers)} numbers, {new} of them new; {skipped} lines hold no number")
+    typer.echo(f"{len(numbers)} numbers, {new} of them new; {skipped} lines without a valid number")
     if skipped and not numbers:
         raise typer.Exit(1)
 
 
 @group.command()
 def sync() -> None:
-    """Take over the provider's list of those who opted out there."""
+    """Suppress every number that opted out at the provider."""
     from gateway.domain.phone import normalise
 
     async def read(provider: Any) -> list[str]:
@@ -126,7 +99,7 @@ def sync() -> None:
             rows = await provider.unsubscribed(page)
             new = [row for row in rows if row not in found]
             found |= dict.fromkeys(new)
-            # Page 0 and page 1 may be the same one; see the poller.
+            # Pages 0 and 1 may be the same; see the poller.
             if page > 0 and (not rows or (not new and page > 1)):
                 break
         return list(found)

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli.connection import fail, run_async, settings
+from gateway.cli.session import fail, run_async, settings
 
 
 def up() -> None:

@@ -13,7 +13,8 @@ from aiohttp import web
 from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import normalise
 from gateway.domain.states import State
-from gateway.operations.search import Filters, reason_filter
+from gateway.operations.filters import reason_filter
+from gateway.operations.search import Filters
 from gateway.settings import duration
 
 MAX_ID = 2**63 - 1

@@ -10,7 +10,7 @@ from gateway.console.context import CSRF, IDENTITY
 from gateway.console.rendering import Renderer, is_api, json_response
 from gateway.console.sessions import SESSION_SECONDS, Session
 from gateway.domain.secret import same_secret
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible
 from gateway.store.pool import UNAVAILABLE
 
 CSRF_HEADER = "X-CSRF-Token"

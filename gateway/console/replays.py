@@ -9,8 +9,7 @@ from contextlib import suppress
 
 import structlog
 
-from gateway.operations import replay
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible, replay
 from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
 
 MAX_CONCURRENT = 4

@@ -1,20 +1,20 @@
-"""Stop sending, of everything or of a part, and let it go on."""
+"""Pause and resume sending, of everything or of a scope."""
 
 from dataclasses import dataclass
 
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible
 from gateway.provider.protocol import ROUTES
 from gateway.store import actions, lanes, pauses, status
 from gateway.store.pauses import Scope
 from gateway.store.pool import Connection
 from gateway.store.status import Pause
 
-__all__ = ["Pause", "Scope", "listed", "pause", "resume"]
+__all__ = ["Pause", "Scope", "list_pauses", "pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What stood still, and why."""
+    """What was paused, and why."""
 
     scope: Scope
     subject: str
@@ -24,32 +24,32 @@ class Resumed:
 async def pause(
     connection: Connection, scope: Scope, subject: str, *, actor: str, because: str, seconds: float | None = None
 ) -> Pause:
-    """Hold back what has not been sent, for `seconds` or until it is resumed; what is in the air lands.
+    """Stop sending a scope, for `seconds` or until it is resumed. Requests in flight are finished.
 
-    Raises `NotPossible` without a reason, for what is paused already, and for a lane or route that is not there.
+    Raises `NotPossible` without a reason, for a scope that is already paused, and for an unknown lane or route.
     """
     if not because:
-        raise NotPossible("say why; whoever is called at night will want to know")
+        raise NotPossible("because is required")
     _check(scope, subject)
     await _check_exists(connection, scope, subject)
     async with connection.transaction():
         made = await pauses.pause(connection, scope, subject, actor=actor, reason=because, seconds=seconds)
-        standing = await _standing(connection, scope, subject)
-        if not made and standing is not None:
+        in_force = await _find(connection, scope, subject)
+        if not made and in_force is not None:
             raise NotPossible(
-                f"{_name(scope, subject)} is paused already, by {standing.actor}: {standing.reason}; resume it first"
+                f"{_name(scope, subject)} is already paused by {in_force.actor}: {in_force.reason}; resume it first"
             )
-        if standing is None:
-            raise NotPossible("a pause of no length stops nothing")
+        if in_force is None:
+            raise NotPossible("the duration must be greater than zero")
         detail = {"scope": scope.value, "subject": subject, "seconds": seconds}
         await actions.record(connection, actor=actor, action="pause", reason=because, detail=detail)
-    return standing
+    return in_force
 
 
 async def resume(
     connection: Connection, scope: Scope, subject: str, *, actor: str, because: str | None = None
 ) -> Resumed:
-    """Let go on what was paused, by whomever; raises `NotPossible` when it was not."""
+    """Resume a scope. Raises `NotPossible` if it was not paused."""
     _check(scope, subject)
     async with connection.transaction():
         reason = await pauses.resume(connection, scope, subject)
@@ -60,12 +60,12 @@ async def resume(
     return Resumed(scope, subject, reason)
 
 
-async def listed(connection: Connection) -> list[Pause]:
+async def list_pauses(connection: Connection) -> list[Pause]:
     """Return the pauses in force."""
     return await status.paused(connection)
 
 
-async def _standing(connection: Connection, scope: Scope, subject: str) -> Pause | None:
+async def _find(connection: Connection, scope: Scope, subject: str) -> Pause | None:
     found = await status.paused(connection)
     return next((one for one in found if one.scope == scope.value and one.subject == subject), None)
 
@@ -74,17 +74,17 @@ def _check(scope: Scope, subject: str) -> None:
     if scope is Scope.ALL and subject:
         raise NotPossible("scope all takes no name")
     if scope is not Scope.ALL and not subject:
-        raise NotPossible(f"say which {scope.value}: scope {scope.value} takes its name")
+        raise NotPossible(f"scope {scope.value} needs the name of the {scope.value}")
 
 
 async def _check_exists(connection: Connection, scope: Scope, subject: str) -> None:
-    """Refuse what a misspelt name would leave running. Tenants and tags are words of the application: any may come."""
+    """Refuse a lane or route that does not exist: a misspelt one would keep sending. Any tenant or tag may come."""
     known: dict[Scope, list[str]] = {
         Scope.ROUTE: [*ROUTES],
         Scope.LANE: [lane.name for lane in await lanes.list_lanes(connection)],
     }
     if scope in known and subject not in known[scope]:
-        raise NotPossible(f"there is no {scope.value} {subject}; there are: {', '.join(known[scope])}")
+        raise NotPossible(f"there is no {scope.value} {subject}; known: {', '.join(known[scope])}")
 
 
 def _name(scope: Scope, subject: str) -> str:

@@ -1,12 +1,11 @@
-"""Send again: a plan that only looks, then batches, each of them one short transaction.
+"""Replay: a plan that only reads, then batches, each in one short transaction.
 
-What may go again and how is decided message by message (`sql/queries/replay_judge.sql`), once for the plan and once
-more under the locks of the batch, because in between a receipt may come, a claim may take the message, or another
-operator may have replayed it. The order of the locks is the one of the fold and of a finish: requests by id, then
-messages.
+`sql/queries/replay_judge.sql` decides for each message whether and how it is sent again: once for the plan, and again
+under the locks of the batch, because in between a receipt may come, a claim may take the message, or another operator
+may replay it. The lock order is that of applying receipts and of completing attempts: requests by id, then messages.
 
-A replay that dies goes on where it stopped: the place is moved in the transaction of the batch, downward, so each
-message is taken once, also when it has failed again meanwhile. Two who go on with one replay take turns on its row.
+An interrupted replay continues where it stopped. Each batch moves the cursor downward in its own transaction, so every
+message is taken once, even if it has failed again since. Two processes that continue one replay alternate on its row.
 """
 
 import asyncio
@@ -19,8 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.states import NOT_SENT_STATES, State
-from gateway.operations import search
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible, search
 from gateway.store import actions, replays, searches
 from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import Connection
@@ -29,32 +27,32 @@ from gateway.store.replays import Judged, Replay
 __all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "find", "latest", "plan", "run", "step", "stop"]
 
 BATCH = 1000
-"""Messages of one transaction, at the most."""
+"""Most messages of one transaction."""
 
 PER_SECOND = 5000
-"""Messages put back in a second. The limiter decides how fast they are sent; this spares the database."""
+"""Messages that return to the queue in a second. It limits the load on the database; the limiter paces the sending."""
 
-USUAL = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
-"""States that are replayed where none is named: nobody has these messages, or nobody knows."""
+DEFAULT_STATES = (State.FAILED, State.EXPIRED, State.UNCERTAIN)
+"""States that are replayed if none is named: the message was not sent, or it is not known whether it was."""
 
 REPLAYABLE = (*NOT_SENT_STATES, State.UNCERTAIN, State.UNDELIVERED, State.UNCONFIRMED)
 
 
 class Step(StrEnum):
-    """What a replay does with a message."""
+    """What a replay does with a message; the values of `replay_judge.sql`."""
 
     RELEASE = "release"
-    """Certainly not sent: it goes back into the outbox, and gets a new request."""
+    """Certainly not sent: it returns to the queue and gets a new request."""
     REPEAT = "repeat"
     """The same bytes under the same request id, which the provider still remembers."""
     RESEND = "resend"
     """It may have arrived: a second copy, in a new generation."""
-    OVER = "over"
-    """Its time to live is over."""
-    OPEN = "open"
-    """It is on its way already."""
-    DONE = "done"
-    """It was delivered."""
+    EXPIRED = "expired"
+    """Nothing: its time to live is over."""
+    IN_PROGRESS = "in_progress"
+    """Nothing: it is being sent, or was accepted."""
+    DELIVERED = "delivered"
+    """Nothing: it was delivered."""
 
 
 SAFE = frozenset({Step.RELEASE, Step.REPEAT})
@@ -62,7 +60,7 @@ SAFE = frozenset({Step.RELEASE, Step.REPEAT})
 
 @dataclass(frozen=True, slots=True)
 class ReplayCount:
-    """So many messages, and what they cost."""
+    """How many messages, and their parts."""
 
     messages: int = 0
     parts: int = 0
@@ -70,35 +68,35 @@ class ReplayCount:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a replay would do now."""
+    """What a replay would do at this moment."""
 
     filters: Filters
     new_ttl: float | None
     """Seconds."""
     steps: Mapping[Step, ReplayCount]
     also_affected: int
-    """Messages that were not asked for but share a request that is repeated; they go along."""
+    """Messages that do not match but share a repeated request. They are sent again with it."""
     below: int
 
     @property
     def found(self) -> int:
         """Messages that match."""
-        return sum(tally.messages for tally in self.steps.values())
+        return sum(count.messages for count in self.steps.values())
 
     @property
     def safe(self) -> ReplayCount:
-        """What goes again without a risk of a second copy."""
+        """Messages that are sent again without the risk of a second copy."""
         return self._sum(SAFE)
 
     @property
     def risky(self) -> ReplayCount:
-        """What may reach a phone twice."""
+        """Messages that may reach a phone twice."""
         return self._sum(frozenset({Step.RESEND}))
 
     @property
     def left_out(self) -> ReplayCount:
-        """What a replay does not touch at all."""
-        return self._sum(frozenset({Step.OVER, Step.OPEN, Step.DONE}))
+        """Messages that a replay does not change."""
+        return self._sum(frozenset({Step.EXPIRED, Step.IN_PROGRESS, Step.DELIVERED}))
 
     def _sum(self, steps: frozenset[Step]) -> ReplayCount:
         some = [self.steps.get(step, ReplayCount()) for step in steps]
@@ -112,33 +110,33 @@ async def plan(
     new_ttl: float | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Plan:
-    """Return what a replay of these messages would do; changes and locks nothing.
+    """Return what a replay of these messages would do. Changes and locks nothing.
 
-    `new_ttl` gives the messages so many seconds from the replay on. Raises `NotPossible` for states that are never
+    `new_ttl` is their time to live in seconds, from the replay. Raises `NotPossible` for states that are never
     replayed.
     """
-    filters = _meant(filters)
+    filters = _with_default_states(filters)
     steps: dict[Step, list[int]] = {}
     repeated: dict[UUID, int] = {}
     found = 0
     highest = 0
-    async for ids, _ in search.looks(connection, filters, first=search.LARGEST_LOOK):
+    async for ids, _ in search.iter_candidates(connection, filters, first=search.MAX_BATCH):
         matching = await searches.matching_ids(connection, ids, filters)
         for one in await replays.classify(connection, matching, new_ttl=new_ttl is not None):
-            tally = steps.setdefault(Step(one.step), [0, 0])
-            tally[0] += 1
-            tally[1] += one.parts
+            counts = steps.setdefault(Step(one.step), [0, 0])
+            counts[0] += 1
+            counts[1] += one.parts
             if one.step == Step.REPEAT and one.request_id is not None:
                 repeated[one.request_id] = one.members
         highest = max([highest, *matching[:1]])
         found += len(matching)
         on_progress(found)
-    asked = steps.get(Step.REPEAT, [0, 0])[0]
+    matching_repeats = steps.get(Step.REPEAT, [0, 0])[0]
     return Plan(
         filters=filters,
         new_ttl=new_ttl,
-        steps={step: ReplayCount(*tally) for step, tally in steps.items()},
-        also_affected=sum(repeated.values()) - asked,
+        steps={step: ReplayCount(*counts) for step, counts in steps.items()},
+        also_affected=sum(repeated.values()) - matching_repeats,
         below=highest + 1,
     )
 
@@ -146,12 +144,12 @@ async def plan(
 async def begin(
     connection: Connection, planned: Plan, *, actor: str, because: str | None = None, allow_duplicates: bool = False
 ) -> Replay:
-    """Note a replay of what was planned; `run` or `step` carries it out.
+    """Record a planned replay; `run` or `step` executes it.
 
-    Raises `NotPossible` when second copies are allowed without a reason, or when there is nothing to do.
+    Raises `NotPossible` if duplicates are allowed without a reason, or if there is nothing to do.
     """
     if allow_duplicates and not because:
-        raise NotPossible("say why a second copy is better than none")
+        raise NotPossible("because is required with allow_duplicates")
     wanted = planned.safe.messages + (planned.risky.messages if allow_duplicates else 0)
     if not wanted:
         raise NotPossible("there is nothing to replay")
@@ -167,11 +165,11 @@ async def begin(
     )
 
 
-async def step(connection: Connection, replay_id: int, *, actor: str | None = None, most: int = BATCH) -> Replay:
-    """Carry out one batch and return how far the replay has come.
+async def step(connection: Connection, replay_id: int, *, actor: str | None = None, limit: int = BATCH) -> Replay:
+    """Execute one batch and return the progress of the replay.
 
-    Killed in here, the batch is rolled back with its place and its record, and the next one does it. Raises
-    `NotPossible` when there is no such replay, or it was stopped.
+    If the process is killed here, the batch is rolled back with its cursor and log entry, and is done by the next call.
+    Raises `NotPossible` if there is no such replay, or if it was stopped.
     """
     async with connection.transaction():
         at = await replays.take(connection, replay_id)
@@ -181,13 +179,13 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
             return at
         if at.stopped:
             raise NotPossible(f"replay {replay_id} was stopped")
-        filters = replace(from_json(at.filters), ended_until=_earlier(at))
-        ids, below, finished = await _next(connection, filters, at.below, most)
+        filters = replace(from_json(at.filters), ended_until=_ended_until(at))
+        ids, below, finished = await _next(connection, filters, at.below, limit)
         locked = await replays.lock(connection, ids) if ids else []
-        # Under the locks once more: what a receipt, a claim or another operator did meanwhile is seen now.
-        still = await searches.matching_ids(connection, locked, filters) if locked else []
-        judged = await replays.classify(connection, still, new_ttl=at.new_ttl is not None) if still else []
-        released, repeated, resent = await _act(connection, judged, at)
+        # Again under the locks, to see what a receipt, a claim or another operator has changed since.
+        matching = await searches.matching_ids(connection, locked, filters) if locked else []
+        judged = await replays.classify(connection, matching, new_ttl=at.new_ttl is not None) if matching else []
+        released, repeated, resent = await _apply(connection, judged, at)
         touched = [*released, *repeated, *resent]
         if touched:
             await actions.record(
@@ -221,34 +219,34 @@ async def run(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Replay:
-    """Carry a replay out to its end, at most so many messages a second; raises what `step` raises."""
-    most = max(1, min(BATCH, int(per_second)))
+    """Execute a replay to its end, at most `per_second` messages a second. Raises what `step` raises."""
+    limit = max(1, min(BATCH, int(per_second)))
     while True:
         began = monotonic()
-        at = await step(connection, replay_id, actor=actor, most=most)
+        at = await step(connection, replay_id, actor=actor, limit=limit)
         on_progress(at)
         if at.finished_at is not None:
             return at
-        wait = most / per_second - (monotonic() - began)
+        wait = limit / per_second - (monotonic() - began)
         if wait > 0:
             await sleep(wait)
 
 
 async def stop(connection: Connection, replay_id: int, *, actor: str, because: str | None = None) -> Replay:
-    """Stop a replay for good, after the batch that is under way; what was replayed stays so."""
+    """Stop a replay for good, after its current batch. Messages that were replayed stay so."""
     async with connection.transaction():
         stopped = await replays.stop(connection, replay_id, stopped=True)
         if stopped is None:
-            raise NotPossible(f"there is no replay {replay_id} under way")
+            raise NotPossible(f"there is no unfinished replay {replay_id}")
         await actions.record(
             connection, actor=actor, action="replay_stop", reason=because, detail={"replay": replay_id}
         )
     return stopped
 
 
-async def latest(connection: Connection, most: int = 20) -> list[Replay]:
-    """Return replays, the latest first."""
-    return await replays.latest(connection, most)
+async def latest(connection: Connection, limit: int = 20) -> list[Replay]:
+    """Return replays, newest first."""
+    return await replays.latest(connection, limit)
 
 
 async def find(connection: Connection, replay_id: int) -> Replay | None:
@@ -256,18 +254,18 @@ async def find(connection: Connection, replay_id: int) -> Replay | None:
     return await replays.one(connection, replay_id)
 
 
-async def _next(connection: Connection, filters: Filters, below: int, most: int) -> tuple[list[int], int, bool]:
-    """Return the next messages, below which id to go on, and whether there are no more."""
-    async for ids, place in search.looks(connection, filters, below=below, first=most):
+async def _next(connection: Connection, filters: Filters, below: int, limit: int) -> tuple[list[int], int, bool]:
+    """Return the next messages, the id below which to continue, and whether there are no more."""
+    async for ids, next_below in search.iter_candidates(connection, filters, below=below, first=limit):
         matching = await searches.matching_ids(connection, ids, filters) if ids else []
-        if len(matching) > most:
-            return matching[:most], matching[most - 1], False
-        # One look and no more: where few match, the transaction stays short all the same.
-        return matching, 0 if place is None else place, place is None
+        if len(matching) > limit:
+            return matching[:limit], matching[limit - 1], False
+        # Only one batch of candidates, so that the transaction stays short even where few messages match.
+        return matching, 0 if next_below is None else next_below, next_below is None
     return [], 0, True
 
 
-async def _act(connection: Connection, judged: list[Judged], at: Replay) -> tuple[list[int], list[int], list[int]]:
+async def _apply(connection: Connection, judged: list[Judged], at: Replay) -> tuple[list[int], list[int], list[int]]:
     by_step: dict[str, list[Judged]] = {}
     for one in judged:
         by_step.setdefault(one.step, []).append(one)
@@ -285,17 +283,17 @@ def _detail(at: Replay, released: list[int], repeated: list[int], resent: list[i
     return {"replay": at.id, **{name: count for name, count in counts.items() if count}}
 
 
-def _meant(filters: Filters) -> Filters:
-    """Return the filters with the states that are meant where none is named."""
+def _with_default_states(filters: Filters) -> Filters:
+    """Return the filters with the default states if none is named."""
     if filters.states is None:
-        return replace(filters, states=REPLAYABLE if filters.ids is not None else USUAL)
-    never = [state for state in filters.states if state not in REPLAYABLE]
-    if never:
-        raise NotPossible(f"{', '.join(never)}: never replayed; these can be: {', '.join(REPLAYABLE)}")
+        return replace(filters, states=REPLAYABLE if filters.ids is not None else DEFAULT_STATES)
+    refused = [state for state in filters.states if state not in REPLAYABLE]
+    if refused:
+        raise NotPossible(f"cannot replay messages in state {', '.join(refused)}; allowed: {', '.join(REPLAYABLE)}")
     return filters
 
 
-def _earlier(at: Replay) -> datetime:
+def _ended_until(at: Replay) -> datetime:
     given = from_json(at.filters).ended_until
     return at.ended_before if given is None else min(given, at.ended_before)
 

@@ -1,63 +1,63 @@
-"""Settle what nobody knows: a person found out, or decides."""
+"""Resolve uncertain messages: an operator knows or decides whether they were sent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible
 from gateway.store import actions, replays, resolutions
 from gateway.store.pool import Connection
 
 
-class As(StrEnum):
-    """What became of an uncertain request, as a person says."""
+class Resolution(StrEnum):
+    """What an operator decides about an uncertain request."""
 
     ACCEPTED = "accepted"
-    """It arrived."""
+    """The provider accepted it."""
     FAILED = "failed"
-    """It certainly did not arrive."""
+    """It was certainly not sent."""
     RESEND = "resend"
-    """Send it again, whatever became of the first."""
+    """Send it again, although the first copy may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What was settled."""
+    """What was resolved."""
 
     request_id: str
-    how: As
+    how: Resolution
     messages: tuple[int, ...]
-    """All that the request carried: it arrived as one, or not at all."""
+    """All messages of the request: it arrived as a whole or not at all."""
 
 
 async def resolve(
-    connection: Connection, message_id: int, how: As, *, actor: str, because: str, new_ttl: float | None = None
+    connection: Connection, message_id: int, how: Resolution, *, actor: str, because: str, new_ttl: float | None = None
 ) -> Resolved:
-    """Settle the uncertain request that carries a message, with every message in it.
+    """Resolve the uncertain request of a message, with all its messages.
 
-    The request's row is locked first, so a receipt that proves it accepted comes either before this, and then there is
-    nothing to settle, or after it, and then the receipt wins. Raises `NotPossible` with the reason where the message is
-    not uncertain, and for a resend of messages whose time is over unless `new_ttl` (seconds) is given.
+    The request's row is locked first. A receipt that proves it accepted comes either before, and then there is nothing
+    to resolve, or after, and then the receipt wins. Raises `NotPossible` if the message is not uncertain, and for a
+    resend of messages whose time to live is over unless `new_ttl` (seconds) is given.
     """
     if not because:
-        raise NotPossible("say why: what did you find out, and where?")
+        raise NotPossible("because is required")
     async with connection.transaction():
         carrier = await resolutions.lock_carrier(connection, message_id)
         if carrier is None or carrier.dispatch != "uncertain":
-            raise NotPossible(f"message {message_id} is not uncertain; see: smsgw messages why {message_id}")
+            raise NotPossible(
+                f"message {message_id} is not uncertain; for its state run: smsgw messages why {message_id}"
+            )
         bound = await resolutions.bound(connection, carrier.id)
         if message_id not in bound:
-            raise NotPossible(f"message {message_id} changed just now; look again")
+            raise NotPossible(f"message {message_id} has just changed and was not resolved; check it again")
         done = list(bound)
-        if how is As.ACCEPTED:
-            await resolutions.accepted(connection, carrier.id, "resolved: an operator found that it arrived")
-        elif how is As.FAILED:
-            await resolutions.failed(connection, carrier.id, "resolved: an operator found that it did not arrive")
+        if how is Resolution.ACCEPTED:
+            await resolutions.accepted(connection, carrier.id, "resolved: an operator confirmed that it was sent")
+        elif how is Resolution.FAILED:
+            await resolutions.failed(connection, carrier.id, "resolved: an operator confirmed that it was not sent")
         else:
-            over = sum(not wanted for wanted in bound.values())
-            if over and new_ttl is None:
-                raise NotPossible(
-                    f"the time to live of {over} of {len(bound)} messages is over; give them a new one (--new-ttl)"
-                )
+            expired = sum(not wanted for wanted in bound.values())
+            if expired and new_ttl is None:
+                raise NotPossible(f"nothing was sent: {expired} of {len(bound)} messages are expired; use --new-ttl")
             done = await replays.resend(connection, done, new_ttl)
             await replays.ring(connection)
         await actions.record(

@@ -1,6 +1,6 @@
-"""Show a number and a text. Who looked, and at what, is on record before anything is shown."""
+"""Show a number and a text in full. The operator log records who and what before anything is shown."""
 
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible
 from gateway.store import actions, reveals
 from gateway.store.pool import Connection
 from gateway.store.reveals import Content, Reply
@@ -9,7 +9,7 @@ __all__ = ["Content", "Reply", "find_reply", "message", "replies", "reply"]
 
 
 async def message(connection: Connection, message_id: int, *, actor: str) -> Content:
-    """Return what a message says and to whom; raises `NotPossible` when there is no such message."""
+    """Return the text and recipient of a message; raises `NotPossible` if there is no such message."""
     async with connection.transaction():
         content = await reveals.content(connection, message_id)
         if content is None:
@@ -31,7 +31,7 @@ async def find_reply(connection: Connection, reply_id: int) -> Reply | None:
 
 
 async def reply(connection: Connection, reply_id: int, *, actor: str) -> Reply:
-    """Return a reply in full; raises `NotPossible` when there is no such reply."""
+    """Return a reply in full; raises `NotPossible` if there is no such reply."""
     async with connection.transaction():
         found = await reveals.reply(connection, reply_id)
         if found is None:

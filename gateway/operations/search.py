@@ -1,4 +1,4 @@
-"""Find messages: by any filter, page by page, in bounded time however long the history is."""
+"""Find messages by any filter, page by page, in bounded time whatever the size of the history."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,23 +11,23 @@ from gateway.store.pool import Connection
 from gateway.store.searches import NEWEST, MessageRow
 
 __all__ = [
-    "Count", "Filters", "MessageRow", "Page", "count", "find", "looks", "narrowed", "one", "reason_filter",
+    "Count", "Filters", "MessageRow", "Page", "count", "find", "get_message", "iter_candidates", "with_implied_states",
 ]  # fmt: skip
 
 STUCK = (State.UNCERTAIN, State.FAILED, State.UNDELIVERED, State.UNCONFIRMED)
-"""States in which a person may have something to do."""
+"""States in which a person may need to act."""
 
 WITH_REASON = (*NOT_SENT_STATES, State.UNDELIVERED, State.UNCERTAIN, State.RETRYING, State.HELD)
-"""The states whose messages carry a reason, or can have met a refusal."""
+"""States whose messages have a reason, or may have met a refusal."""
 
-FIRST_LOOK = 200
-LARGEST_LOOK = 10_000
-"""Candidates of one look; doubled while a page is not full."""
+FIRST_BATCH = 200
+MAX_BATCH = 10_000
+"""Candidates that are read at once; doubled while a page is not full."""
 
-PATIENCE = 2.0
-"""Seconds that one page may take where a filter matches rarely."""
+TIMEOUT = 2.0
+"""Seconds for one page where few messages match."""
 
-COUNTED = 10_000
+MAX_COUNT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class Page:
 
     messages: tuple[MessageRow, ...]
     next: int | None
-    """Go on below this id; None when there are no more."""
-    complete: bool = True
-    """False when the search ended for its time and not because the page is full or there are no more."""
+    """Continue below this id; None if there are no more."""
+    timed_out: bool = False
+    """Whether the search stopped at its time limit. Continue from `next`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many, up to a bound."""
+    """How many, up to a limit."""
 
     number: int
     at_least: bool
 
     def __str__(self) -> str:
-        """As a person reads it: `412`, or `10000+`."""
+        """Return `412`, or `10000+` for at least."""
         return f"{self.number}+" if self.at_least else str(self.number)
 
 
@@ -59,71 +59,68 @@ async def find(
     *,
     below: int | None = None,
     limit: int = 50,
-    patience: float = PATIENCE,
+    max_seconds: float = TIMEOUT,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Page:
-    """Return a page of messages, newest first, from below an id on.
+    """Return a page of messages below an id, newest first.
 
-    Where a filter matches rarely the page may come back short, and not `complete`, with the place to go on from.
+    Where few messages match, the page may be short and `timed_out`, with the id to continue from.
     """
     found: list[MessageRow] = []
-    deadline = monotonic() + patience
-    async for ids, place in looks(connection, filters, below=below, first=max(limit + 1, FIRST_LOOK)):
-        found += await searches.matching(connection, ids, narrowed(filters)) if ids else []
+    deadline = monotonic() + max_seconds
+    async for ids, below_id in iter_candidates(connection, filters, below=below, first=max(limit + 1, FIRST_BATCH)):
+        found += await searches.matching(connection, ids, with_implied_states(filters)) if ids else []
         if len(found) > limit:
             return Page(tuple(found[:limit]), found[limit - 1].id)
-        if place is None:
+        if below_id is None:
             break
         if monotonic() > deadline:
-            return Page(tuple(found), place, complete=False)
+            return Page(tuple(found), below_id, timed_out=True)
     return Page(tuple(found), None)
 
 
-async def looks(
-    connection: Connection, filters: Filters, *, below: int | None = None, first: int = FIRST_LOOK
+async def iter_candidates(
+    connection: Connection, filters: Filters, *, below: int | None = None, first: int = FIRST_BATCH
 ) -> AsyncIterator[tuple[list[int], int | None]]:
-    """Yield candidates, look after look, each with the id below which the next one goes on; None with the last."""
-    filters = narrowed(filters)
+    """Yield ids that may match, in batches, each with the id below which the next batch begins; None with the last."""
+    filters = with_implied_states(filters)
     wanted = searches.sources(filters)
     floor, ceiling = await searches.bounds(connection, filters)
     place = min(ceiling, NEWEST if below is None else below)
     size = first
     while True:
-        look = await searches.candidates(connection, wanted, below=place, floor=floor, most=size)
-        yield look.ids, look.place
-        if look.place is None:
+        page = await searches.candidates(connection, wanted, below=place, floor=floor, most=size)
+        yield page.ids, page.place
+        if page.place is None:
             return
-        place = look.place
-        size = min(LARGEST_LOOK, size * 2)
+        place = page.place
+        size = min(MAX_BATCH, size * 2)
 
 
-async def count(connection: Connection, filters: Filters, *, most: int = COUNTED, patience: float = PATIENCE) -> Count:
-    """Return how many messages match, up to `most` or as far as `patience` seconds lead."""
+async def count(
+    connection: Connection, filters: Filters, *, limit: int = MAX_COUNT, max_seconds: float = TIMEOUT
+) -> Count:
+    """Return how many messages match, up to `limit`, or as many as `max_seconds` allow."""
     number = 0
-    deadline = time.monotonic() + patience
-    async for ids, place in looks(connection, filters, first=1000):
-        number += len(await searches.matching_ids(connection, ids, narrowed(filters))) if ids else 0
-        if number > most:
-            return Count(most, at_least=True)
-        if place is not None and time.monotonic() > deadline:
+    deadline = time.monotonic() + max_seconds
+    async for ids, below_id in iter_candidates(connection, filters, first=1000):
+        number += len(await searches.matching_ids(connection, ids, with_implied_states(filters))) if ids else 0
+        if number > limit:
+            return Count(limit, at_least=True)
+        if below_id is not None and time.monotonic() > deadline:
             return Count(number, at_least=True)
     return Count(number, at_least=False)
 
 
-async def one(connection: Connection, message_id: int) -> MessageRow | None:
-    """Return a message by its id."""
+async def get_message(connection: Connection, message_id: int) -> MessageRow | None:
+    """Return a message by its id; None if there is none."""
     rows = await searches.matching(connection, [message_id], Filters())
     return rows[0] if rows else None
 
 
-def narrowed(filters: Filters) -> Filters:
-    """Return the filters with the states that a reason implies, so that an index can serve the search."""
+def with_implied_states(filters: Filters) -> Filters:
+    """Return the filters with the states that a reason implies, so that the search can use an index."""
     if (filters.reason is not None or filters.status is not None) and filters.states is None:
-        # Those that went well in the end are left out, whatever an earlier attempt met.
+        # Messages that were sent in the end are left out, whatever an earlier attempt met.
         return replace(filters, states=WITH_REASON)
     return filters
-
-
-def reason_filter(text: str) -> dict[str, str | int]:
-    """Return the filter that a reason as typed means: a status of the provider, or a short code."""
-    return {"status": int(text)} if text.isdigit() and len(text) == 3 else {"reason": text}

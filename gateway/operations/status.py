@@ -1,4 +1,4 @@
-"""What stands where, at one moment: for `smsgw status`, the console's overview and its API."""
+"""The state of the gateway at one moment, for `smsgw status`, the console's overview and its API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ RECEIPTS_COUNTED = overview.RECEIPTS
 """Receipts of the last hour are counted up to this."""
 
 SILENT = 30.0
-"""Seconds without a heartbeat after which a replica is called silent: three beats."""
+"""Seconds without a heartbeat after which a replica counts as silent: three heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class LaneStatus:
     states: Mapping[str, int]
     """Messages that are not final, by state."""
     at_least: bool
-    """More wait than were counted."""
+    """Whether more messages wait than were counted."""
     oldest: float | None
-    """Seconds since the oldest waiting one could have gone."""
+    """Seconds since the oldest waiting message could have been sent."""
     held: bool
     eta: float | None
-    """Seconds until what waits is gone, at the present rates; None when nobody can say: see `etas`."""
+    """Seconds until the waiting messages are sent at the present rates; None if unknown, see `etas`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,24 @@ class LimitStatus:
 
     name: str
     tokens: float
-    most: float
-    """What it holds when nothing is used."""
+    capacity: float
+    """Tokens when nothing is used."""
     rate: float
-    """A second, now."""
+    """Tokens a second, now."""
     full_rate: float
-    """A second, when nothing has gone wrong."""
+    """Tokens a second without a recent 429."""
     allowance: float
     period: float
     """Seconds."""
     used: float
-    """Share of what it holds that is in use, 0 to 1."""
+    """Share of the capacity that is in use, 0 to 1."""
     blocked_for: float
-    """Seconds until anything goes; zero normally."""
+    """Seconds until the limit gives any token; normally zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """Everything at once."""
+    """All of it."""
 
     at: datetime
     lanes: tuple[LaneStatus, ...]
@@ -73,21 +73,21 @@ class StatusReport:
     replicas: tuple[Replica, ...]
     routes: tuple[RouteStatus, ...]
     troubles: tuple[Trouble, ...]
-    """What went wrong in the last hour, the latest first."""
+    """Failed attempts of the last hour, newest first."""
     receiving: Receiving
     versions: tuple[str, ...]
-    """Releases that run; more than one while an upgrade rolls."""
+    """Releases that run; more than one during a rolling upgrade."""
 
     @property
     def sending(self) -> bool:
-        """Whether any process that sends is alive."""
+        """Whether any worker that sends is running."""
         return any(one.silent < SILENT and Component.DISPATCH in one.duties for one in self.replicas)
 
 
 async def read_status(connection: Connection, *, max_recipients: int = 500) -> StatusReport:
-    """Return what stands where; `max_recipients` as the settings have it, for the time until a backlog is gone.
+    """Return the state of the gateway. `max_recipients` is the setting; it is used for the estimates.
 
-    Counts are bounded and the history is never read: milliseconds, whatever the table holds.
+    Counts have limits and the history is never read, so this takes milliseconds whatever the size of the outbox.
     """
     found = await status.status(connection)
     every_lane = await lanes.list_lanes(connection)
@@ -108,9 +108,9 @@ async def read_status(connection: Connection, *, max_recipients: int = 500) -> S
 def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int) -> Mapping[str, float | None]:
     """Return the seconds until each lane is empty.
 
-    None where nobody can say: it is paused, nobody sends, or the breaker is open.
+    None if that is unknown: the lane is paused, no worker sends, or a circuit breaker is open.
     """
-    stopped, held = _held(found)
+    stopped, held = _paused(found)
     sending = any(one.silent < SILENT and Component.DISPATCH in one.duties for one in found.replicas)
     if stopped or not sending or any(route.opened_at is not None for route in found.routes):
         return {lane.name: None for lane in every}
@@ -123,8 +123,8 @@ def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int)
     return {name: None if name in held else _finite(end) for name, end in ends.items()}
 
 
-def _held(found: status.Status) -> tuple[bool, set[str]]:
-    """Return whether everything stands, and which lanes do."""
+def _paused(found: status.Status) -> tuple[bool, set[str]]:
+    """Return whether everything is paused, and which lanes are."""
     stopped = any(pause.scope in ("all", "route") for pause in found.pauses)
     return stopped, {pause.subject for pause in found.pauses if pause.scope == "lane"}
 
@@ -132,7 +132,7 @@ def _held(found: status.Status) -> tuple[bool, set[str]]:
 def _lanes(
     found: status.Status, every: Sequence[lanes.Lane], ends: Mapping[str, float | None]
 ) -> tuple[LaneStatus, ...]:
-    stopped, held = _held(found)
+    stopped, held = _paused(found)
     lines = {lane.name: [row for row in found.backlog if row.lane == lane.name] for lane in every}
     return tuple(
         LaneStatus(
@@ -166,7 +166,7 @@ def _finite(seconds: float | None) -> float | None:
 
 
 def _rates(found: status.Status, max_recipients: int) -> Rates:
-    """Return what the limiter gives; of several sending numbers the slowest, as nobody asks which the backlog names."""
+    """Return the rates of the limiter. Of several sending numbers the slowest counts."""
     requests = [bucket for bucket, _ in found.buckets if bucket.name == REQUESTS]
     parts = [bucket for bucket, _ in found.buckets if bucket.name.startswith("parts:")]
     blocked = max((_blocked(bucket, found.now) for bucket in (*requests, *parts)), default=0.0)
@@ -180,18 +180,18 @@ def _rates(found: status.Status, max_recipients: int) -> Rates:
 
 def _limit(bucket: Bucket | Quota, tokens: float, now: float) -> LimitStatus:
     if isinstance(bucket, Quota):
-        most, full_rate = bucket.allowance, bucket.rate_at(now)
+        capacity, full_rate = bucket.allowance, bucket.rate_at(now)
     else:
-        most, full_rate = bucket.burst, bucket.rate
+        capacity, full_rate = bucket.burst, bucket.rate
     return LimitStatus(
         name=bucket.name,
         tokens=tokens,
-        most=most,
+        capacity=capacity,
         rate=bucket.rate_at(now),
         full_rate=full_rate,
         allowance=bucket.allowance,
         period=bucket.period,
-        used=min(1.0, max(0.0, 1.0 - tokens / most)) if most else 0.0,
+        used=min(1.0, max(0.0, 1.0 - tokens / capacity)) if capacity else 0.0,
         blocked_for=_blocked(bucket, now),
     )
 

@@ -1,20 +1,20 @@
-"""Numbers that nothing is sent to. The log says how many were changed, and never which."""
+"""Suppressed numbers. The operator log records how many were changed, never which."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible
 from gateway.store import actions, suppressions
 from gateway.store.pool import Connection
 from gateway.store.suppressions import Suppressed
 
-__all__ = ["Suppressed", "add", "add_many", "find", "listed", "newest", "remove"]
+__all__ = ["Suppressed", "add", "add_many", "find", "newest", "remove"]
 
 BATCH = 1000
 
 
 async def add(connection: Connection, number: str, *, actor: str, because: str, source: str = "operator") -> bool:
-    """Send nothing to a number (E.164) any more; return whether that is new."""
+    """Suppress a number (E.164); return whether it was not suppressed before."""
     return bool(await add_many(connection, [number], actor=actor, because=because, source=source))
 
 
@@ -27,10 +27,10 @@ async def add_many(
     source: str,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send nothing to these numbers any more; return how many are new.
+    """Suppress numbers; return how many were not suppressed before.
 
-    In batches, each with its own line in the log: killed in here, what was suppressed stays so and is on record, and
-    asking again does the rest. `source` is `operator`, `import` or `provider`.
+    Works in batches, each with an entry in the log. If the process is killed here, finished batches stay suppressed and
+    logged, and running it again does the rest. `source` is `operator`, `import` or `provider`.
     """
     new = done = 0
     for batch in _batches(numbers):
@@ -45,18 +45,13 @@ async def add_many(
 
 
 async def remove(connection: Connection, number: str, *, actor: str, because: str) -> None:
-    """Send to a number again; raises `NotPossible` without a reason, or when it was not suppressed."""
+    """Allow sending to a number again. Raises `NotPossible` without a reason, or if it was not suppressed."""
     if not because:
-        raise NotPossible("say who consented, and how")
+        raise NotPossible("because is required: who consented, and how")
     async with connection.transaction():
         if not await suppressions.remove(connection, number):
-            raise NotPossible("that number is not suppressed")
+            raise NotPossible("the number is not suppressed")
         await actions.record(connection, actor=actor, action="unsuppress", reason=because, detail={"numbers": 1})
-
-
-async def listed(connection: Connection, *, above: str = "", limit: int = 100) -> list[Suppressed]:
-    """Return suppressed numbers in their own order, above one of them."""
-    return await suppressions.list_numbers(connection, above=above, limit=limit)
 
 
 async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:

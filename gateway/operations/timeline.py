@@ -1,9 +1,9 @@
-"""The story of one message, with what each turn of it means."""
+"""The timeline of one message, with the meaning of each entry."""
 
 from dataclasses import dataclass
 
 from gateway.operations.reasons import ReasonCode, explain, explain_status
-from gateway.operations.search import one
+from gateway.operations.search import get_message
 from gateway.store import messages
 from gateway.store.messages import Step
 from gateway.store.pool import Connection
@@ -12,7 +12,7 @@ from gateway.store.searches import MessageRow
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened, and what it means where that needs saying."""
+    """One thing that happened, and what it means where that is not obvious."""
 
     step: Step
     meaning: ReasonCode | None = None
@@ -20,17 +20,17 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A message, and everything that happened to it in order of time."""
+    """A message, and everything that happened to it, in order of time."""
 
     message: MessageRow
-    chapters: tuple[TimelineEntry, ...]
+    entries: tuple[TimelineEntry, ...]
     meaning: ReasonCode | None
     """What its reason means, and what to do."""
 
 
 async def read_timeline(connection: Connection, message_id: int) -> Timeline | None:
-    """Return the story of a message; None when there is no such message."""
-    message = await one(connection, message_id)
+    """Return the timeline of a message; None if there is no such message."""
+    message = await get_message(connection, message_id)
     if message is None:
         return None
     steps = await messages.timeline(connection, message_id)
@@ -44,6 +44,6 @@ def _meaning(step: Step) -> ReasonCode | None:
         return None
     if step.status is not None:
         return explain_status(step.status)
-    # Without an answer the second word says how the call broke.
+    # Without an answer, the second word is the code of how the call failed.
     words = step.detail.split(", ")
     return explain(words[1]) if len(words) > 1 else None

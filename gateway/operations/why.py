@@ -1,4 +1,4 @@
-"""Why a message is not going, now: every obstacle, until when it stands, and what removes it."""
+"""Why a message is not sent now: every obstacle, when it ends, and how to remove it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from enum import StrEnum
 from gateway.domain.components import Component
 from gateway.domain.states import FINAL_STATES, State
 from gateway.operations.reasons import explain
-from gateway.operations.search import one
+from gateway.operations.search import get_message
 from gateway.operations.status import SILENT
 from gateway.store import lanes, overview, status, why_facts
 from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
@@ -18,14 +18,14 @@ from gateway.store.why_facts import MOST_AHEAD, Facts
 
 
 class Kind(StrEnum):
-    """What stands in the way."""
+    """What delays a message."""
 
     FINAL = "final"
     SCHEDULE = "schedule"
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
     PAUSE = "pause"
-    NOBODY_SENDS = "no_dispatcher"
+    NO_DISPATCHER = "no_dispatcher"
     BREAKER = "breaker"
     ORDER_KEY = "order_key"
     BUCKET = "bucket"
@@ -42,64 +42,61 @@ class Obstacle:
     """One thing that a message waits for."""
 
     kind: Kind
-    says: str
+    message: str
     until: datetime | None = None
-    """When it ends by itself; None when it does not, or nobody can say."""
-    mend: str | None = None
+    """When it ends by itself; None if it does not, or if that is not known."""
+    remedy: str | None = None
     """A command, or what else to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The answer: the strongest obstacle first."""
+    """A message and its obstacles, the strongest first."""
 
     message: MessageRow
     obstacles: tuple[Obstacle, ...]
 
 
-async def obstacles_of(connection: Connection, message_id: int, *, default_sender: int | None = None) -> Why | None:
-    """Return what a message waits for; None when there is no such message.
+async def diagnose(connection: Connection, message_id: int, *, default_sender: int | None = None) -> Why | None:
+    """Return what a message waits for; None if there is no such message.
 
-    `default_sender` is the sending number of messages that name none, where the settings know it.
+    `default_sender` is the sending number of messages that name none, if the settings name one.
     """
-    message = await one(connection, message_id)
+    message = await get_message(connection, message_id)
     found = await why_facts.facts(connection, message_id)
     if message is None or found is None:
         return None
     if message.state in FINAL_STATES:
         meaning = explain(message.reason)
-        mend = None if meaning is None else meaning.do
-        says = (
-            f"it is {message.state}"
-            + (f": {message.reason}" if message.reason else "")
-            + "; nothing more happens by itself"
-        )
-        return Why(message, (Obstacle(Kind.FINAL, says, mend=mend),))
+        remedy = None if meaning is None else meaning.do
+        reason = f" ({message.reason})" if message.reason else ""
+        text = f"it is {message.state}{reason}, which is final: the gateway does nothing more"
+        return Why(message, (Obstacle(Kind.FINAL, text, remedy=remedy),))
     if message.state in (State.ACCEPTED, State.UNCONFIRMED):
         return Why(message, (_receipt(message, found),))
-    standing = await status.status(connection)
+    current = await status.status(connection)
     now = await overview.now(connection)
     obstacles = [*_expired(found), *_uncertain(message, found), *_lease(found)]
     if not obstacles:
-        obstacles = [*_held(found, standing), *_nobody(standing), *_breaker(standing)]
+        obstacles = [*_pauses(found, current), *_no_dispatcher(current), *_breaker(current)]
         obstacles += _waiting(found) if message.request_id is None else _retry(message, found)
-        obstacles += await _buckets(connection, found, standing, now, default_sender)
+        obstacles += await _buckets(connection, found, current, now, default_sender)
         if message.request_id is None:
             obstacles += await _queue(connection, found)
-    return Why(message, tuple(obstacles) or (Obstacle(Kind.NOTHING, "nothing: it goes with the next claim"),))
+    return Why(message, tuple(obstacles) or (Obstacle(Kind.NOTHING, "nothing: it is sent with the next claim"),))
 
 
 def _receipt(message: MessageRow, found: Facts) -> Obstacle:
     if message.state == State.UNCONFIRMED:
         return Obstacle(
             Kind.RECEIPT,
-            "the provider accepted it and no final receipt came in all that time; a late one still counts",
-            mend="smsgw webhook list shows whether receipts can reach us; to send a second copy: "
-            f"smsgw replay --id {found.id} --allow-duplicates --because …",
+            "the provider accepted it, and no final delivery receipt has arrived; a late receipt still counts",
+            remedy="to see where receipts are sent: smsgw webhook list; to send a second copy: "
+            f"smsgw replay --id {found.id} --allow-duplicates --because 'REASON'",
         )
     return Obstacle(
         Kind.RECEIPT,
-        "the provider has accepted it; it waits for the carrier's receipt, and is called unconfirmed after that time",
+        "the provider accepted it; it waits for the delivery receipt and becomes unconfirmed without one",
         found.unconfirmed_at,
     )
 
@@ -107,72 +104,71 @@ def _receipt(message: MessageRow, found: Facts) -> Obstacle:
 def _expired(found: Facts) -> list[Obstacle]:
     if found.expires_at > found.now or found.route is not None:
         return []
-    return [
-        Obstacle(
-            Kind.EXPIRED, "its time to live is over: the next sweep ends it as expired", mend="smsgw replay --new-ttl"
-        )
-    ]
+    text = "its time to live is over; the next sweep sets it to expired"
+    return [Obstacle(Kind.EXPIRED, text, remedy=f"to send it then: smsgw replay --id {found.id} --new-ttl 1h")]
 
 
 def _uncertain(message: MessageRow, found: Facts) -> list[Obstacle]:
     if message.state != State.UNCERTAIN:
         return []
     others = f" with {found.members - 1} others in its request" if found.members and found.members > 1 else ""
-    looked = "" if found.looked_at is None else "; the provider's listing was read and does not have it"
-    says = f"nobody knows whether it was sent{others}: {message.reason or 'an attempt may have arrived'}{looked}"
+    polled = "" if found.looked_at is None else "; the provider's delivery listing does not contain it"
+    reason = message.reason or "an attempt may have arrived"
+    text = f"it is not known whether it was sent{others} ({reason}){polled}"
+    resolve = f"smsgw resolve {found.id} --as accepted --because 'REASON' (or --as failed, --as resend)"
     if found.horizon_ends is not None and found.horizon_ends > found.now:
-        mend = f"until then without a risk: smsgw replay --id {found.id}; or smsgw resolve {found.id} --as …"
-        return [Obstacle(Kind.UNCERTAIN, says, found.horizon_ends, mend)]
-    return [Obstacle(Kind.UNCERTAIN, says, None, f"smsgw resolve {found.id} --as accepted, failed or resend")]
+        remedy = f"without the risk of a second copy until then: smsgw replay --id {found.id}; or: {resolve}"
+        return [Obstacle(Kind.UNCERTAIN, text, found.horizon_ends, remedy)]
+    return [Obstacle(Kind.UNCERTAIN, text, None, f"find out whether the provider sent it, then: {resolve}")]
 
 
 def _lease(found: Facts) -> list[Obstacle]:
     if not found.leased:
         return []
     began = "" if found.attempt_began is None else f" since {found.attempt_began:%H:%M:%S}"
-    says = f"{found.worker} is sending it{began}; if it does not come back, another one asks again under the same id"
-    return [Obstacle(Kind.LEASE, says, found.due_at)]
+    text = f"{found.worker} is sending it{began}; if that worker dies, another one retries under the same request id"
+    return [Obstacle(Kind.LEASE, text, found.due_at)]
 
 
-def _held(found: Facts, standing: Status) -> list[Obstacle]:
+def _pauses(found: Facts, current: Status) -> list[Obstacle]:
     obstacles = []
-    for pause in standing.pauses:
-        hit = {
+    for pause in current.pauses:
+        applies = {
             "all": True,
             "route": True,
             "lane": pause.subject == found.lane,
             "tenant": pause.subject == found.tenant,
             "tag": found.route is None and _tagged(found, pause.subject),
         }[pause.scope]
-        if hit:
+        if applies:
             name = f"{pause.scope} {pause.subject}".strip()
-            says = f"{name} is paused by {pause.actor} since {pause.paused_at:%Y-%m-%d %H:%M}: {pause.reason}"
-            obstacles.append(Obstacle(Kind.PAUSE, says, pause.expires_at, f"smsgw resume {name}"))
+            text = f"{name} is paused by {pause.actor} since {pause.paused_at:%Y-%m-%d %H:%M} UTC: {pause.reason}"
+            obstacles.append(Obstacle(Kind.PAUSE, text, pause.expires_at, f"smsgw resume {name}"))
     return obstacles
 
 
 def _tagged(found: Facts, subject: str) -> bool:
-    """Whether a message carries what a pause of scope `tag` names; as smsgw.has_tag has it."""
+    """Whether a message has the tag that a pause names. The same rule as smsgw.has_tag."""
     tags = found.tags or {}
     key, equals, value = subject.partition("=")
     return subject in tags or (bool(equals) and tags.get(key) == value)
 
 
-def _nobody(standing: Status) -> list[Obstacle]:
-    if any(one.silent < SILENT and Component.DISPATCH in one.duties for one in standing.replicas):
+def _no_dispatcher(current: Status) -> list[Obstacle]:
+    if any(one.silent < SILENT and Component.DISPATCH in one.duties for one in current.replicas):
         return []
-    return [Obstacle(Kind.NOBODY_SENDS, "no process that sends is running", mend="start one: smsgw run")]
+    return [Obstacle(Kind.NO_DISPATCHER, "no worker that sends is running", remedy="smsgw run")]
 
 
-def _breaker(standing: Status) -> list[Obstacle]:
+def _breaker(current: Status) -> list[Obstacle]:
     return [
         Obstacle(
             Kind.BREAKER,
-            f"the way to {route.name} gives no answers ({route.last_error}); one request at a time is tried",
+            f"the circuit breaker of route {route.name} is open ({route.last_error}); single probe requests are sent",
             route.retry_at,
-            "nothing, it closes by itself; look at the network and the provider's status page",
+            "it closes by itself; check the network and the provider's status page",
         )
-        for route in standing.routes
+        for route in current.routes
         if route.opened_at is not None
     ]
 
@@ -182,11 +178,12 @@ def _waiting(found: Facts) -> list[Obstacle]:
     if found.not_before > found.now:
         obstacles.append(Obstacle(Kind.SCHEDULE, "it is scheduled for later", found.not_before))
     if found.suppressed:
-        says = "its number is suppressed: the next claim ends it"
-        obstacles.append(Obstacle(Kind.SUPPRESSED, says, mend="only with the person's consent: smsgw suppress remove"))
+        text = "its number is suppressed; the next claim sets it to suppressed"
+        remedy = "only with the recipient's consent: smsgw suppress remove NUMBER --because 'REASON'"
+        obstacles.append(Obstacle(Kind.SUPPRESSED, text, remedy=remedy))
     if found.behind is not None:
-        says = f"message {found.behind} is in front of it under the same order key, and is not accepted yet"
-        obstacles.append(Obstacle(Kind.ORDER_KEY, says, mend=f"smsgw messages why {found.behind}"))
+        text = f"message {found.behind} has the same order key, is earlier, and is not accepted yet"
+        obstacles.append(Obstacle(Kind.ORDER_KEY, text, remedy=f"smsgw messages why {found.behind}"))
     return obstacles
 
 
@@ -194,25 +191,24 @@ def _retry(message: MessageRow, found: Facts) -> list[Obstacle]:
     if found.due_at is None or found.due_at <= found.now:
         return []
     after = f" after {message.attempts} attempts" if message.attempts else ""
-    return [
-        Obstacle(Kind.RETRY, f"it is tried again then{after}: {message.reason or 'no reason is noted'}", found.due_at)
-    ]
+    text = f"it waits for its next attempt{after} ({message.reason or 'no reason is recorded'})"
+    return [Obstacle(Kind.RETRY, text, found.due_at)]
 
 
 async def _buckets(
-    connection: Connection, found: Facts, standing: Status, now: float, default_sender: int | None
+    connection: Connection, found: Facts, current: Status, now: float, default_sender: int | None
 ) -> list[Obstacle]:
-    sender = found.sender_id or default_sender or _only_sender(standing)
+    sender = found.sender_id or default_sender or _only_sender(current)
     capped = {lane.name for lane in await lanes.list_lanes(connection) if lane.urgent and lane.cap_percent < 100}
     names = {
-        REQUESTS: "the provider's request limit is used up",
-        parts_bucket(sender): "the sending number's pace is used up",
-        day_bucket(sender): "the sending number's daily cap is used up",
+        REQUESTS: "the request limit of the provider is used up",
+        parts_bucket(sender): "the parts per minute of the sending number are used up",
+        day_bucket(sender): "the parts per day of the sending number are used up",
     }
     if found.lane in capped:
         names[lane_bucket(found.lane)] = "the lane's share of the request limit is used up"
     obstacles = []
-    for bucket, _ in standing.buckets:
+    for bucket, _ in current.buckets:
         wait = bucket.wait_for(1.0, now) if bucket.name in names else 0.0
         if wait > 0:
             until = datetime.fromtimestamp(now, UTC) + timedelta(seconds=min(wait, 10**8))
@@ -220,9 +216,9 @@ async def _buckets(
     return obstacles
 
 
-def _only_sender(standing: Status) -> int | None:
-    """Return the account's default number where it is the only one that ever sent."""
-    numbers = [bucket.name.partition(":")[2] for bucket, _ in standing.buckets if bucket.name.startswith("parts:")]
+def _only_sender(current: Status) -> int | None:
+    """Return the account's default number if it is the only one that ever sent."""
+    numbers = [bucket.name.partition(":")[2] for bucket, _ in current.buckets if bucket.name.startswith("parts:")]
     return int(numbers[0]) if len(numbers) == 1 and numbers[0].isdigit() else None
 
 
@@ -233,8 +229,5 @@ async def _queue(connection: Connection, found: Facts) -> list[Obstacle]:
     if not ahead:
         return []
     many = f"{ahead}+" if ahead >= MOST_AHEAD else str(ahead)
-    return [
-        Obstacle(
-            Kind.QUEUE, f"messages in front of it in lane {found.lane}: {many}", mend="smsgw status shows until when"
-        )
-    ]
+    text = f"messages before it in lane {found.lane}: {many}"
+    return [Obstacle(Kind.QUEUE, text, remedy="to see how long the lane needs: smsgw status")]

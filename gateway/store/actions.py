@@ -25,7 +25,7 @@ class Action:
     """The first ten of them."""
 
 
-async def listed(
+async def list_actions(
     connection: Connection,
     *,
     below: int | None = None,

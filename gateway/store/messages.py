@@ -1,4 +1,4 @@
-"""Reading messages: the list, the one, its story; and putting a new one in."""
+"""One message: its row, its timeline, and how a new one is enqueued."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,19 +6,6 @@ from typing import Any
 
 from gateway.store.pool import Connection
 from gateway.store.sql import query
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which messages; None for any."""
-
-    state: str | None = None
-    lane: str | None = None
-    tenant: str | None = None
-    reference: str | None = None
-    to_number: str | None = None
-    since: datetime | None = None
-
 
 KINDS = (
     "enqueued", "scheduled", "pause", "resume", "bound", "attempt_begun", "attempt", "accepted", "receipt", "action",
@@ -40,24 +27,6 @@ class Step:
     """The provider's own name for the call: what its support asks for."""
     kind: str
     """One of `KINDS`."""
-
-
-async def list_messages(
-    connection: Connection, filters: Filters, *, below: int | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
-    """Return messages, newest first, from below an id on: rows of `smsgw.message`."""
-    rows = await connection.fetch(
-        query("message_list"),
-        below,
-        limit,
-        filters.state,
-        filters.lane,
-        filters.tenant,
-        filters.reference,
-        filters.to_number,
-        filters.since,
-    )
-    return [dict(row) for row in rows]
 
 
 async def one_message(connection: Connection, message_id: int) -> dict[str, Any] | None:

@@ -138,9 +138,9 @@ async def one(connection: Connection, replay_id: int) -> Replay | None:
     return None if row is None else _replay(row)
 
 
-async def latest(connection: Connection, most: int) -> list[Replay]:
-    """Return replays, the latest first."""
-    return [_replay(row) for row in await connection.fetch(query("replay_list"), most)]
+async def latest(connection: Connection, limit: int) -> list[Replay]:
+    """Return replays, newest first."""
+    return [_replay(row) for row in await connection.fetch(query("replay_list"), limit)]
 
 
 def _replay(row: "asyncpg.Record | None") -> Replay:

@@ -1,11 +1,11 @@
--- What a replay may do with each of these messages. $1 ids, $2 whether they get a new time to live. Primary keys; locks
--- nothing itself: a plan asks without locks, a batch under those of replay_lock_*.sql.
---   release  certainly not sent: back to its place in the outbox, and a new request
---   repeat   may have arrived, and the provider still knows the request id: the same bytes under the same id
---   resend   may have arrived, or did: only a second copy is possible
---   over     its time to live is over, and no new one is given
---   open     on its way: nothing to do
---   done     delivered
+-- What a replay may do with each of these messages. $1 ids, $2 whether they get a new time to live. Reads by primary key;
+-- locks nothing: a plan asks without locks, a batch under those of replay_lock_*.sql.
+--   release      certainly not sent: back to the queue, and a new request
+--   repeat       may have arrived, and the provider still knows the request id: the same bytes under the same id
+--   resend       may have arrived, or did: only a second copy is possible
+--   expired      its time to live is over, and no new one is given
+--   in_progress  being sent, or accepted: nothing to do
+--   delivered    nothing to do
 -- A request is repeated whole, so it needs every member still bound to it, and none past its time.
 with asked as (
     select o.id, o.request_id, o.expires_at, o.ending, o.delivery, o.parts, o.body, o.media_url
@@ -38,14 +38,14 @@ select
     coalesce(a.parts, smsgw.estimated_parts(a.body, a.media_url)) as parts,
     coalesce(c.members, 1) as members,
     case
-        when a.delivery = 'delivered' then 'done'
+        when a.delivery = 'delivered' then 'delivered'
         when a.delivery >= 'undelivered' or (c.dispatch = 'accepted' and c.unconfirmed)
-            then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'over' end
-        when c.dispatch = 'accepted' then 'open'
-        when a.ending is not null then case when $2 or a.expires_at > clock_timestamp() then 'release' else 'over' end
-        when c.dispatch = 'uncertain' and c.known then case when $2 or c.first_expiry > clock_timestamp() then 'repeat' else 'over' end
-        when c.dispatch = 'uncertain' then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'over' end
-        else 'open'
+            then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'expired' end
+        when c.dispatch = 'accepted' then 'in_progress'
+        when a.ending is not null then case when $2 or a.expires_at > clock_timestamp() then 'release' else 'expired' end
+        when c.dispatch = 'uncertain' and c.known then case when $2 or c.first_expiry > clock_timestamp() then 'repeat' else 'expired' end
+        when c.dispatch = 'uncertain' then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'expired' end
+        else 'in_progress'
     end as step
 from asked as a
 left join carrier as c on a.request_id = c.id

@@ -47,13 +47,13 @@ def test_a_database_that_refuses_is_told_plainly(command: str, database: Any, tm
     dsn = database.dsn.rpartition("/")[0] + "/no_such_database"
     done = smsgw(command, folder=tmp_path, SMSGW_DATABASE_URL=dsn)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "Postgres refuses it" in done.stderr
+    assert "Postgres refused the login" in done.stderr
 
 
 def test_what_is_no_address_is_called_so(tmp_path: Path) -> None:
     done = smsgw("status", folder=tmp_path, SMSGW_DATABASE_URL="foo")
     assert done.returncode == 2
-    assert "no address of a database" in done.stderr
+    assert "must be a database address" in done.stderr
 
 
 async def test_migrating_without_the_rights_says_whose_it_needs(connection: Any, database: Any, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import typer
 from support.operating import accepted, expired, failed, forget, uncertain
 from support.outbox import enqueue, state, status
 
-from gateway.cli.filtering import moment
-from gateway.cli.printing import span
+from gateway.cli.output import format_duration
+from gateway.operations.filters import read_time
 
 Make = Callable[..., Any]
 Smsgw = Callable[..., Any]
@@ -148,7 +148,7 @@ async def test_a_replay_that_finds_nothing_says_why(smsgw: Smsgw, operator: Any)
     done = await smsgw("replay", "--id", str(message_id), "--id", "999", "--dry-run")
     assert f"message {message_id} is ready" in done.err
     assert "there is no message 999" in done.err
-    assert "nothing matches" in (await smsgw("replay", "--lane", "otp", "--dry-run")).err
+    assert "no message matches" in (await smsgw("replay", "--lane", "otp", "--dry-run")).err
     assert (await smsgw("replay", "--lane", "otp", "--new-ttl", "0s", "--dry-run")).code == 2
 
 
@@ -170,7 +170,7 @@ async def test_a_replay_asks_and_goes_on_with_yes(smsgw: Smsgw, operator: Any, w
     assert "--yes" in done.err
     assert await state(operator, message_id) == "failed"
     done = await smsgw("replay", "--state", "failed", "--yes", "--because", "it was our fault")
-    assert (done.code, "1 put back" in done.out) == (0, True)
+    assert (done.code, "1 queued again" in done.out) == (0, True)
     assert await state(operator, message_id) == "ready"
     assert "finished" in (await smsgw("replay", "--history")).out
     assert "it was our fault" in (await smsgw("log", "--message", str(message_id))).out
@@ -183,7 +183,7 @@ async def test_a_replay_that_was_interrupted_is_resumed(smsgw: Smsgw, operator: 
     made = await failed(operator, worker(), 4)
     planned = await replay.plan(operator, Filters(states=("failed",)))
     begun = await replay.begin(operator, planned, actor="alice")
-    await replay.step(operator, begun.id, most=2)
+    await replay.step(operator, begun.id, limit=2)
     assert f"--resume {begun.id}" in (await smsgw("replay", "--history")).out
     done = (await smsgw("replay", "--resume", str(begun.id), "--json")).lines[-1]
     assert (done["replayed"], done["planned"]) == (4, 4)
@@ -222,13 +222,13 @@ async def test_pauses_are_set_listed_and_lifted(smsgw: Smsgw, operator: Any) -> 
     (row,) = (await smsgw("pause", "--json")).lines
     assert (row["scope"], row["subject"], row["reason"]) == ("tag", "campaign=may", "x")
     assert (await smsgw("pause", "tag", "campaign=may", "--because", "y")).code == 1
-    assert "because: x" in (await smsgw("resume", "tag", "campaign=may")).out
+    assert "with the reason: x" in (await smsgw("resume", "tag", "campaign=may")).out
     assert (await smsgw("resume", "tag", "campaign=may")).code == 1
     assert (await smsgw("pause", "everything", "--because", "x")).code == 2
 
 
 async def test_lanes_are_listed_and_set(smsgw: Smsgw) -> None:
-    assert (await smsgw("lanes", "set", "news", "--ttl", "2h", "--because", "new")).out == "lane news made\n"
+    assert (await smsgw("lanes", "set", "news", "--ttl", "2h", "--because", "new")).out == "lane news created\n"
     assert {row["name"]: row["ttl"] for row in (await smsgw("lanes", "list", "--json")).lines}["news"] == 7200.0
     assert (await smsgw("lanes", "set", "News!")).code == 1
 
@@ -244,7 +244,7 @@ async def test_status_has_stable_keys_and_its_alarms_first(smsgw: Smsgw, operato
     }  # fmt: skip
     text = (await smsgw("status")).out
     assert text.startswith("PAUSED lane bulk")
-    assert "NOBODY SENDS" in text
+    assert "NOT SENDING" in text
     assert "refused" in text
     assert "webhooks: 0 in the last hour" in text
 
@@ -260,7 +260,7 @@ async def test_the_doctor_ends_with_one_when_something_fails(
     assert done.code == 0
     assert [check["name"] for check in done.lines if check["level"] == "fail"] == []
     (webhook,) = [check for check in done.lines if check["name"] == "webhook round trip"]
-    assert "nobody looked" in webhook["says"]
+    assert "not checked" in webhook["message"]
     monkeypatch.setenv("SMSGW_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     done = await smsgw("doctor", "--only-database")
     assert done.code == 1
@@ -269,7 +269,7 @@ async def test_the_doctor_ends_with_one_when_something_fails(
 
 async def test_what_was_accepted_waits_for_its_receipt(smsgw: Smsgw, operator: Any, worker: Make) -> None:
     (message_id,) = await accepted(operator, worker())
-    assert "waits for the carrier's receipt" in (await smsgw("messages", "why", str(message_id))).out
+    assert "waits for the delivery receipt" in (await smsgw("messages", "why", str(message_id))).out
 
 
 @pytest.mark.parametrize(
@@ -284,21 +284,21 @@ async def test_what_was_accepted_waits_for_its_receipt(smsgw: Smsgw, operator: A
     ],
 )
 def test_a_time_is_read_as_people_write_it(text: str, meant: datetime) -> None:
-    assert moment("--since", text, now=datetime(2026, 5, 2, 13, 30, tzinfo=UTC)) == meant
+    assert read_time(text, datetime(2026, 5, 2, 13, 30, tzinfo=UTC)) == meant
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(None, ""), (0.34, "340 ms"), (12, "12 s"), (90, "90 s"), (300, "5 min"), (9000, "2.5 h"), (259200, "3 d")],
 )
-def test_a_length_of_time_is_said_as_people_say_it(seconds: float | None, text: str) -> None:
-    assert span(seconds) == text
+def test_a_duration_is_formatted_for_people(seconds: float | None, text: str) -> None:
+    assert format_duration(seconds) == text
 
 
 def test_a_person_who_says_no_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gateway.cli import connection
+    from gateway.cli import session
 
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     with pytest.raises(typer.Exit):
-        connection.confirm("really?")
+        session.confirm("really?")

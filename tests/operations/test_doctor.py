@@ -11,8 +11,8 @@ from aiohttp import web
 
 from gateway.domain.outcome import RateHeaders
 from gateway.operations.doctor import Check, account, database, vacuum, webhooks
-from gateway.operations.doctor.account import Expected
-from gateway.operations.doctor.runner import Webhooks, of_provider
+from gateway.operations.doctor.account import ExpectedAccount
+from gateway.operations.doctor.runner import Webhooks, check_provider
 from gateway.provider.errors import KeyRefused
 from gateway.provider.protocol import Account, Webhook
 from gateway.store.health import Holder, Index, Table
@@ -20,7 +20,7 @@ from gateway.store.pool import connect
 
 
 async def lines(operator: Any, **options: Any) -> dict[str, Check]:
-    return {check.name: check for check in await database.examine(operator, **options)}
+    return {check.name: check for check in await database.run_checks(operator, **options)}
 
 
 async def test_a_sound_database_is_well(operator: Any) -> None:
@@ -32,7 +32,7 @@ async def test_a_sound_database_is_well(operator: Any) -> None:
     )
     await operator.execute("set role smsgw_gateway")
     found = await lines(operator)
-    assert {name: check.says for name, check in found.items() if check.level != "ok"} == {}
+    assert {name: check.message for name, check in found.items() if check.level != "ok"} == {}
     assert {"server", "clock", "schema", "privileges", "operator log", "indexes", "claim plan", "releases"} <= set(
         found
     )
@@ -44,7 +44,7 @@ async def test_an_empty_database_is_told_to_migrate(empty_database: Any) -> None
         found = await lines(connection)
     finally:
         await connection.close()
-    assert (found["schema"].level, found["schema"].mend) == ("fail", "smsgw migrate")
+    assert (found["schema"].level, found["schema"].remedy) == ("fail", "smsgw migrate")
 
 
 async def test_a_role_that_lacks_something_is_named_with_the_grant(operator: Any) -> None:
@@ -52,7 +52,7 @@ async def test_a_role_that_lacks_something_is_named_with_the_grant(operator: Any
     await operator.execute("set role smsgw_reader")
     found = (await lines(operator))["privileges"]
     assert found.level == "fail"
-    assert found.mend == "grant smsgw_gateway to smsgw_reader"
+    assert found.remedy == "run in psql: grant smsgw_gateway to smsgw_reader"
 
 
 async def test_an_operators_role_is_enough_for_an_operator(operator: Any) -> None:
@@ -67,7 +67,7 @@ async def test_a_role_that_could_rewrite_the_log_is_told(operator: Any) -> None:
 
 async def test_a_missing_index_fails(operator: Any) -> None:
     await operator.execute("alter index smsgw.request_due rename to other")
-    assert "request_due" in (await lines(operator))["indexes"].says
+    assert "request_due" in (await lines(operator))["indexes"].message
 
 
 async def test_a_claim_that_scans_a_big_table_fails(operator: Any) -> None:
@@ -102,7 +102,7 @@ async def test_replicas_that_are_silent_or_of_another_release_are_told(operator:
 
 async def test_a_session_that_holds_an_old_snapshot_is_found(operator: Any, connection: Any) -> None:
     await operator.execute("set role smsgw_gateway")
-    assert {check.level for check in await vacuum.examine(operator)} == {"ok"}
+    assert {check.level for check in await vacuum.run_checks(operator)} == {"ok"}
     await operator.execute("reset role")
     transaction = connection.transaction(isolation="repeatable_read")
     await transaction.start()
@@ -115,7 +115,7 @@ async def test_a_session_that_holds_an_old_snapshot_is_found(operator: Any, conn
     old = [Holder("session 7 (reports, idle in transaction)", 10, 900.0)]
     check = vacuum._snapshots(old, sees_all=True)
     assert check.level == "warn"
-    assert "session 7" in check.says
+    assert "session 7" in check.message
 
 
 def test_dead_rows_and_bloat_are_told_from_a_size_on() -> None:
@@ -148,15 +148,15 @@ class Somebody:
 
 
 WELL = Account("Shop", RateHeaders(30, 29, 60.0), datetime(2026, 5, 1, tzinfo=UTC))
-EXPECTED = Expected(7, 30)
+EXPECTED = ExpectedAccount(7, 30)
 REGISTERED = [
     Webhook(1, "delivery-status", "https://sms.example.org/webhooks/mta/delivery-status"),
     Webhook(2, "message-reply", "https://sms.example.org/webhooks/mta/message-reply"),
 ]
 
 
-async def levels(provider: Any, expected: Expected = EXPECTED) -> dict[str, str]:
-    found, _ = await account.examine(provider, expected, clock=lambda: datetime(2026, 5, 1, tzinfo=UTC).timestamp())
+async def levels(provider: Any, expected: ExpectedAccount = EXPECTED) -> dict[str, str]:
+    found, _ = await account.run_checks(provider, expected, clock=lambda: datetime(2026, 5, 1, tzinfo=UTC).timestamp())
     return {check.name: check.level.value for check in found}
 
 
@@ -187,7 +187,9 @@ async def test_a_key_that_is_refused_is_the_only_line() -> None:
         ),
     ],
 )
-async def test_what_is_wrong_with_an_account_is_told(provider: Any, expected: Expected, name: str, level: str) -> None:
+async def test_what_is_wrong_with_an_account_is_told(
+    provider: Any, expected: ExpectedAccount, name: str, level: str
+) -> None:
     assert (await levels(provider, expected))[name] == level
 
 
@@ -216,20 +218,20 @@ async def test_a_round_trip_with_the_secret_is_well_and_leaves_one_harmless_rece
     listener: str, operator: Any
 ) -> None:
     for _ in range(2):
-        assert (await webhooks.examine(webhooks.probe_url(listener), ["right"])).level == "ok"
+        assert (await webhooks.check_round_trip(webhooks.probe_url(listener), ["right"])).level == "ok"
     rows = await operator.fetch("select event, number, request_id from smsgw.receipt")
     assert [tuple(row) for row in rows] == [("other", None, None)]
 
 
 async def test_a_wrong_secret_and_no_secret_fail(listener: str) -> None:
     url = webhooks.probe_url(listener)
-    assert "refuses the signature" in (await webhooks.examine(url, ["wrong"])).says
-    assert "SMSGW_WEBHOOK_SECRET is not set" in (await webhooks.examine(url, [])).says
+    assert "refuses the signature" in (await webhooks.check_round_trip(url, ["wrong"])).message
+    assert "SMSGW_WEBHOOK_SECRET is not set" in (await webhooks.check_round_trip(url, [])).message
 
 
 async def test_an_address_where_nobody_listens_fails() -> None:
-    found = await webhooks.examine("http://127.0.0.1:1/webhooks/mta/doctor", ["right"])
-    assert "does not answer" in found.says
+    found = await webhooks.check_round_trip("http://127.0.0.1:1/webhooks/mta/doctor", ["right"])
+    assert "does not answer" in found.message
 
 
 async def test_somebody_else_who_says_yes_to_everything_fails() -> None:
@@ -241,9 +243,9 @@ async def test_somebody_else_who_says_yes_to_everything_fails() -> None:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found = await webhooks.examine(f"http://127.0.0.1:{runner.addresses[0][1]}/doctor", ["right"])
+    found = await webhooks.check_round_trip(f"http://127.0.0.1:{runner.addresses[0][1]}/doctor", ["right"])
     await runner.cleanup()
-    assert "wrong signature" in found.says
+    assert "wrong signature" in found.message
 
 
 @pytest.mark.parametrize(
@@ -259,5 +261,5 @@ def test_the_probe_goes_beside_the_real_events(url: str, probe: str) -> None:
 
 
 async def test_without_a_key_the_listener_is_looked_at_all_the_same(listener: str) -> None:
-    found = [check async for check in of_provider(None, EXPECTED, Webhooks(("right",), listener))]
+    found = [check async for check in check_provider(None, EXPECTED, Webhooks(("right",), listener))]
     assert [(check.name, check.level.value) for check in found] == [("key", "warn"), ("webhook round trip", "ok")]

@@ -10,8 +10,7 @@ import pytest
 from support.operating import accepted, deliver, expired, failed, forget, someone_waits, uncertain
 from support.outbox import enqueue, make_due, state, status
 
-from gateway.operations import replay
-from gateway.operations.errors import NotPossible
+from gateway.operations import NotPossible, replay
 from gateway.operations.replay import ReplayCount, Step
 from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import connect
@@ -89,7 +88,7 @@ async def test_past_the_horizon_a_copy_needs_to_be_allowed(operator: Any, worker
     assert planned.steps == {Step.RESEND: ReplayCount(1, 1)}
     with pytest.raises(NotPossible, match="nothing to replay"):
         await replay.begin(operator, planned, actor=ALICE)
-    with pytest.raises(NotPossible, match="say why"):
+    with pytest.raises(NotPossible, match="because is required"):
         await replay.begin(operator, planned, actor=ALICE, allow_duplicates=True)
     assert await state(operator, message_id) == "uncertain"
 
@@ -136,14 +135,14 @@ async def test_what_was_delivered_or_is_on_its_way_is_left_alone(operator: Any, 
     waiting = await enqueue(operator)
     planned = await replay.plan(operator, Filters(ids=(one, other, waiting)))
     assert planned.found == 0
-    with pytest.raises(NotPossible, match="never replayed"):
+    with pytest.raises(NotPossible, match="cannot replay"):
         await replay.plan(operator, Filters(states=("delivered",)))
 
 
 async def test_a_time_to_live_is_never_reset_unless_told(operator: Any, worker: Make) -> None:
     (message_id,) = await expired(operator)
     planned = await replay.plan(operator, Filters(states=("expired",)))
-    assert planned.steps == {Step.OVER: ReplayCount(1, 1)}
+    assert planned.steps == {Step.EXPIRED: ReplayCount(1, 1)}
     await replayed(operator, Filters(states=("expired",)), new_ttl=3600.0)
     left = (await row(operator, message_id))["expires_at"] - datetime.now(UTC)
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
@@ -153,7 +152,7 @@ async def test_a_time_to_live_is_never_reset_unless_told(operator: Any, worker: 
 async def test_a_repetition_is_not_made_for_a_member_whose_time_is_over(operator: Any, worker: Make) -> None:
     first, second = await uncertain(operator, worker(), 2)
     await operator.execute("update smsgw.outbox set expires_at = now() where id = $1", second)
-    assert (await replay.plan(operator, Filters(ids=(first,)))).steps == {Step.OVER: ReplayCount(1, 1)}
+    assert (await replay.plan(operator, Filters(ids=(first,)))).steps == {Step.EXPIRED: ReplayCount(1, 1)}
 
 
 async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worker: Make, pool: Any) -> None:
@@ -234,7 +233,7 @@ async def test_a_replay_that_was_interrupted_goes_on_and_takes_nothing_twice(ope
     one = worker()
     made = await failed(operator, one, 6, code=400)
     begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor=ALICE)
-    half = await replay.step(operator, begun.id, most=3)
+    half = await replay.step(operator, begun.id, limit=3)
     assert (half.replayed, half.finished_at) == (3, None)
     # What was replayed fails again: it is not meant a second time.
     one.wire.answers.extend([status(400)] * 3)

@@ -11,7 +11,7 @@ from support.operating import accepted, deliver, expired, failed, uncertain
 from support.outbox import enqueue, state
 
 from gateway.domain.states import State
-from gateway.operations.search import Page, count, find, narrowed
+from gateway.operations.search import Page, count, find, with_implied_states
 from gateway.store import searches
 from gateway.store.filters import Filters
 
@@ -122,18 +122,18 @@ async def test_a_search_that_finds_little_ends_for_its_time_and_says_where_to_go
 ) -> None:
     monkeypatch.setattr(searches, "STRETCH", 30)
     made = [await enqueue(operator, index, tenant="rare" if index == 0 else "") for index in range(100)]
-    short = await find(operator, Filters(tenant="rare"), limit=1, patience=-1.0)
-    assert not short.complete
+    short = await find(operator, Filters(tenant="rare"), limit=1, max_seconds=-1.0)
+    assert short.timed_out
     assert ids(short) == []
     rest = await find(operator, Filters(tenant="rare"), below=short.next)
-    assert (ids(rest), rest.next, rest.complete) == ([made[0]], None, True)
+    assert (ids(rest), rest.next, rest.timed_out) == ([made[0]], None, False)
 
 
 async def test_a_count_is_bounded(operator: Any) -> None:
     for index in range(5):
         await enqueue(operator, index)
     assert str(await count(operator, Filters(states=("ready",)))) == "5"
-    assert str(await count(operator, Filters(states=("ready",)), most=3)) == "3+"
+    assert str(await count(operator, Filters(states=("ready",)), limit=3)) == "3+"
 
 
 async def test_an_uncertain_message_is_uncertain_under_a_pause_too(operator: Any, mixed: dict[str, int]) -> None:
@@ -142,8 +142,8 @@ async def test_an_uncertain_message_is_uncertain_under_a_pause_too(operator: Any
 
 
 def test_a_reason_narrows_the_search_to_states_that_have_one() -> None:
-    assert "delivered" not in (narrowed(Filters(reason="no_credit")).states or ())
-    assert set(narrowed(Filters(status=402)).states or ()) <= set(State)
+    assert "delivered" not in (with_implied_states(Filters(reason="no_credit")).states or ())
+    assert set(with_implied_states(Filters(status=402)).states or ()) <= set(State)
 
 
 async def test_the_bisection_finds_the_place_of_a_moment(operator: Any) -> None:

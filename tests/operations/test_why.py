@@ -11,7 +11,7 @@ from support.outbox import UNREACHED, enqueue, status
 from gateway.operations import pause, replay, resolve
 from gateway.operations.pause import Scope
 from gateway.operations.timeline import read_timeline
-from gateway.operations.why import Kind, Obstacle, obstacles_of
+from gateway.operations.why import Kind, Obstacle, diagnose
 from gateway.store.filters import Filters
 
 Make = Callable[..., Any]
@@ -28,13 +28,13 @@ async def running(operator: Any) -> Any:
 
 
 async def obstacles(operator: Any, message_id: int, **options: Any) -> dict[Kind, Obstacle]:
-    answer = await obstacles_of(operator, message_id, **options)
+    answer = await diagnose(operator, message_id, **options)
     assert answer is not None
     return {obstacle.kind: obstacle for obstacle in answer.obstacles}
 
 
 async def test_there_is_no_answer_for_what_is_not_there(running: Any) -> None:
-    assert await obstacles_of(running, 4711) is None
+    assert await diagnose(running, 4711) is None
     assert await read_timeline(running, 4711) is None
 
 
@@ -43,7 +43,7 @@ async def test_nothing_is_in_the_way(running: Any) -> None:
 
 
 async def test_nobody_sends(operator: Any) -> None:
-    assert set(await obstacles(operator, await enqueue(operator))) == {Kind.NOBODY_SENDS}
+    assert set(await obstacles(operator, await enqueue(operator))) == {Kind.NO_DISPATCHER}
 
 
 async def test_it_is_scheduled(running: Any) -> None:
@@ -67,9 +67,9 @@ async def test_a_pause_holds_it(running: Any, scope: Scope, subject: str) -> Non
     message_id = await enqueue(running, tenant="shop", tags={"campaign": "may"})
     await pause.pause(running, scope, subject, actor=ALICE, because="complaints", seconds=60.0)
     found = (await obstacles(running, message_id))[Kind.PAUSE]
-    assert "complaints" in found.says
+    assert "complaints" in found.message
     assert found.until is not None
-    assert found.mend == f"smsgw resume {scope} {subject}".strip()
+    assert found.remedy == f"smsgw resume {scope} {subject}".strip()
     await pause.resume(running, scope, subject, actor=ALICE)
     assert Kind.PAUSE not in await obstacles(running, message_id)
 
@@ -84,13 +84,13 @@ async def test_a_pause_of_something_else_does_not(running: Any, scope: Scope, su
 async def test_another_is_in_front_under_its_order_key(running: Any) -> None:
     first = await enqueue(running, order_key="k")
     second = await enqueue(running, order_key="k")
-    assert str(first) in (await obstacles(running, second))[Kind.ORDER_KEY].says
+    assert str(first) in (await obstacles(running, second))[Kind.ORDER_KEY].message
     assert Kind.ORDER_KEY not in await obstacles(running, first)
 
 
 async def test_others_are_in_front_in_its_queue(running: Any) -> None:
     made = [await enqueue(running, index) for index in range(3)]
-    assert "lane default: 2" in (await obstacles(running, made[2]))[Kind.QUEUE].says
+    assert "lane default: 2" in (await obstacles(running, made[2]))[Kind.QUEUE].message
     assert Kind.QUEUE not in await obstacles(running, made[0])
 
 
@@ -122,7 +122,7 @@ async def test_the_breaker_is_open(running: Any) -> None:
         "values ('mta', 5, now(), now() + interval '1 minute', 'connect')"
     )
     found = (await obstacles(running, await enqueue(running)))[Kind.BREAKER]
-    assert "connect" in found.says
+    assert "connect" in found.message
     assert found.until is not None
 
 
@@ -140,18 +140,18 @@ async def test_it_is_tried_again_later(running: Any, worker: Make) -> None:
     await one.finish(*await one.claim())
     await running.execute("update smsgw.request set due_at = now() + interval '1 minute'")
     found = await obstacles(running, message_id)
-    assert "after 1 attempts" in found[Kind.RETRY].says
+    assert "after 1 attempts" in found[Kind.RETRY].message
 
 
 async def test_it_is_uncertain_with_and_without_a_risk(running: Any, worker: Make) -> None:
     first, _ = await uncertain(running, worker(), 2)
     found = (await obstacles(running, first))[Kind.UNCERTAIN]
-    assert "1 others" in found.says
+    assert "1 others" in found.message
     assert found.until is not None
     await forget(running)
     found = (await obstacles(running, first))[Kind.UNCERTAIN]
     assert found.until is None
-    assert "resolve" in (found.mend or "")
+    assert "resolve" in (found.remedy or "")
 
 
 async def test_it_waits_for_its_receipt(running: Any, worker: Make) -> None:
@@ -164,8 +164,8 @@ async def test_it_waits_for_its_receipt(running: Any, worker: Make) -> None:
 async def test_it_has_ended_and_the_reason_is_explained(running: Any, worker: Make) -> None:
     (one,) = await failed(running, worker())
     (other,) = await expired(running)
-    assert "filtered" not in ((await obstacles(running, one))[Kind.FINAL].mend or "")
-    assert "--new-ttl" in ((await obstacles(running, other))[Kind.FINAL].mend or "")
+    assert "filtered" not in ((await obstacles(running, one))[Kind.FINAL].remedy or "")
+    assert "--new-ttl" in ((await obstacles(running, other))[Kind.FINAL].remedy or "")
 
 
 async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: Any, worker: Make) -> None:
@@ -175,7 +175,7 @@ async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: A
     await one.finish(*await one.claim())
     told = await read_timeline(operator, message_id)
     assert told is not None
-    (attempt,) = [chapter for chapter in told.chapters if chapter.step.kind == "attempt"]
+    (attempt,) = [entry for entry in told.entries if entry.step.kind == "attempt"]
     assert (attempt.step.status, attempt.step.provider_request_id) == (402, "prov-1")
     assert attempt.meaning is not None
     assert attempt.meaning.code == "no_credit"
@@ -189,15 +189,15 @@ async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, work
     await pause.pause(operator, Scope.LANE, "default", actor=ALICE, because="a look")
     await pause.resume(operator, Scope.LANE, "default", actor=ALICE)
     await pause.pause(operator, Scope.LANE, "otp", actor=ALICE, because="another lane")
-    await resolve.resolve(operator, made[0], resolve.As.FAILED, actor=ALICE, because="not there")
+    await resolve.resolve(operator, made[0], resolve.Resolution.FAILED, actor=ALICE, because="not there")
     planned = await replay.plan(operator, Filters(ids=(made[0],)))
     await replay.run(operator, (await replay.begin(operator, planned, actor=ALICE, because="again")).id)
     told = await read_timeline(operator, made[0])
     assert told is not None
-    kinds = [chapter.step.kind for chapter in told.chapters]
+    kinds = [entry.step.kind for entry in told.entries]
     assert kinds == ["enqueued", "bound", "attempt_begun", "attempt", "attempt_begun", "attempt", "pause", "resume",
                      "action", "action"]  # fmt: skip
-    details = [chapter.step.detail or "" for chapter in told.chapters]
+    details = [entry.step.detail or "" for entry in told.entries]
     assert "resolve_failed, alice@host, not there, messages: 2" in details
     assert any("again" in detail and "replay 1" in detail for detail in details)
 
@@ -208,4 +208,4 @@ async def test_a_story_tells_a_receipt_and_a_delivery(operator: Any, worker: Mak
     told = await read_timeline(operator, message_id)
     assert told is not None
     assert told.message.state == "delivered"
-    assert [chapter.step.kind for chapter in told.chapters][-1] == "receipt"
+    assert [entry.step.kind for entry in told.entries][-1] == "receipt"

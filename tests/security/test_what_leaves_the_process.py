@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.client import is_unencrypted
-from gateway.cli.printing import table, visible
+from gateway.cli.output import table, visible
 from gateway.domain.outcome import Phase
 from gateway.provider.mta import MobileTextAlerts
 from gateway.provider.mta.response import read_answer

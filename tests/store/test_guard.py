@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from support.workers import Wire, make_worker
 
-from gateway.store import messages
-from gateway.store.messages import Filters
+from gateway.operations import search
+from gateway.store.filters import Filters
 from gateway.store.pool import Pool
 
 INSERT = "insert into smsgw.outbox (to_number, body, {column}) values ('+12025550123', $2, $1{cast}) returning id"
@@ -89,7 +89,7 @@ async def test_what_is_just_permitted_can_be_claimed_and_listed(
     await one.turn()
     assert len(one.wire.sent) == 1
     async with pool.acquire() as session:
-        assert [row["state"] for row in await messages.list_messages(session, Filters())] == ["accepted"]
+        assert [row.state for row in (await search.find(session, Filters())).messages] == ["accepted"]
 
 
 async def test_a_lane_cannot_carry_messages_beyond_those_years(connection: Any) -> None:

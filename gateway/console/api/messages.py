@@ -22,7 +22,7 @@ from gateway.store.pool import Connection
 
 
 async def _require_message(connection: Connection, message_id: int) -> None:
-    if await search.one(connection, message_id) is None:
+    if await search.get_message(connection, message_id) is None:
         raise not_found("message", message_id)
 
 

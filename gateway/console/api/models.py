@@ -11,7 +11,7 @@ from gateway.domain.phone import E164
 from gateway.domain.states import State
 from gateway.operations.pause import Scope
 from gateway.operations.replay import ReplayCount
-from gateway.operations.resolve import As
+from gateway.operations.resolve import Resolution
 from gateway.operations.search import MessageRow
 
 STRICT = ConfigDict(extra="forbid")
@@ -88,8 +88,8 @@ class MessagePage:
     messages: tuple[MessageRow, ...]
     next: int | None
     """The `below` of the next page; null if there are no more."""
-    complete: bool
-    """False if the search stopped at its time limit. Continue with the next page."""
+    timed_out: bool
+    """Whether the search stopped at its time limit. Continue with the next page."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -110,7 +110,7 @@ class OptionalReason:
 class ResolveBody:
     """How to resolve an uncertain message."""
 
-    how: As
+    how: Resolution
     because: ReasonText
     new_ttl: Seconds | None = None
 

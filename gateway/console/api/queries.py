@@ -20,12 +20,13 @@ from gateway.console.api.models import (
 )
 from gateway.domain.phone import mask
 from gateway.operations import lanes, log, pause, reveal, samples, search, suppression, timeline, why
+from gateway.operations.filters import reason_filter
 from gateway.operations.lanes import Lane
 from gateway.operations.log import Action
 from gateway.operations.pause import Pause
 from gateway.operations.reveal import Reply
 from gateway.operations.samples import Cohort, Sample
-from gateway.operations.search import Filters, MessageRow, reason_filter
+from gateway.operations.search import Filters, MessageRow
 from gateway.operations.status import StatusReport
 from gateway.operations.suppression import Suppressed
 from gateway.operations.timeline import Timeline
@@ -69,7 +70,7 @@ async def _messages(request: ApiRequest) -> MessagePage:
     query: ListQuery | SearchBody = request.input
     async with request.deps.pool.acquire() as connection:
         page = await search.find(connection, filters_of(query), below=query.below, limit=query.limit)
-    return MessagePage(tuple(masked(row) for row in page.messages), page.next, page.complete)
+    return MessagePage(tuple(masked(row) for row in page.messages), page.next, page.timed_out)
 
 
 async def _message(request: ApiRequest) -> Timeline:
@@ -82,7 +83,7 @@ async def _message(request: ApiRequest) -> Timeline:
 
 async def _why(request: ApiRequest) -> Why:
     async with request.deps.pool.acquire() as connection:
-        found = await why.obstacles_of(connection, request.id)
+        found = await why.diagnose(connection, request.id)
     if found is None:
         raise not_found("message", request.id)
     return replace(found, message=masked(found.message))
@@ -90,12 +91,12 @@ async def _why(request: ApiRequest) -> Why:
 
 async def _lanes(request: ApiRequest) -> list[Lane]:
     async with request.deps.pool.acquire() as connection:
-        return await lanes.listed(connection)
+        return await lanes.list_lanes(connection)
 
 
 async def _pauses(request: ApiRequest) -> list[Pause]:
     async with request.deps.pool.acquire() as connection:
-        return await pause.listed(connection)
+        return await pause.list_pauses(connection)
 
 
 async def _suppressions(request: ApiRequest) -> list[Suppressed]:
@@ -127,7 +128,7 @@ async def _replies(request: ApiRequest) -> list[Reply]:
 async def _actions(request: ApiRequest) -> list[Action]:
     query: ActionQuery = request.input
     async with request.deps.pool.acquire() as connection:
-        return await log.listed(
+        return await log.list_actions(
             connection,
             below=query.below,
             limit=query.limit,

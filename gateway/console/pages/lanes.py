@@ -22,8 +22,8 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def show(request: web.Request) -> web.Response:
         status = (await deps.status_cache.snapshot()).report
         async with deps.pool.acquire() as connection:
-            all_lanes = await lanes.listed(connection)
-            pauses = await pause.listed(connection)
+            all_lanes = await lanes.list_lanes(connection)
+            pauses = await pause.list_pauses(connection)
         return deps.renderer.page(
             request,
             "lanes.html",

@@ -18,7 +18,9 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
         below = inputs.below_id(request.query)
         actor, action = inputs.text_field(request.query, "actor"), inputs.text_field(request.query, "action")
         async with deps.pool.acquire() as connection:
-            actions = await log.listed(connection, below=below, limit=PAGE, actor=actor or None, action=action or None)
+            actions = await log.list_actions(
+                connection, below=below, limit=PAGE, actor=actor or None, action=action or None
+            )
         return deps.renderer.page(
             request,
             "log.html",

@@ -12,7 +12,7 @@ from gateway.console.rendering import is_htmx, redirect
 from gateway.domain.states import FINAL_STATES
 from gateway.operations import cancel, resolve, reveal, timeline, why
 from gateway.operations.replay import REPLAYABLE
-from gateway.operations.resolve import As
+from gateway.operations.resolve import Resolution
 from gateway.operations.reveal import Content
 
 MESSAGE_PATH = "/messages/{id:[0-9]{1,19}}"
@@ -30,7 +30,7 @@ def _read_routes(deps: ConsoleDeps) -> list[web.RouteDef]:
             found = await timeline.read_timeline(connection, message_id)
             if found is None:
                 raise web.HTTPNotFound(text=f"There is no message {message_id}.")
-            cancellable = await cancel.possible(connection, message_id)
+            cancellable = await cancel.is_cancellable(connection, message_id)
         return deps.renderer.page(
             request,
             "message.html",
@@ -49,7 +49,7 @@ def _read_routes(deps: ConsoleDeps) -> list[web.RouteDef]:
         """Loaded after the page, because reading the backlog may take a moment."""
         message_id = inputs.identifier(request.match_info["id"])
         async with deps.pool.acquire() as connection:
-            found = await why.obstacles_of(connection, message_id)
+            found = await why.diagnose(connection, message_id)
         if found is None:
             raise web.HTTPNotFound(text=f"There is no message {message_id}.")
         return deps.renderer.page_or_fragment(request, "why.html", "fragments/why.html", why=found)
@@ -88,7 +88,7 @@ def _change_routes(deps: ConsoleDeps) -> list[web.RouteDef]:
             await resolve.resolve(
                 connection,
                 message_id,
-                inputs.member(As, inputs.text_field(form, "as"), "Choose a result"),
+                inputs.member(Resolution, inputs.text_field(form, "as"), "Choose a result"),
                 actor=identity(request).actor,
                 because=because,
                 new_ttl=inputs.optional_duration(form, "new_ttl", "The new time to live"),

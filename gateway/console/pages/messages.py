@@ -33,8 +33,8 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
 
     async def page(request: web.Request, form: SearchForm, below: int | None) -> web.Response:
         async with deps.pool.acquire() as connection:
-            found = await search.find(connection, form.filters, below=below, limit=PAGE, patience=SEARCH_TIMEOUT)
-            lane_names = [lane.name for lane in await lanes.listed(connection)]
+            found = await search.find(connection, form.filters, below=below, limit=PAGE, max_seconds=SEARCH_TIMEOUT)
+            lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         is_list_only = request.headers.get("HX-Target") == "message-list"
         return deps.renderer.page(
             request,

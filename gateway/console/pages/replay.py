@@ -19,9 +19,9 @@ STEP_TEXTS = {
     Step.RELEASE: "certainly not sent: goes back into the outbox",
     Step.REPEAT: "sent again under the same request id, which the provider still remembers",
     Step.RESEND: "may have arrived: would be a second copy",
-    Step.OVER: "expired: left out unless you set a new time to live",
-    Step.OPEN: "being sent already: left out",
-    Step.DONE: "delivered: left out",
+    Step.EXPIRED: "expired: left out unless you set a new time to live",
+    Step.IN_PROGRESS: "being sent already: left out",
+    Step.DELIVERED: "delivered: left out",
 }
 PLANNED_AT = "ended_until"
 """The time of the dry run. The operator did not agree to messages that ended later, so they are left out."""
@@ -33,7 +33,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def wizard(request: web.Request) -> web.Response:
         async with deps.pool.acquire() as connection:
             latest = await replay.latest(connection)
-            lane_names = [lane.name for lane in await lanes.listed(connection)]
+            lane_names = [lane.name for lane in await lanes.list_lanes(connection)]
         return deps.renderer.page(
             request,
             "replay.html",

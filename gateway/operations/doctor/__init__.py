@@ -1,7 +1,7 @@
-"""The doctor: looks at everything that the gateway stands on, and says of each whether it is well, and the mend.
+"""The doctor: checks everything that the gateway depends on, and reports each result with a remedy.
 
-`database`, `vacuum`, `account` and `webhooks` each look at one neighbour; a check that cannot be made is itself a line.
-Nothing is registered, sent or changed, but for one harmless receipt in the journal.
+`database`, `vacuum`, `account` and `webhooks` each check one dependency. A check that cannot run is reported like any
+other. Nothing is registered, sent or changed, except one harmless receipt in the journal.
 """
 
 from gateway.operations.doctor.checks import Check, Level

@@ -1,4 +1,4 @@
-"""Whether the account with the provider is as the settings say."""
+"""Whether the account at the provider matches the settings."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,27 +13,30 @@ CLOCK_WARN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """What the settings say."""
+class ExpectedAccount:
+    """What the settings expect of the account."""
 
     sender_id: int | None
     management_limit: int
     """Calls a minute."""
 
 
-async def examine(
-    provider: Provider, expected: Expected, *, clock: Callable[[], float] = time.time
+async def run_checks(
+    provider: Provider, expected: ExpectedAccount, *, clock: Callable[[], float] = time.time
 ) -> tuple[list[Check], list[Webhook]]:
-    """Return the lines about the account, and its webhook registrations."""
+    """Return the checks of the account, and its webhook registrations."""
     try:
         before = clock()
         account = await provider.verify()
         after = clock()
     except KeyRefused as error:
-        return [fail("key", str(error), "make a new key in the provider's dashboard and set SMSGW_MTA_API_KEY")], []
+        return [fail("key", str(error), "create a key in the provider's dashboard and set SMSGW_MTA_API_KEY")], []
     except ProviderError as error:
-        return [fail("key", str(error), "try again; then look at the provider's status page")], []
-    lines = [ok("key", "the provider accepts it"), ok("account", account.name or "the provider gives no name")]
+        return [fail("key", str(error), "try again; if it still fails, check the provider's status page")], []
+    lines = [
+        ok("key", "accepted by the provider"),
+        ok("account", account.name or "the provider returns no account name"),
+    ]
     lines.append(_rate(account, expected))
     lines += _clock(account, before, after)
     try:
@@ -44,19 +47,19 @@ async def examine(
     return [*lines, _registered(registered)], registered
 
 
-def _rate(account: Account, expected: Expected) -> Check:
+def _rate(account: Account, expected: ExpectedAccount) -> Check:
     name = "rate headers"
     rate = account.rate
     if rate is None or rate.limit is None:
         return warn(
             name,
-            "the provider sends none: the limiter learns of a full window only from a refusal",
-            "nothing; keep SMSGW_REQUEST_SPARE above 0 if other programs use the account",
+            "the provider sends none, so the limiter notices a full window only from a 429",
+            "if other programs use the account, keep SMSGW_REQUEST_SPARE above 0",
         )
     if rate.limit < expected.management_limit:
         return warn(
             name,
-            f"the provider allows {rate.limit} such calls, SMSGW_MANAGEMENT_LIMIT is {expected.management_limit}",
+            f"the provider allows {rate.limit} management calls; SMSGW_MANAGEMENT_LIMIT is {expected.management_limit}",
             f"set SMSGW_MANAGEMENT_LIMIT={rate.limit}",
         )
     left = "" if rate.remaining is None else f", {rate.remaining} left in this window"
@@ -69,29 +72,35 @@ def _clock(account: Account, before: float, after: float) -> list[Check]:
     there = account.clock.timestamp()
     # The header is cut to whole seconds.
     difference = max(before - there - 1.0, there - after, 0.0)
-    says = f"{difference:.0f} s between this host and the provider"
+    message = f"{difference:.0f} s between this host and the provider"
     if difference > CLOCK_WARN:
-        return [warn("provider's clock", says, "set this host's clock by NTP: receipts carry the provider's times")]
-    return [ok("provider's clock", says)]
+        return [
+            warn(
+                "provider's clock",
+                message,
+                "synchronise this host's clock with NTP; receipts carry the provider's times",
+            )
+        ]
+    return [ok("provider's clock", message)]
 
 
-def _sender(numbers: Sequence[int], expected: Expected) -> Check:
+def _sender(numbers: Sequence[int], expected: ExpectedAccount) -> Check:
     name = "sending number"
     if not numbers:
-        return fail(name, "the account has none", "get one from the provider")
+        return fail(name, "the account has none", "get a number from the provider")
     if expected.sender_id is None:
         return warn(
             name,
-            f"SMSGW_SENDER_ID is not set; the first of the account's {len(numbers)} is used, and may move",
+            f"SMSGW_SENDER_ID is not set; the first of the account's {len(numbers)} numbers is used, and may change",
             f"set SMSGW_SENDER_ID={numbers[0]}",
         )
     if expected.sender_id not in numbers:
         return fail(
             name,
-            f"{expected.sender_id} is none of the account's {len(numbers)}",
+            f"{expected.sender_id} is not one of the account's {len(numbers)} numbers",
             f"set SMSGW_SENDER_ID to one of: {', '.join(map(str, numbers[:5]))}",
         )
-    return ok(name, f"{expected.sender_id} is the account's")
+    return ok(name, f"{expected.sender_id} belongs to the account")
 
 
 def _registered(found: Sequence[Webhook]) -> Check:
@@ -101,7 +110,7 @@ def _registered(found: Sequence[Webhook]) -> Check:
     if missing:
         return warn(
             name,
-            f"nothing is registered for {' and '.join(missing)}: receipts come by polling only",
-            "smsgw webhook register --url https://…",
+            f"nothing is registered for {' and '.join(missing)}; receipts arrive by polling only",
+            "smsgw webhook register --url https://sms.example.org",
         )
     return ok(name, f"{len(found)}, for {', '.join(sorted(events))}")

@@ -1,15 +1,15 @@
-"""What a check says."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How it stands."""
+    """How serious a result is."""
 
     OK = "ok"
     WARN = "warn"
-    """It works, and will hurt sooner or later."""
+    """It works now and will cause trouble."""
     FAIL = "fail"
     """It does not work."""
 
@@ -20,21 +20,21 @@ class Check:
 
     name: str
     level: Level
-    says: str
-    mend: str = ""
-    """What to do; empty where all is well."""
+    message: str
+    remedy: str = ""
+    """What to do; empty if the level is ok."""
 
 
-def ok(name: str, says: str) -> Check:
-    """Return the line of something that is well."""
-    return Check(name, Level.OK, says)
+def ok(name: str, message: str) -> Check:
+    """Return the result of a check that passed."""
+    return Check(name, Level.OK, message)
 
 
-def warn(name: str, says: str, mend: str) -> Check:
-    """Return the line of something that will hurt."""
-    return Check(name, Level.WARN, says, mend)
+def warn(name: str, message: str, remedy: str) -> Check:
+    """Return the result of a check that found something that will cause trouble."""
+    return Check(name, Level.WARN, message, remedy)
 
 
-def fail(name: str, says: str, mend: str) -> Check:
-    """Return the line of something that does not work."""
-    return Check(name, Level.FAIL, says, mend)
+def fail(name: str, message: str, remedy: str) -> Check:
+    """Return the result of a check that failed."""
+    return Check(name, Level.FAIL, message, remedy)

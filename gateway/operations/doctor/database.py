@@ -17,14 +17,14 @@ OLDEST_SERVER = 140000
 
 CLOCK_WARN = 2.0
 CLOCK_FAIL = 60.0
-"""Seconds between this host's clock and the database's. Decisions use the database's; logs and receipts mix both."""
+"""Seconds between the clocks of this host and the database. Decisions use the latter; logs and receipts use both."""
 
 SMALL = 1000
-"""Entries up to which it does not matter how the claim finds its messages."""
+"""Entries below which a sequential scan by the claim is harmless."""
 
 
-async def examine(connection: Connection, *, clock: Callable[[], float] = time.time) -> list[Check]:
-    """Return the lines about the database; raises what the database raises when it goes away."""
+async def run_checks(connection: Connection, *, clock: Callable[[], float] = time.time) -> list[Check]:
+    """Return the checks of the database. Raises the database's own error if it becomes unavailable."""
     found = [await _server(connection), await _clock(connection, clock), await schema(connection)]
     if found[-1].level == "fail":
         return found
@@ -35,15 +35,15 @@ async def examine(connection: Connection, *, clock: Callable[[], float] = time.t
 
 
 async def schema(connection: Connection) -> Check:
-    """Return whether the schema is the one of this release."""
+    """Return whether the schema is that of this release."""
     name = "schema"
     try:
         missing = await migrate.pending(connection)
     except MigrationError as error:
-        return fail(name, str(error), "run the release that fits the database")
+        return fail(name, str(error), "run the release that matches the database")
     if missing:
-        return fail(name, f"lacks {', '.join(missing)}", "smsgw migrate")
-    return ok(name, f"is that of release {gateway.__version__}")
+        return fail(name, f"missing migrations: {', '.join(missing)}", "smsgw migrate")
+    return ok(name, f"matches release {gateway.__version__}")
 
 
 async def _server(connection: Connection) -> Check:
@@ -52,47 +52,50 @@ async def _server(connection: Connection) -> Check:
     if session.version < OLDEST_SERVER:
         return fail("server", f"{version} is too old", "use Postgres 14 or newer")
     if session.standby:
-        return fail("server", f"{version} is a standby and takes no writes", "point SMSGW_DATABASE_URL at the primary")
-    return ok("server", f"{version}, takes writes")
+        return fail("server", f"{version} is a read-only standby", "set SMSGW_DATABASE_URL to the primary")
+    return ok("server", f"{version}, accepts writes")
 
 
 async def _clock(connection: Connection, clock: Callable[[], float]) -> Check:
     before = clock()
     there = (await health.session(connection)).now
     after = clock()
-    # Somewhere between the two readings: only what lies outside is a difference for certain.
+    # The database read its clock between our two readings. Only what lies outside them is a certain difference.
     difference = max(before - there, there - after, 0.0)
-    says = f"{difference:.1f} s between this host and the database"
+    message = f"{difference:.1f} s between this host and the database"
     if difference > CLOCK_FAIL:
-        return fail("clock", says, "set both clocks by NTP: receipts and logs cannot be put in order")
+        return fail("clock", message, "synchronise both clocks with NTP; receipts and logs cannot be ordered")
     if difference > CLOCK_WARN:
-        return warn("clock", says, "set both clocks by NTP")
-    return ok("clock", says)
+        return warn("clock", message, "synchronise both clocks with NTP")
+    return ok("clock", message)
 
 
 async def _privileges(connection: Connection) -> list[Check]:
     found = await health.privileges(connection)
     if found.missing and found.operator:
-        first = ok("privileges", f"{found.role} has what an operator needs; ask again as the gateway's own role")
+        first = ok(
+            "privileges",
+            f"{found.role} has what an operator needs; to check the gateway's role, run the doctor with it",
+        )
     elif found.missing:
         lacking = ", ".join(found.missing[:4]) + (" …" if len(found.missing) > 4 else "")
-        first = fail("privileges", f"{found.role} lacks {lacking}", f"grant smsgw_gateway to {found.role}")
+        first = fail("privileges", f"{found.role} lacks {lacking}", f"run in psql: grant smsgw_gateway to {found.role}")
     elif found.superuser:
         first = warn(
             "privileges",
             f"{found.role} is a superuser",
-            "make a role that is granted smsgw_gateway and nothing more, and have the gateway use it",
+            "create a role that is granted only smsgw_gateway, and let the gateway use it",
         )
     else:
         first = ok("privileges", f"{found.role} has what the gateway needs")
     if found.may_rewrite_the_log:
         second = warn(
             "operator log",
-            f"{found.role} may rewrite it" + (", as the owner of the tables" if found.owner else ""),
+            f"{found.role} may change it" + (", because it owns the tables" if found.owner else ""),
             "run the gateway and the commands as roles that are granted smsgw_gateway or smsgw_operator",
         )
     else:
-        second = ok("operator log", "can only grow")
+        second = ok("operator log", "append-only")
     return [first, second]
 
 
@@ -102,9 +105,13 @@ async def _indexes(connection: Connection) -> list[Check]:
     names = {index.name for index in found}
     missing = [name for name in ("outbox_waiting", "request_due", "outbox_expiring") if name not in names]
     if missing:
-        return [fail("indexes", f"{', '.join(missing)} is not there", "restore it as the migrations make it")]
+        return [fail("indexes", f"missing: {', '.join(missing)}", "create it as in the migrations (sql/migrations)")]
     if broken:
-        return [fail("indexes", f"{', '.join(broken)} is not valid", "reindex index concurrently smsgw.NAME")]
+        return [
+            fail(
+                "indexes", f"invalid: {', '.join(broken)}", f"run in psql: reindex index concurrently smsgw.{broken[0]}"
+            )
+        ]
     return [ok("indexes", f"{len(found)}, all valid")]
 
 
@@ -114,15 +121,15 @@ async def _plan(connection: Connection) -> Check:
     try:
         plan = await health.claim_plan(connection, "default")
     except asyncpg.InsufficientPrivilegeError:
-        return warn(name, "this role may not ask for it", "ask again as the gateway's own role")
+        return warn(name, "this role may not read it", "run the doctor with the gateway's role")
     used = any(node.index == "outbox_waiting" for node in plan)
     scans = [node for node in plan if node.kind == "Seq Scan" and node.relation == "outbox"]
     if used and not scans:
-        return ok(name, "goes by outbox_waiting")
+        return ok(name, "uses outbox_waiting")
     tables = {table.name: table for table in await health.tables(connection)}
     if waiting.entries <= SMALL and tables["outbox"].live <= SMALL:
-        return ok(name, "scans a table that is small; by outbox_waiting when it has grown")
-    return fail(name, "does not go by outbox_waiting", "analyze smsgw.outbox; then run the doctor again")
+        return ok(name, "scans the outbox, which is small; uses outbox_waiting once it is larger")
+    return fail(name, "does not use outbox_waiting", "run in psql: analyze smsgw.outbox; then run the doctor again")
 
 
 async def _replicas(connection: Connection) -> list[Check]:
@@ -131,22 +138,22 @@ async def _replicas(connection: Connection) -> list[Check]:
     sending = [one for one in alive if Component.DISPATCH in one.duties]
     lines = []
     if not sending:
-        lines.append(warn("replicas", "no process that sends is running", "start one: smsgw run"))
+        lines.append(warn("replicas", "no worker that sends is running", "smsgw run"))
     else:
-        lines.append(ok("replicas", f"{len(alive)} alive, {len(sending)} of them send"))
+        lines.append(ok("replicas", f"{len(alive)} running, {len(sending)} of them sending"))
     silent = [one.worker for one in found if one.silent >= SILENT]
     if silent:
         lines.append(
             warn(
                 "silent replicas",
-                f"{', '.join(silent[:3])} without a heartbeat",
-                "they were killed, or hang: look there",
+                f"no heartbeat from {', '.join(silent[:3])}",
+                "check whether these processes were killed or hang",
             )
         )
     versions = sorted({one.version for one in alive})
     if len(versions) > 1 or (versions and versions != [gateway.__version__]):
-        says = f"running: {', '.join(versions)}; this command: {gateway.__version__}"
-        lines.append(warn("releases", says, "finish the upgrade: one release everywhere"))
+        message = f"running: {', '.join(versions)}; this command: {gateway.__version__}"
+        lines.append(warn("releases", message, "finish the upgrade, so that every process runs one release"))
     elif versions:
         lines.append(ok("releases", f"{versions[0]} everywhere"))
     return lines

@@ -1,4 +1,4 @@
-"""Whether receipts reach the listener, and only those that are signed: one round trip, which registers nothing."""
+"""Whether the listener takes signed receipts and refuses others: one round trip, which registers nothing."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit, urlunsplit
@@ -9,28 +9,28 @@ from gateway.operations.doctor.checks import Check, fail, ok, warn
 from gateway.receipts.signature import sign
 
 BODY = b'{"type":"smsgw-doctor"}'
-"""No event of the provider's: it is journalled once, as something that says nothing of any message."""
+"""Not an event of the provider: it is journalled once and belongs to no message."""
 
 TIMEOUT = 10.0
 NAME = "webhook round trip"
 
 
 def probe_url(url: str) -> str:
-    """Return the address beside a registered one at which a body is nobody's receipt."""
+    """Return an address next to a registered one at which a body is not taken for a receipt."""
     parts = urlsplit(url)
     head, _, last = parts.path.rstrip("/").rpartition("/")
     base = f"{head}/{last}" if last == "mta" else head
     return urlunsplit((parts.scheme, parts.netloc, f"{base}/doctor", "", ""))
 
 
-async def examine(url: str, secrets: Sequence[str]) -> Check:
-    """Return the line about one listener: a signed body must be taken, the same one with a wrong signature refused."""
+async def check_round_trip(url: str, secrets: Sequence[str]) -> Check:
+    """Check a listener: it must take a signed body, and refuse the same body with a wrong signature."""
     shown = urlsplit(url).netloc
     if not secrets:
         return warn(
             NAME,
-            "SMSGW_WEBHOOK_SECRET is not set here, so nobody looked; a gateway without it refuses every receipt",
-            "give this command the gateway's secret; there is none yet? make one: openssl rand -hex 64",
+            "not checked: SMSGW_WEBHOOK_SECRET is not set here; a gateway without it refuses every receipt",
+            "set SMSGW_WEBHOOK_SECRET to the gateway's secret; to create one: openssl rand -hex 64",
         )
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
@@ -40,23 +40,25 @@ async def examine(url: str, secrets: Sequence[str]) -> Check:
         return fail(
             NAME,
             f"{shown} does not answer ({type(error).__name__})",
-            "start smsgw run (duty webhook), and lead the address through your proxy to SMSGW_WEBHOOK_LISTEN",
+            "start smsgw run, and check that your proxy forwards the address to SMSGW_WEBHOOK_LISTEN",
         )
     if refused == 200:
         return fail(
-            NAME, f"{shown} takes a body with a wrong signature", "something else than the gateway answers there"
+            NAME, f"{shown} takes a body with a wrong signature", "check the address: another program answers there"
         )
     if 503 in taken:
-        return fail(NAME, f"{shown} cannot store receipts now", "look at the database, and at the listener's log")
+        return fail(NAME, f"{shown} cannot store receipts now", "check the database and the listener's log")
     if 401 in taken:
         return fail(
             NAME,
             f"{shown} refuses the signature of this secret",
-            "give the listener and this command the same SMSGW_WEBHOOK_SECRET, and let no proxy change the body",
+            "use the same SMSGW_WEBHOOK_SECRET for the listener and this command, and let no proxy change the body",
         )
     if any(status != 200 for status in taken) or refused != 401:
-        return fail(NAME, f"{shown} answers {taken[0]} and {refused}", "something else than the gateway answers there")
-    return ok(NAME, f"{shown} takes what is signed and refuses what is not")
+        return fail(
+            NAME, f"{shown} answers {taken[0]} and {refused}", "check the address: another program answers there"
+        )
+    return ok(NAME, f"{shown} takes signed receipts and refuses others")
 
 
 async def _post(session: aiohttp.ClientSession, url: str, signature: str) -> int:

@@ -1,4 +1,4 @@
-"""What every command needs: the settings, a database, and a plain way to fail."""
+"""What every command needs: settings, a database connection or the provider, and an error that ends it."""
 
 import asyncio
 import getpass
@@ -13,26 +13,26 @@ import asyncpg
 import typer
 
 from gateway.provider.protocol import Provider
-from gateway.settings import Settings, SettingsError, duration, load, unknown_variables
+from gateway.settings import Settings, SettingsError, load, unknown_variables
 from gateway.store.pool import UNAVAILABLE, connect
 
 T = TypeVar("T")
 
 REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-"""Postgres is there, and lets nobody in under this address: a wrong password, an unknown role or database."""
+"""Postgres answers and refuses the login: a wrong password, an unknown role or database."""
 
 LOCAL_DSN = Path(".smsgw") / "dsn"
-"""Where `smsgw up` leaves the address of its database, readable by its user alone."""
+"""Where `smsgw up` stores the address of its database. Only its user can read the file."""
 
 
-def fail(sentence: str, code: int = 1) -> NoReturn:
-    """End the command with a reason on stderr."""
-    typer.echo(f"smsgw: {sentence}", err=True)
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with an error on stderr."""
+    typer.echo(f"smsgw: {message}", err=True)
     raise typer.Exit(code)
 
 
 def settings(**given: Any) -> Settings:
-    """Return the settings, or end the command with the line that names the bad one."""
+    """Return the settings, or end the command with an error that names the bad one."""
     for warning in unknown_variables():
         typer.echo(f"smsgw: warning: {warning}", err=True)
     try:
@@ -42,13 +42,13 @@ def settings(**given: Any) -> Settings:
 
 
 def database_url(found: Settings) -> str:
-    """Return the database, past any pooler: the setting, else the one of a `smsgw up` in this folder."""
+    """Return the address of the database, past any pooler: the setting, or that of `smsgw up` in this folder."""
     if found.direct_url is not None:
         return found.direct_url.get_secret_value()
     try:
         local = LOCAL_DSN.read_text(encoding="utf-8").strip()
     except OSError:
-        fail("SMSGW_DATABASE_URL is not set, and no smsgw up has run in this folder")
+        fail("SMSGW_DATABASE_URL is not set, and smsgw up has not run in this folder")
     if not local:
         # Without an address asyncpg would go to whatever PGHOST and its own defaults name.
         fail(f"SMSGW_DATABASE_URL is not set, and {LOCAL_DSN} is empty; start smsgw up again")
@@ -58,9 +58,9 @@ def database_url(found: Settings) -> str:
 def with_database(
     work: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]", *, role: str = "smsgw_operator"
 ) -> T:
-    """Run `work` on one connection and return its result; a database that is away ends the command plainly.
+    """Run `work` on one connection and return its result. An unavailable database ends the command with an error.
 
-    `role` is who may do it.
+    `role` is the database role that may do it, for the error.
     """
     dsn = database_url(settings())
 
@@ -71,7 +71,7 @@ def with_database(
         finally:
             await connection.close()
 
-    from gateway.operations.errors import NotPossible
+    from gateway.operations import NotPossible
 
     try:
         return run_async(session())
@@ -80,24 +80,24 @@ def with_database(
     except asyncpg.UndefinedTableError:
         fail("the database has no schema yet; run: smsgw migrate")
     except asyncpg.InsufficientPrivilegeError:
-        fail(f"this database role may not do that; ask for {role}")
+        fail(f"permission denied: use a database role that is granted {role}")
     except (*UNAVAILABLE, *REFUSED) as error:
         fail_by_database(error)
 
 
 def fail_by_database(error: Exception) -> NoReturn:
-    """End the command with what kept it from the database; a reader of its output who left is no such thing."""
+    """End the command with the database error. A closed pipe of our own output is raised again: it is none."""
     if isinstance(error, BrokenPipeError):
         raise error
     if isinstance(error, REFUSED):
-        fail(f"SMSGW_DATABASE_URL: Postgres refuses it: {type(error).__name__}")
+        fail(f"SMSGW_DATABASE_URL: Postgres refused the login: {type(error).__name__}")
     if isinstance(error, asyncpg.ClientConfigurationError):
-        fail("SMSGW_DATABASE_URL is no address of a database; one looks like postgresql://user@host:5432/name", 2)
+        fail("SMSGW_DATABASE_URL must be a database address such as postgresql://user@host:5432/name", 2)
     fail(f"the database does not answer ({type(error).__name__}); check SMSGW_DATABASE_URL")
 
 
 def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> T:
-    """Run `work` with the provider and return its result; what the provider refuses ends the command plainly."""
+    """Run `work` with the provider and return its result. A refusal ends the command with an error."""
     from gateway.app.client import client_for_command
     from gateway.provider.errors import ProviderError
 
@@ -117,7 +117,7 @@ def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> 
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on uvloop where there is one."""
+    """Run a coroutine, on uvloop where that exists."""
     if os.name == "posix":
         import uvloop
 
@@ -126,21 +126,13 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 def actor() -> str:
-    """Return who acts, for the operator log."""
+    """Return the user and host that run the command, for the operator log."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def seconds(option: str, text: str) -> float:
-    """Return a duration in seconds, or end the command naming the option."""
-    try:
-        return float(duration(text))
-    except ValueError as error:
-        fail(f"{option}: {error}", 2)
-
-
 def confirm(question: str) -> None:
-    """Go on only when a person says yes; where nobody can be asked, end the command."""
+    """Ask for confirmation. A no ends the command, and so does a standard input that is no terminal."""
     if not sys.stdin.isatty():
-        fail("nobody is there to be asked; give --yes", 2)
+        fail("cannot ask for confirmation because standard input is not a terminal; use --yes", 2)
     if not typer.confirm(question, err=True):
-        fail("nothing was changed")
+        fail("cancelled; nothing was changed")

@@ -13,44 +13,44 @@ import typer
 T = TypeVar("T")
 
 FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9•]+$)")
-"""How a text begins that a spreadsheet takes for a formula; a phone number, masked or not, is none."""
+"""The beginning of a text that a spreadsheet would run as a formula. Phone numbers, masked or not, are not matched."""
 
-WIDE = 10_000
-"""Columns where no terminal bounds them."""
+UNLIMITED_WIDTH = 10_000
+"""Columns of the output that no terminal limits."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print a table; plain where no person looks."""
+    """Print a table: fitted to a terminal, unlimited elsewhere."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        # Folded and not cut: an id that lost its end is of no use to anybody.
+        # Folded, not cut: an id without its end cannot be used.
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
-    Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else WIDE).print(shown)
+    Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else UNLIMITED_WIDTH).print(shown)
 
 
 def visible(text: str) -> str:
     """Return a text with its control characters spelled out.
 
-    What applications and phones wrote must not move a terminal's cursor, set its title or turn its text around.
+    Texts of applications and phones must not move a terminal's cursor, set its title or reverse its text.
     """
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
-def line(value: dict[str, Any]) -> None:
+def json_line(value: dict[str, Any]) -> None:
     """Print one JSON object on one line."""
     typer.echo(json.dumps(value, default=_plain))
 
 
 def progress(what: str, batches: Sequence[T]) -> Iterator[T]:
-    """Go through batches with a bar where a person looks, and silently elsewhere."""
+    """Yield the batches, with a progress bar on a terminal."""
     if not sys.stderr.isatty():
         yield from batches
         return
@@ -60,8 +60,8 @@ def progress(what: str, batches: Sequence[T]) -> Iterator[T]:
     yield from track(batches, description=what, console=Console(stderr=True))
 
 
-class Bar:
-    """Progress of work whose steps are not known before: a bar where a person looks, nothing elsewhere."""
+class ProgressBar:
+    """Progress of work of unknown length: a bar on a terminal, nothing elsewhere."""
 
     def __init__(self, what: str, total: int | None) -> None:
         self._what = what
@@ -79,8 +79,8 @@ class Bar:
             self._task = self._progress.add_task(self._what, total=self._total)
         return self
 
-    def reach(self, done: int, total: int | None = None) -> None:
-        """Say how much is done, and how much there is."""
+    def update(self, done: int, total: int | None = None) -> None:
+        """Show how much is done, and of how much."""
         if self._progress is not None:
             self._progress.update(self._task, completed=done, total=total, description=f"{self._what} {done}")
 
@@ -89,10 +89,10 @@ class Bar:
             self._progress.stop()
 
 
-def csv_lines(rows: Iterable[dict[str, Any]], *, columns: Sequence[str]) -> None:
-    """Print comma-separated values with a heading (RFC 4180); times in ISO 8601, tags as JSON.
+def csv_table(rows: Iterable[dict[str, Any]], *, columns: Sequence[str]) -> None:
+    """Print comma-separated values with a header (RFC 4180): times in ISO 8601, tags as JSON.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    A cell that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(columns)
@@ -109,8 +109,8 @@ def _cell(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and FORMULA.match(text) else text
 
 
-def span(seconds: float | None) -> str:
-    """Return a length of time as a person says it: 340 ms, 12 s, 5 min, 2.5 h, 3 d."""
+def format_duration(seconds: float | None) -> str:
+    """Return a duration for people: 340 ms, 12 s, 5 min, 2.5 h, 3 d."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -121,7 +121,7 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def clock(moment: datetime | None) -> str:
+def format_time(moment: datetime | None) -> str:
     """Return a time to the millisecond, UTC."""
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
