@@ -49,7 +49,7 @@ class Replica:
         self.name = f"replica-{number}"
         self.clock = folder / f"{self.name}.clock"
         self.step(0.0)
-        self.gateway = Gateway(folder, dsn, base, port, name=self.name, **settings)
+        self.gateway = Gateway(folder, dsn, base, port, name=self.name, forked=False, **settings)
         self.gateway.process.environment |= {"PYTHONPATH": _path(), "CHAOS_CLOCK": str(self.clock)}
         self.busy = asyncio.Lock()
         """Held while something is done to the process on purpose."""

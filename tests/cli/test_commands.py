@@ -9,18 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-def smsgw(*arguments: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "gateway.cli", *arguments],
-        env=inherited | environment | {"COLUMNS": "200"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from support.processes import run_command as smsgw
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 import typer
-from support.processes import Simulator, free_port
+from support.processes import Simulator, free_port, run_command
 
 from gateway.cli.webhook import _base
 from gateway.receipts.parse import EVENTS
@@ -31,23 +29,14 @@ async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def smsgw(simulator: Simulator, database: Any, tmp_path: Path) -> Run:
-    import os
-
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
-    environment = inherited | {
+    environment = {
         "SMSGW_DATABASE_URL": database.dsn,
         "SMSGW_MTA_BASE_URL": f"{simulator.base}/v3",
         "SMSGW_MTA_API_KEY": "simulator-key",
         "SMSGW_WEBHOOK_SECRET": "secret-one,secret-two",
         "SMSGW_MANAGEMENT_LIMIT": "10000",
-        "COLUMNS": "200",
     }
-
-    def run(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "gateway.cli", *arguments]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    return lambda *arguments: asyncio.to_thread(run, *arguments)
+    return lambda *arguments: asyncio.to_thread(run_command, *arguments, folder=tmp_path, **environment)
 
 
 async def call(simulator: Simulator, method: str, path: str, body: Any = None) -> Any:

@@ -1,24 +1,15 @@
 """Each role is enough for its work: the daemon, an application and an operator, with nothing but their own logins."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from support.processes import Gateway, Simulator, free_port, poll
+from support.processes import Gateway, Simulator, free_port, poll, run_command
 
 
 def smsgw(dsn: str, folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "SMSGW_DATABASE_URL": dsn, "COLUMNS": "200"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command(*arguments, folder=folder, HOME=str(folder), SMSGW_DATABASE_URL=dsn)
     assert done.returncode == 0, (arguments, done.stderr)
     return done.stdout
 

@@ -6,12 +6,14 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from support.fork_server import FORKS, ForkedProcess
 from support.leaks import note
 
 START_TIMEOUT = 30.0
@@ -30,19 +32,35 @@ def free_port() -> int:
             return port
 
 
-class Process:
-    """A child and its log."""
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without any setting of the gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+
+def run_command(*arguments: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `smsgw` as a process with these settings only; what it writes to stderr is scanned for private things."""
+    settings = clean_environment() | environment | {"COLUMNS": "200"}
+    done = FORKS.run(["-m", "gateway.cli", *arguments], settings, folder)
+    note("stderr of a command", done.stderr)
+    return done
+
+
+class Process:
+    """A child and its log. It is forked, unless it needs an interpreter of its own."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, *, forked: bool = False) -> None:
         self._arguments = arguments
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))
-        } | environment
+        self._forked = forked
+        self.environment = clean_environment() | environment
         self.log = log
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | ForkedProcess | None = None
 
     async def start(self) -> "Process":
         """Start it; its output goes to the log."""
+        if self._forked:
+            folder = self.log.parent
+            self.process = FORKS.start(self._arguments, self.environment, folder, self.log, self.log)
+            return self
         with self.log.open("ab") as file:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, *self._arguments, env=self.environment, stdout=file, stderr=file, cwd=self.log.parent
@@ -78,7 +96,7 @@ class Simulator:
         arguments += [] if plan is None else ["--faults", str(plan)]
         for name, value in knobs.items():
             arguments += ["--knob", f"{name}={json.dumps(value)}"]
-        self.process = Process(arguments, {}, folder / "simulator.log")
+        self.process = Process(arguments, {}, folder / "simulator.log", forked=True)
 
     async def start(self) -> "Simulator":
         """Start it and wait until it answers."""
@@ -114,7 +132,15 @@ class Gateway:
     """A daemon as a process."""
 
     def __init__(
-        self, folder: Path, dsn: str, base: str, webhook_port: int, *, name: str = "gateway", **settings: Any
+        self,
+        folder: Path,
+        dsn: str,
+        base: str,
+        webhook_port: int,
+        *,
+        name: str = "gateway",
+        forked: bool = True,
+        **settings: Any,
     ) -> None:
         self.ops_port = free_port()
         self.webhook_port = webhook_port
@@ -126,7 +152,7 @@ class Gateway:
             "SMSGW_WEBHOOK_LISTEN": f"127.0.0.1:{webhook_port}",
             "SMSGW_OPS_LISTEN": f"127.0.0.1:{self.ops_port}",
         } | {f"SMSGW_{name.upper()}": str(value) for name, value in settings.items()}
-        self.process = Process(["-m", "gateway.cli", "run"], environment, folder / f"{name}.log")
+        self.process = Process(["-m", "gateway.cli", "run"], environment, folder / f"{name}.log", forked=forked)
 
     async def start(self, *, ready: bool = True) -> "Gateway":
         """Start it and wait until it is ready."""
