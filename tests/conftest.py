@@ -4,6 +4,7 @@ The server is chosen once, by the process that controls the run, and its address
 `tests/support/database.py`. Modules of `tests/support` are imported as `support.…` (`pythonpath` in pyproject.toml).
 """
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,9 +25,10 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 _SERVER = pytest.StashKey[TestServer]()
+_TEMPLATE = pytest.StashKey[str]()
 _DSN = "SMSGW_SUITE_DSN"
 GIVEN_TEMPLATE = "SMSGW_SUITE_TEMPLATE"
-"""Names a migrated database of the run that started this one (tests/mutations)."""
+"""Names a migrated database: made by the controlling process, or by the run that started this one (tests/mutations)."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
     server = choose()
     config.stash[_SERVER] = server
     os.environ[_DSN] = server.start()
+    if GIVEN_TEMPLATE not in os.environ:
+        name = f"template_{uuid.uuid4().hex[:12]}"
+        asyncio.run(_make_template(os.environ[_DSN], name))
+        config.stash[_TEMPLATE] = os.environ[GIVEN_TEMPLATE] = name
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -57,7 +63,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the server."""
+    """Stop the server. One that lasts longer than the run loses the template."""
+    if _TEMPLATE in config.stash:
+        asyncio.run(_drop(os.environ[_DSN], config.stash[_TEMPLATE]))
     if _SERVER in config.stash:
         config.stash[_SERVER].stop()
 
@@ -98,29 +106,19 @@ async def _drop(server_dsn: str, name: str) -> None:
         await connection.close()
 
 
+async def _make_template(server_dsn: str, name: str) -> None:
+    await migrate(await _create(server_dsn, name))
+
+
 @pytest.fixture(scope="session")
-def template(server_dsn: str) -> Iterator[str]:
-    """A migrated database of this worker, to be cloned; nobody stays connected to it."""
-    import asyncio
-
-    if given := os.environ.get(GIVEN_TEMPLATE):
-        yield given
-        return
-    name = f"template_{uuid.uuid4().hex[:12]}"
-
-    async def make() -> None:
-        await migrate(await _create(server_dsn, name))
-
-    asyncio.run(make())
-    yield name
-    asyncio.run(_drop(server_dsn, name))
+def template() -> str:
+    """A migrated database, to be cloned; no session stays connected to it."""
+    return os.environ[GIVEN_TEMPLATE]
 
 
 @pytest.fixture(scope="session")
 def clone(server_dsn: str, template: str) -> Iterator[Callable[[], Awaitable[str]]]:
     """Make migrated databases that live longer than a test; gives the address of each."""
-    import asyncio
-
     made: list[str] = []
 
     async def make() -> str:

@@ -89,11 +89,10 @@ def value(metrics: str, name: str) -> float:
 
 async def test_a_receipt_before_the_answer_and_one_whose_answer_never_comes(stage: Stage) -> None:
     port = free_port()
-    await stage.provider(port, answer_delay=[1.5, 1.5], status_delay=[0.0, 0.0], fail_next=["none", "drop_after"])
+    await stage.provider(port, answer_delay=[3.0, 3.0], status_delay=[0.0, 0.0], fail_next=["none", "drop_after"])
     await stage.gateway(port)
     await stage.connection.execute(FILL, 1)
     await poll(lambda: stage.all_are("delivered", 1))
-    assert await stage.connection.fetchval("select finished_at is null from smsgw.attempt")
     await stage.connection.execute("insert into smsgw.outbox (to_number, body) values ('+12025550199', 'x')")
     await poll(lambda: stage.all_are("delivered", 2))
 
@@ -105,6 +104,9 @@ async def test_a_receipt_before_the_answer_and_one_whose_answer_never_comes(stag
     ledger = (await stage.simulator.get("ledger"))["entries"]
     assert [entry["count"] for entry in ledger] == [1, 1]
     assert await stage.connection.fetchval("select max(attempts) from smsgw.request") == 1
+    assert await stage.connection.fetchval(
+        "select (select min(received_at) from smsgw.receipt) < (select min(finished_at) from smsgw.attempt)"
+    )
 
 
 async def test_two_hundred_identical_receipts_and_a_foreign_one_change_nothing(stage: Stage) -> None:
@@ -145,14 +147,16 @@ async def test_with_webhooks_lost_every_message_reaches_its_true_state_and_corre
     await poll(lambda: reached(stage, {"delivered": 250 - bad, "undelivered": bad}))
     assert len(path.lost) > 100
     lost = {event["toNumber"] for event in path.lost if event["type"] == "delivery-status" and event["status"] != 3}
-    corrected = await stage.connection.fetch(
-        "select number from smsgw.receipt where source = 'poll' and result = 'applied'"
+    # Where the listing was faster than a webhook, the listing corrected the state and the webhook changed nothing.
+    applied = await stage.connection.fetch(
+        "select number, source from smsgw.receipt where result = 'applied' and delivery <> 'sent'"
     )
-    assert {row["number"] for row in corrected} == lost
-    assert len(corrected) == len(lost)
+    corrected = [row["number"] for row in applied if row["source"] == "poll"]
+    assert len({row["number"] for row in applied}) == len(applied) == 250
+    assert set(corrected) >= lost
 
     async def counted() -> bool:
-        return value(await gateway.metrics(), "smsgw_reconcile_corrections_total") == len(lost)
+        return value(await gateway.metrics(), "smsgw_reconcile_corrections_total") == len(corrected)
 
     await poll(counted)
     wrong = await stage.connection.fetchval(
