@@ -205,7 +205,7 @@ class Daemon:
             pool,
             metrics,
             readiness,
-            AuthSettings.of(self.settings),
+            AuthSettings.from_settings(self.settings),
             max_recipients=self.settings.max_recipients,
             doctor=partial(examine, self.settings, pool),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.console.auth import Access
+from gateway.console.auth import Authenticator
 from gateway.console.rendering import Renderer
 from gateway.console.replays import BackgroundReplays
 from gateway.console.status_cache import StatusCache
@@ -27,7 +27,7 @@ class ConsoleDeps:
     pool: Pool
     metrics: Metrics
     readiness: Readiness
-    access: Access
+    authenticator: Authenticator
     renderer: Renderer
     status_cache: StatusCache
     replays: BackgroundReplays

@@ -1,11 +1,11 @@
-"""The middleware before every page: who is it, may they, is it really they who ask; and the headers of every answer."""
+"""The middleware before every handler: authentication, roles, CSRF, error pages and security headers."""
 
 import asyncpg
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.console.auth import COOKIE, Access, Identity
+from gateway.console.auth import COOKIE, Authenticator, Identity
 from gateway.console.context import CSRF, IDENTITY
 from gateway.console.rendering import Renderer, is_api, json_response
 from gateway.console.sessions import SESSION_SECONDS, Session
@@ -30,11 +30,11 @@ READING_POSTS = frozenset(
         "/logout",
     }
 )
-"""Posts that change nothing: a number is searched for in a body, because it may stand in no address."""
+"""POSTs that change nothing. A number is sent in a body, because no address may hold one."""
 
 HEADERS = {
     "Content-Security-Policy": (
-        # Pico draws its arrows and ticks as data: images; nothing else comes from anywhere but here.
+        # Pico uses data: images for arrows and check marks. Everything else is served by us.
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
@@ -48,111 +48,114 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 
 
-def guard(access: Access, renderer: Renderer) -> Middleware:
+def build_middleware(authenticator: Authenticator, renderer: Renderer) -> Middleware:
     """Return the middleware."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        session = access.session(request)
+        session = authenticator.session(request)
         cookie = None
-        identity = access.identify(request)
+        identity = authenticator.identify(request)
         if identity is not None:
             if session is None and identity.ambient:
-                session, cookie = access.sessions.issue(identity.name, None)
+                session, cookie = authenticator.sessions.issue(identity.name, None)
             request[IDENTITY] = identity
-        request[CSRF] = "" if session is None else access.sessions.csrf(session)
+        request[CSRF] = "" if session is None else authenticator.sessions.csrf(session)
         try:
-            response = await _refusal(request, access, identity, session) or await handler(request)
+            response = await _reject(request, authenticator, identity, session) or await handler(request)
         except Exception as error:
             if isinstance(error, web.HTTPException) and error.status < 400:
                 raise
-            status, words = to_error(error)
-            response = renderer.error(request, status, words)
+            status, message = to_error(error)
+            response = renderer.error(request, status, message)
             if isinstance(error, web.HTTPMethodNotAllowed):
                 response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
             add_security_headers(request, response)
             if cookie is not None:
-                set_cookie(access, request, response, cookie)
+                set_cookie(authenticator, request, response, cookie)
         return response
 
     return middleware
 
 
 def to_error(error: Exception) -> tuple[int, str]:
-    """Return the status and the sentence for what a handler raised; what is a mistake of ours is logged."""
+    """Return the status and the message for an exception of a handler. An unexpected one is logged."""
     match error:
         case web.HTTPException():
             return error.status, error.text or error.reason
         case NotPossible():
             return 409, str(error)
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.UndefinedFunctionError():
-            return 503, "The database lacks this release's schema. Run: smsgw migrate"
+            return 503, "The database does not have the schema of this release. Run: smsgw migrate"
         case asyncpg.InsufficientPrivilegeError():
-            return 403, "The gateway's database role may not do that."
+            return 403, "The gateway's database role lacks a privilege for this. Run: smsgw doctor"
         case _ if isinstance(error, UNAVAILABLE):
             log.warning("console_without_database", error=type(error).__name__)
-            return 503, "The database does not answer. This page works again when it does."
+            return 503, "The database does not respond. Try again later."
         case _:
-            log.error("page_broke", exc_info=error)
-            return 500, "The console made a mistake; its log says which."
+            log.error("console_error", exc_info=error)
+            return 500, "Internal error. See the gateway log."
 
 
 def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer carries."""
+    """Add the headers that every response has."""
     response.headers.update(HEADERS)
     if request.path.startswith(STATIC):
-        # ApiRequest again each time, answered 304 while it is the same file: a new release shows at once.
+        # The browser revalidates each time and gets 304 for the same file, so a new release is visible at once.
         response.headers["Cache-Control"] = "no-cache"
     else:
         response.headers["Cache-Control"] = "no-store"
 
 
-def set_cookie(access: Access, request: web.Request, response: web.StreamResponse, value: str) -> None:
-    """Hand out a session."""
+def set_cookie(authenticator: Authenticator, request: web.Request, response: web.StreamResponse, value: str) -> None:
+    """Set the session cookie."""
     response.set_cookie(
         COOKIE,
         value,
         max_age=int(SESSION_SECONDS),
         httponly=True,
         samesite="Strict",
-        secure=access.is_secure(request),
+        secure=authenticator.is_secure(request),
     )
 
 
-async def _refusal(
-    request: web.Request, access: Access, identity: Identity | None, session: Session | None
+async def _reject(
+    request: web.Request, authenticator: Authenticator, identity: Identity | None, session: Session | None
 ) -> web.StreamResponse | None:
-    """Return the answer to who may not go on; None for who may."""
+    """Return or raise the response to a request that is not allowed; return None if it is allowed."""
     if request.method not in SAFE_METHODS and is_cross_site(request):
-        raise web.HTTPForbidden(text="This came from another site's page.")
+        raise web.HTTPForbidden(text="This request came from another site.")
     if request.path in OPEN_PATHS or request.path.startswith(STATIC):
         return None
     if identity is None:
         if is_api(request):
-            return json_response({"error": "Give the token: Authorization: Bearer …"}, status=401)
-        if not access.has_login:
-            raise web.HTTPUnauthorized(text="Come through the proxy that logs people in, or by the name localhost.")
+            return json_response({"error": "Send the token: Authorization: Bearer …"}, status=401)
+        if not authenticator.has_login:
+            raise web.HTTPUnauthorized(
+                text="Open the console through the proxy that logs users in, or under the name localhost."
+            )
         if request.headers.get("HX-Request"):
-            # A fragment of the login page inside a table would help nobody: have htmx go there.
+            # Otherwise htmx would swap the login page into a part of this one.
             return web.Response(status=401, headers={"HX-Redirect": "/login"})
         return web.Response(status=303, headers={"Location": "/login"})
     if request.method in SAFE_METHODS:
         return None
-    if identity.ambient and not (session and await has_csrf(request, access.sessions.csrf(session))):
-        raise web.HTTPForbidden(text="This page is too old to be sent. Load it again and repeat.")
+    if identity.ambient and not (session and await has_csrf(request, authenticator.sessions.csrf(session))):
+        raise web.HTTPForbidden(text="Your session expired. Reload the page and try again.")
     if not identity.may_change and request.path not in READING_POSTS:
-        raise web.HTTPForbidden(text="You may read here and change nothing: your role is reader.")
+        raise web.HTTPForbidden(text="Your role is reader. Only an operator can change this.")
     return None
 
 
 def is_cross_site(request: web.Request) -> bool:
-    """Whether the browser itself says that another site's page asks. Old browsers say nothing."""
+    """Whether the browser reports that another site sent the request. Old browsers do not send the header."""
     return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
 
 
 async def has_csrf(request: web.Request, expected: str) -> bool:
-    given = request.headers.get(CSRF_HEADER, "")
-    if not given and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        given = str((await request.post()).get(CSRF_FIELD, ""))
-    return same_secret(given, expected)
+    """Whether the request has the CSRF token, in a header or in a form."""
+    token = request.headers.get(CSRF_HEADER, "")
+    if not token and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        token = str((await request.post()).get(CSRF_FIELD, ""))
+    return same_secret(token, expected)

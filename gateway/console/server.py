@@ -8,9 +8,9 @@ from aiohttp import web
 
 from gateway.console import probes, sse
 from gateway.console.api import openapi
-from gateway.console.auth import Access, AuthSettings
+from gateway.console.auth import Authenticator, AuthSettings
 from gateway.console.dependencies import ConsoleDeps, Doctor, Readiness
-from gateway.console.middleware import guard
+from gateway.console.middleware import build_middleware
 from gateway.console.pages import (
     health,
     lanes,
@@ -52,13 +52,15 @@ def build_ops_app(
         pool=pool,
         metrics=metrics,
         readiness=readiness,
-        access=Access(access),
+        authenticator=Authenticator(access),
         renderer=Renderer(),
         status_cache=StatusCache(pool, max_recipients=max_recipients),
         replays=BackgroundReplays(pool),
         doctor=doctor,
     )
-    app = web.Application(middlewares=[guard(deps.access, deps.renderer)], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(
+        middlewares=[build_middleware(deps.authenticator, deps.renderer)], client_max_size=MAX_BODY_BYTES
+    )
     for module in MODULES:
         app.router.add_routes(module.routes(deps))
     app.router.add_static("/static", DIRECTORY / "static")

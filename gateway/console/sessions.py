@@ -1,7 +1,7 @@
-"""Sessions of the console: a signed cookie, so that every replica and the next release know it too.
+"""Sessions of the console: signed cookies that every replica accepts, before and after a restart.
 
-The key comes from the tokens themselves: whoever changes a token ends every session that it opened. Where no token is
-set the key is random, and a session ends with the process.
+The key is derived from the tokens, so changing a token ends every session. Without a token the key is random, and a
+session ends with the process.
 """
 
 import base64
@@ -18,12 +18,12 @@ from enum import StrEnum
 from gateway.domain.secret import is_blank, same_secret
 
 SESSION_SECONDS = 12 * 3600.0
-MOST_REVOKED = 10_000
-LONGEST_NAME = 60
+MAX_REVOKED = 10_000
+MAX_NAME_LENGTH = 60
 
 
 class Role(StrEnum):
-    """What somebody may do."""
+    """What a user may do."""
 
     READER = "reader"
     OPERATOR = "operator"
@@ -31,35 +31,35 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a cookie says."""
+    """The content of a cookie."""
 
     name: str
     role: Role | None
-    """None where the cookie opens nothing and only carries the CSRF token: of a person whom a proxy names, say."""
-    ends: float
-    """A time of the epoch."""
+    """None if the cookie grants nothing and only carries the CSRF token, for example of a user that a proxy names."""
+    expires_at: float
+    """Unix time."""
     nonce: str
 
 
 class Sessions:
-    """Makes cookies, and knows its own again."""
+    """Issues and reads cookies."""
 
     def __init__(self, *tokens: str | None, clock: Callable[[], float] = time.time) -> None:
         if any(token is not None and is_blank(token) for token in tokens):
             raise ValueError("a token is blank: everyone could compute the key and forge a session")
-        given = "\0".join(token or "" for token in tokens)
-        self._key = hmac.digest(given.encode() if any(tokens) else secrets.token_bytes(32), b"smsgw console", "sha256")
+        joined = "\0".join(token or "" for token in tokens)
+        self._key = hmac.digest(joined.encode() if any(tokens) else secrets.token_bytes(32), b"smsgw console", "sha256")
         self._clock = clock
         self._revoked: dict[str, float] = {}
 
     def issue(self, name: str, role: Role | None) -> tuple[Session, str]:
         """Return a new session and the value of its cookie."""
-        session = Session(name[:LONGEST_NAME], role, self._clock() + SESSION_SECONDS, secrets.token_urlsafe(16))
-        body = json.dumps([session.name, session.role, session.ends, session.nonce]).encode()
+        session = Session(name[:MAX_NAME_LENGTH], role, self._clock() + SESSION_SECONDS, secrets.token_urlsafe(16))
+        body = json.dumps([session.name, session.role, session.expires_at, session.nonce]).encode()
         return session, f"{_encode(body)}.{_encode(self._sign(b'session', body))}"
 
     def read(self, cookie: str) -> Session | None:
-        """Return the session of a cookie; None when it is not ours, has ended or was logged out."""
+        """Return the session of a cookie; None if it is not ours, has expired or was logged out."""
         head, _, tail = cookie.partition(".")
         try:
             body, signature = _decode(head), _decode(tail)
@@ -67,19 +67,22 @@ class Sessions:
             return None
         if not same_secret(signature, self._sign(b"session", body)):
             return None
-        name, role, ends, nonce = json.loads(body)
-        if ends <= self._clock() or nonce in self._revoked:
+        name, role, expires_at, nonce = json.loads(body)
+        if expires_at <= self._clock() or nonce in self._revoked:
             return None
-        return Session(name, None if role is None else Role(role), ends, nonce)
+        return Session(name, None if role is None else Role(role), expires_at, nonce)
 
     def revoke(self, session: Session) -> None:
-        """Forget a session that was logged out. Other replicas are not told: there only the cookie is gone."""
+        """End a session that was logged out.
+
+        Only this process rejects its cookie. Other replicas accept it until it expires, but the browser has deleted it.
+        """
         now = self._clock()
-        live = {nonce: ends for nonce, ends in self._revoked.items() if ends > now}
-        self._revoked = dict(list(live.items())[-(MOST_REVOKED - 1) :]) | {session.nonce: session.ends}
+        live = {nonce: expires_at for nonce, expires_at in self._revoked.items() if expires_at > now}
+        self._revoked = dict(list(live.items())[-(MAX_REVOKED - 1) :]) | {session.nonce: session.expires_at}
 
     def csrf(self, session: Session) -> str:
-        """Return what every change must carry beside the cookie: a page of another site cannot know it."""
+        """Return the token that every change must send along with the cookie. Another site cannot know it."""
         return _encode(self._sign(b"csrf", session.nonce.encode()))
 
     def _sign(self, purpose: bytes, body: bytes) -> bytes:

@@ -222,7 +222,7 @@ async def test_without_a_database_pages_report_it(open_console: Any, pool: Any) 
     await pool.close()
     answer = await client.get("/messages")
     assert answer.status == 503
-    assert "The database does not answer" in await answer.text()
+    assert "The database does not respond" in await answer.text()
     assert (await client.get("/api/lanes")).status == 503
 
 

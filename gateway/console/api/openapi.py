@@ -26,7 +26,7 @@ ERROR_DESCRIPTIONS = {
     409: "Not possible in the present state; `error` gives the reason.",
     413: "The body is too large.",
     415: "The body is not application/json.",
-    503: "The database does not answer.",
+    503: "The database does not respond.",
 }
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 NAME = {"type": "string", "pattern": f"^{LANE_NAME}$"}

@@ -21,24 +21,24 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
     async def login(request: web.Request) -> web.Response:
         form = await request.post()
         name = " ".join(str(form.get("name", "")).split())
-        if not deps.access.may_try(request):
+        if not deps.authenticator.may_log_in(request):
             return login_form(request, status=429, error="Too many failed logins. Try again in a minute.", name=name)
-        role = deps.access.role_of(str(form.get("token", "")))
+        role = deps.authenticator.role_of(str(form.get("token", "")))
         if role is None:
-            deps.access.note_failure(request)
+            deps.authenticator.record_failure(request)
             return login_form(request, status=401, error="Wrong token.", name=name)
         if not name or not name.isprintable():
             return login_form(request, status=400, error="Enter your name.")
-        _, cookie = deps.access.sessions.issue(name, role)
+        _, cookie = deps.authenticator.sessions.issue(name, role)
         response = web.Response(status=303, headers={"Location": "/"})
-        set_cookie(deps.access, request, response, cookie)
+        set_cookie(deps.authenticator, request, response, cookie)
         return response
 
     async def logout(request: web.Request) -> web.Response:
-        session = deps.access.session(request)
+        session = deps.authenticator.session(request)
         if session is not None:
-            deps.access.sessions.revoke(session)
-        response = web.Response(status=303, headers={"Location": "/login" if deps.access.has_login else "/"})
+            deps.authenticator.sessions.revoke(session)
+        response = web.Response(status=303, headers={"Location": "/login" if deps.authenticator.has_login else "/"})
         response.del_cookie(COOKIE)
         return response
 
