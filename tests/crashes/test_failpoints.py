@@ -1,5 +1,7 @@
-"""The registry finds every await and changes nothing that the code does; the comparison sees what is wrong."""
+"""The failpoints cover every await and do not change what the code does; the checks find what is wrong."""
 
+import importlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,11 +9,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from crashes.unreached import REASONS, SOMETIMES
 from support.crash_harness import Harness, InvariantViolation, harness
 from support.crash_scenarios import SCENARIOS
 from support.failpoints import _Loader, _rewrite, path_modules, static_steps
 from support.invariants import contradiction
-from support.scenario import Scenario, want
+from support.scenario import CONSTANTS, Scenario, expect
+from support.wire_failpoints import WIRE_STEPS
 
 SOURCE = '''
 """A module."""
@@ -59,7 +63,7 @@ def loaded(folder: Path, source: str, passed: list[str]) -> Any:
     return module
 
 
-async def test_code_does_the_same_and_comes_past_each_of_its_steps_in_order(tmp_path: Path) -> None:
+async def test_rewritten_code_does_the_same_and_passes_its_steps_in_order(tmp_path: Path) -> None:
     passed: list[str] = []
     module = loaded(tmp_path, SOURCE, passed)
     assert module.__doc__ == "A module."
@@ -79,7 +83,7 @@ async def test_code_does_the_same_and_comes_past_each_of_its_steps_in_order(tmp_
     ]  # fmt: skip
 
 
-async def test_an_error_passes_through_a_step_as_it_is(tmp_path: Path) -> None:
+async def test_a_step_does_not_change_an_error(tmp_path: Path) -> None:
     passed: list[str] = []
     module = loaded(tmp_path, "async def work(one):\n    async with one.acquire():\n        await one.fail()\n", passed)
 
@@ -93,13 +97,13 @@ async def test_an_error_passes_through_a_step_as_it_is(tmp_path: Path) -> None:
     assert "sample work: await 1 fail, after" not in passed
 
 
-def test_a_new_await_makes_new_steps() -> None:
+def test_a_new_await_adds_steps() -> None:
     _, before = _rewrite("sample", SOURCE)
     _, after = _rewrite("sample", SOURCE.replace("        return", "        await things.get(1)\n        return"))
     assert len(after) == len(before) + 2
 
 
-def test_the_path_holds_sending_receiving_the_client_and_what_they_use_of_the_store() -> None:
+def test_the_path_covers_sending_receiving_the_client_and_the_store_modules_they_use() -> None:
     modules = path_modules()
     for name in ("dispatch.claimer", "receipts.applier", "provider.mta.client", "store.claims", "store.pool"):
         assert f"gateway.{name}" in modules
@@ -108,17 +112,30 @@ def test_the_path_holds_sending_receiving_the_client_and_what_they_use_of_the_st
     assert len(commits) >= 8
 
 
+def test_every_step_has_one_name_and_every_listed_pattern_matches_a_step() -> None:
+    known = [*static_steps(), *WIRE_STEPS]
+    assert len(known) == len(set(known))
+    assert [p for p in (*REASONS, *SOMETIMES) if not any(re.fullmatch(p, step) for step in known)] == []
+
+
+def test_every_constant_that_a_scenario_sets_exists() -> None:
+    names = {*CONSTANTS, *(name for scenario in SCENARIOS.values() for name in scenario.constants)}
+    for name in sorted(names):
+        module, _, constant = name.partition(":")
+        assert hasattr(importlib.import_module(module), constant), name
+
+
 @pytest.mark.parametrize(
     ("state", "count", "sentence"),
     [
         ("delivered", 1, None),
-        ("delivered", 2, "left 2 times"),
-        ("delivered", 0, "is called delivered and left 0 times"),
-        ("failed", 1, "is called failed and left 1 times"),
+        ("delivered", 2, "was sent 2 times"),
+        ("delivered", 0, "is delivered and was sent 0 times"),
+        ("failed", 1, "is failed and was sent 1 times"),
         ("ready", 0, "ended ready"),
     ],
 )
-def test_a_state_that_contradicts_the_ledger_is_a_breach(state: str, count: int, sentence: str | None) -> None:
+def test_a_state_that_contradicts_the_ledger_is_a_violation(state: str, count: int, sentence: str | None) -> None:
     row = {"state": state, "reason": "x", "to_group_id": None}
     wrong = contradiction(row, count, frozenset({"delivered", "failed"}))
     assert wrong is None if sentence is None else wrong is not None and wrong.startswith(sentence)
@@ -136,14 +153,14 @@ async def test_a_provider_that_sends_twice_is_seen(place: Harness) -> None:
         SCENARIOS["recovery"].enqueue,
         faults=({"kind": "500_after", "tries": 1, "consumes": False}, {"kind": "webhook_lost"}),
     )
-    with pytest.raises(InvariantViolation, match="left 2 times"):
+    with pytest.raises(InvariantViolation, match="was sent 2 times"):
         await place.run(scenario)
 
 
 async def test_a_receipt_that_was_answered_and_is_gone_is_seen(place: Harness) -> None:
     async def enqueue(harness: Harness) -> dict[str, Any]:
         await harness.enqueue("some", "+12025550101")
-        return {"some": want("delivered")}
+        return {"some": expect("delivered")}
 
     async def destroy(harness: Harness) -> None:
         await harness.until("select count(*) > 1 from smsgw.receipt where folded_at is not null")

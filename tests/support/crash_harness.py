@@ -1,4 +1,4 @@
-"""A gateway that dies at a step and is started again, and what must be true afterwards."""
+"""Runs a gateway that dies at a failpoint and is started again; then checks that nothing was lost or sent twice."""
 
 import asyncio
 import json
@@ -15,10 +15,10 @@ from typing import Any
 import aiohttp
 import asyncpg
 from aiohttp import web
-from support.failpoints import DIED
 from support.invariants import NEVER, contradiction
 from support.processes import SECRET, free_port
-from support.scenario import CONSTANTS, KNOBS, SETTINGS, Scenario, Want
+from support.scenario import CONSTANTS, KNOBS, SETTINGS, Expected, Scenario
+from support.wire_failpoints import DIED
 
 from gateway.receipts.signature import sign
 from gateway.simulator.config import SimulatorConfig
@@ -26,8 +26,8 @@ from gateway.simulator.plan import read_plan
 from gateway.simulator.server import build_app, register_all
 from gateway.simulator.state import Account, open_account
 
-PATIENCE = 60.0
-"""Seconds after which a run has failed; no run is meant to take more than a few."""
+PATIENCE = 120.0
+"""Seconds after which a run has failed. A run takes a few; this only ends one that hangs."""
 
 KEPT = ("lane", "installation", "migration")
 
@@ -38,13 +38,13 @@ FAST_FORWARD = """
     update smsgw.route set retry_at = clock_timestamp() where probe is null and retry_at > clock_timestamp();
     delete from smsgw.pause where actor = 'gateway';
 """
-"""What a person and the clock would do in minutes: let retries be due, lift what an answer has stopped."""
+"""What time and an operator would do in minutes: make retries due, and lift what an answer has paused."""
 
 EXPIRE_LEASES = """
     update smsgw.request set due_at = clock_timestamp() where dispatch = 'in_flight';
     update smsgw.route set retry_at = clock_timestamp() where retry_at is not null;
 """
-"""The leases of a dead process are over."""
+"""The leases of a dead process expire."""
 
 
 async def _slow(body: bytes) -> AsyncIterator[bytes]:
@@ -55,35 +55,35 @@ async def _slow(body: bytes) -> AsyncIterator[bytes]:
 
 
 class InvariantViolation(AssertionError):
-    """A promise is broken, or a run did not end."""
+    """An invariant does not hold, or a run did not end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run came to."""
+    """The result of a run."""
 
     died: bool
-    """At the step that was asked for."""
+    """Whether the process died at the failpoint."""
 
 
 class Harness:
-    """A database, a provider and a process that forks gateways; one run at a time."""
+    """A database, a provider and a process that forks gateways. It does one run at a time."""
 
-    def __init__(self, dsn: str, folder: Path, connection: Any, victim: asyncio.subprocess.Process) -> None:
+    def __init__(self, dsn: str, folder: Path, connection: Any, forker: asyncio.subprocess.Process) -> None:
         self.dsn = dsn
         self.folder = folder
         self.connection = connection
         self.webhook_port = free_port()
-        self._victim = victim
+        self._forker = forker
         self._pid: int | None = None
-        self._told_to_stop = False
+        self._stopping = False
         self._lock = asyncio.Lock()
         self._acknowledged: list[bytes] = []
         self.account: Account = open_account(SimulatorConfig())
         self.base = ""
 
     async def sql(self, text: str, *values: Any) -> Any:
-        """Run a statement of the test's own; return its rows."""
+        """Run a statement; return its rows, or its status where it takes no values."""
         async with self._lock:
             if values:
                 return await self.connection.fetch(text, *values)
@@ -95,16 +95,16 @@ class Harness:
             return list(await self.connection.fetch(text, *values))
 
     async def enqueue(self, body: str, number: str, **columns: str) -> None:
-        """Enqueue one message; each text is used once in a run, and tells the ledger's entry."""
+        """Enqueue one message. A text is used once in a run, because it identifies the entry in the ledger."""
         columns = {"to_number": f"'{number}'", "body": f"'{body}'"} | columns
         if "to_group_id" in columns:
             del columns["to_number"]
         await self.sql(f"insert into smsgw.outbox ({', '.join(columns)}) values ({', '.join(columns.values())})")
 
     async def post(self, event: str, *, slowly: bool = False, **payload: Any) -> None:
-        """Call the webhook until it says 200: from then on the gateway has promised to keep it.
+        """Call the webhook until it answers 200. From then on the gateway must keep the receipt.
 
-        `slowly` has a part of the body come later than its headers.
+        With `slowly` a part of the body comes later than the headers.
         """
         body = json.dumps(payload).encode()
         address = f"http://127.0.0.1:{self.webhook_port}/webhooks/mta/{event}"
@@ -119,39 +119,45 @@ class Harness:
                 await asyncio.sleep(0.02)
 
     def stop_gateway(self) -> None:
-        """Ask the gateway that lives now to come to an end."""
-        if self._pid is not None and not self._told_to_stop:
-            self._told_to_stop = True
+        """Send SIGTERM to the gateway that runs now."""
+        if self._pid is not None and not self._stopping:
+            self._stopping = True
             os.kill(self._pid, signal.SIGTERM)
 
     async def until(self, query: str, *values: Any) -> None:
-        """Wait for a query to say yes."""
-        while not (await self.rows(query, *values))[0][0]:  # noqa: ASYNC110  the news is in a database
+        """Wait until a query returns true."""
+        while not (await self.rows(query, *values))[0][0]:  # noqa: ASYNC110  a database sends no event for this
             await asyncio.sleep(0.02)
 
     async def run(
         self, scenario: Scenario, die_at: str | None = None, *, occurrence: int = 1, record: Path | None = None
     ) -> Run:
-        """Play a scenario, with a death at a step; raise `InvariantViolation` if anything is lost or doubled."""
+        """Play a scenario with a crash at a failpoint; raise `InvariantViolation` if anything is lost or sent twice."""
         await self._clear()
         async with self._provider(scenario):
-            wanted = await scenario.enqueue(self)
+            expected = await scenario.enqueue(self)
             async with self._background_actors(scenario) as actors:
                 crashed = died = settled = False
-                for fate in (*scenario.deaths_before, die_at):
-                    died, settled = await self._live(
-                        scenario, wanted, actors, die_at=fate, crashed=crashed, occurrence=occurrence, record=record
+                for failpoint in (*scenario.earlier_crashes, die_at):
+                    died, settled = await self._run_process(
+                        scenario,
+                        expected,
+                        actors,
+                        die_at=failpoint,
+                        crashed=crashed,
+                        occurrence=occurrence,
+                        record=record,
                     )
                     crashed = crashed or died
                 while not settled:
-                    _, settled = await self._live(scenario, wanted, actors, die_at=None, crashed=crashed)
-            await self._check(scenario, wanted, crashed=crashed)
+                    _, settled = await self._run_process(scenario, expected, actors, die_at=None, crashed=crashed)
+            await self._check(scenario, expected, crashed=crashed)
         return Run(died)
 
-    async def _live(
+    async def _run_process(
         self,
         scenario: Scenario,
-        wanted: Mapping[str, Want],
+        expected: Mapping[str, Expected],
         actors: "list[asyncio.Task[None]]",
         *,
         die_at: str | None,
@@ -159,9 +165,9 @@ class Harness:
         occurrence: int = 1,
         record: Path | None = None,
     ) -> tuple[bool, bool]:
-        """Let one process live until everything is settled, it is stopped, or it dies.
+        """Run one process until everything is settled, or it is stopped or dies.
 
-        Return whether it died at its step, and whether everything is settled.
+        Return whether it died at its failpoint, and whether everything is settled.
         """
         order = {
             "settings": {
@@ -179,13 +185,13 @@ class Harness:
             "occurrence": occurrence,
             "record": None if record is None else str(record),
         }
-        assert self._victim.stdin is not None
-        assert self._victim.stdout is not None
-        self._victim.stdin.write(json.dumps(order).encode() + b"\n")
-        self._pid = json.loads(await self._victim.stdout.readline())["pid"]
-        self._told_to_stop = False
-        ended = asyncio.ensure_future(self._victim.stdout.readline())
-        settled = asyncio.ensure_future(self._settled(wanted, actors, crashed=crashed))
+        assert self._forker.stdin is not None
+        assert self._forker.stdout is not None
+        self._forker.stdin.write(json.dumps(order).encode() + b"\n")
+        self._pid = json.loads(await self._forker.stdout.readline())["pid"]
+        self._stopping = False
+        ended = asyncio.ensure_future(self._forker.stdout.readline())
+        settled = asyncio.ensure_future(self._settled(expected, actors, crashed=crashed))
         try:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
@@ -197,53 +203,55 @@ class Harness:
         except TimeoutError:
             os.kill(self._pid, signal.SIGKILL)
             await ended
-            raise InvariantViolation(f"{scenario.name}: not settled: {await self._missing(wanted)}") from None
+            raise InvariantViolation(f"{scenario.name}: not settled: {await self._missing()}") from None
         finally:
             settled.cancel()
             with suppress(asyncio.CancelledError):
                 await settled
             self._pid = None
         if code not in (0, DIED):
-            raise InvariantViolation(f"{scenario.name}: the gateway ended with {code}: {self._last_words()}")
+            raise InvariantViolation(f"{scenario.name}: the gateway ended with {code}: {self._end_of_log()}")
         if code == DIED:
             await self.sql(EXPIRE_LEASES)
         return code == DIED, settled.done() and not settled.cancelled()
 
-    async def _settled(self, wanted: Mapping[str, Want], actors: "list[asyncio.Task[None]]", *, crashed: bool) -> None:
-        for act in actors:
-            await asyncio.shield(act)
-        while await self._open(wanted, crashed=crashed):  # noqa: ASYNC110
+    async def _settled(
+        self, expected: Mapping[str, Expected], actors: "list[asyncio.Task[None]]", *, crashed: bool
+    ) -> None:
+        for actor in actors:
+            await asyncio.shield(actor)
+        while await self._open(expected, crashed=crashed):  # noqa: ASYNC110
             await asyncio.sleep(0.03)
-        # Everything that was committed of receipts is applied, and every final state has its place in the feed.
+        # All committed receipts are applied, and every final state is in the feed.
         await self.until(
             "select not exists (select from smsgw.receipt where folded_at is null) "
             "and not exists (select from smsgw.final_news)"
         )
 
-    async def _open(self, wanted: Mapping[str, Want], *, crashed: bool) -> bool:
+    async def _open(self, expected: Mapping[str, Expected], *, crashed: bool) -> bool:
         rows = await self.rows(
             "select o.body, m.state from smsgw.outbox as o join smsgw.message as m using (id)",
         )
         found = {row["body"]: row["state"] for row in rows}
-        return len(found) < len(wanted) or any(
-            found[body] not in (expected.crashed if crashed else expected.states) for body, expected in wanted.items()
+        return len(found) < len(expected) or any(
+            found[body] not in (one.crashed if crashed else one.states) for body, one in expected.items()
         )
 
-    async def _missing(self, wanted: Mapping[str, Want]) -> str:
+    async def _missing(self) -> str:
         rows = await self.rows(
             "select o.body, m.state, m.reason, m.attempts from smsgw.outbox as o join smsgw.message as m using (id)"
         )
         return "; ".join(f"{row['body'][:20]} {row['state']} {row['reason']} {row['attempts']}" for row in rows)
 
-    async def _check(self, scenario: Scenario, wanted: Mapping[str, Want], *, crashed: bool) -> None:
+    async def _check(self, scenario: Scenario, expected: Mapping[str, Expected], *, crashed: bool) -> None:
         """Compare outbox, journal, feed and ledger."""
         rows = await self.rows(
             "select o.body, o.to_group_id, m.state, m.reason from smsgw.outbox as o join smsgw.message as m using (id)"
         )
         left = Counter(entry.text for entry, count in self.account.ledger.entries() for _ in range(count))
         for row in rows:
-            expected = wanted[row["body"]]
-            wrong = contradiction(row, left[row["body"]], expected.crashed if crashed else expected.states)
+            one = expected[row["body"]]
+            wrong = contradiction(row, left[row["body"]], one.crashed if crashed else one.states)
             if wrong:
                 raise InvariantViolation(f"{scenario.name}: {row['body'][:20]} {wrong}")
         if self.account.ledger.doubled():
@@ -257,9 +265,9 @@ class Harness:
             if found:
                 raise InvariantViolation(f"{scenario.name}: {what}: {dict(found[0])}")
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         """Return the end of the gateway's log, which holds no number and no text."""
-        return (self.folder / "victim.log").read_text(errors="replace")[-1500:]
+        return (self.folder / "gateway.log").read_text(errors="replace")[-1500:]
 
     async def _clear(self) -> None:
         tables = await self.rows(
@@ -287,7 +295,7 @@ class Harness:
             await runner.cleanup()
 
     def _watch(self, account: Account) -> None:
-        """Remember what the gateway answered with 200: from then on losing it is a breach."""
+        """Remember the receipts that the gateway answered with 200: losing one is a violation."""
         usual = account.webhooks._call
 
         async def call(session: Any, registration: Any, body: bytes) -> bool:
@@ -300,14 +308,14 @@ class Harness:
 
     @asynccontextmanager
     async def _background_actors(self, scenario: Scenario) -> Any:
-        actors = [asyncio.ensure_future(act(self)) for act in scenario.actors]
-        hurry = asyncio.ensure_future(self._fast_forward())
+        actors = [asyncio.ensure_future(actor(self)) for actor in scenario.actors]
+        fast_forward = asyncio.ensure_future(self._fast_forward())
         try:
             yield actors
         finally:
-            for task in (*actors, hurry):
+            for task in (*actors, fast_forward):
                 task.cancel()
-            await asyncio.gather(*actors, hurry, return_exceptions=True)
+            await asyncio.gather(*actors, fast_forward, return_exceptions=True)
 
     async def _fast_forward(self) -> None:
         while True:
@@ -318,21 +326,21 @@ class Harness:
 
 @asynccontextmanager
 async def harness(dsn: str, folder: Path) -> Any:
-    """Give a harness on this database."""
+    """Make a harness on this database."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(
         "insert into smsgw.lane (name, ttl, on_uncertain) values ('again', interval '1 hour', 'resend') "
         "on conflict do nothing"
     )
-    with (folder / "victim.log").open("ab") as log:
+    with (folder / "gateway.log").open("ab") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
-        victim = await asyncio.create_subprocess_exec(
+        forker = await asyncio.create_subprocess_exec(
             sys.executable, str(Path(__file__).parent / "gateway_process.py"),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, cwd=folder, env=environment,
         )  # fmt: skip
     try:
-        yield Harness(dsn, folder, connection, victim)
+        yield Harness(dsn, folder, connection, forker)
     finally:
-        victim.kill()
-        await victim.wait()
+        forker.kill()
+        await forker.wait()
         await connection.close()

@@ -1,37 +1,37 @@
-"""The lives of a gateway that together come past every step of the path."""
+"""The scenarios that together reach every failpoint of the path."""
 
 import asyncio
 
 import asyncpg
 from support.crash_harness import Harness
-from support.failpoints import SENDS
-from support.scenario import Scenario, Want, want
+from support.scenario import Expected, Scenario, expect
+from support.wire_failpoints import SENDS
 
 from gateway.simulator.plan import Plan
 from gateway.store.doorbell import LOCK
 
-DELIVERED = want("delivered")
-MAYBE = want("delivered", crashed=("uncertain",))
-"""A refusal after a crash in mid-call: nobody can say of what the refusal speaks, so a person decides."""
+DELIVERED = expect("delivered")
+MAYBE = expect("delivered", crashed=("uncertain",))
+"""After a crash during a call, a refusal may be about the first call or the repeated one. A person decides."""
 
 
 def number(n: int) -> str:
     return f"+12025550{100 + n}"
 
 
-async def _plain(harness: Harness) -> dict[str, Want]:
+async def _plain(harness: Harness) -> dict[str, Expected]:
     for n, lane in enumerate(("default", "default", "otp", "bulk")):
         await harness.enqueue(f"plain {n}", number(n), lane=f"'{lane}'", tenant=f"'t{n % 2}'")
     await harness.enqueue("plain group", "", to_group_id="601")
     return {
         **{f"plain {n}": DELIVERED for n in (0, 1, 2, 3, "late")},
-        # Only the answer says how many a group is: where it was lost, nobody can tell whether all have it.
-        "plain group": want("delivered", crashed=("accepted",)),
+        # Only the answer has the size of the group. If it was lost, delivery to all of the group cannot be confirmed.
+        "plain group": expect("delivered", crashed=("accepted",)),
     }
 
 
 async def _enqueue_late(harness: Harness) -> None:
-    """Ring the bell of a gateway that has gone to sleep."""
+    """Wake a gateway that is idle."""
     await harness.until("select count(*) > 3 from smsgw.message where state = 'delivered'")
     await harness.enqueue("plain late", number(4))
 
@@ -46,7 +46,7 @@ async def _write_back(harness: Harness) -> None:
     await harness.until("select count(*) = 1 from smsgw.suppression")
 
 
-async def to_error(harness: Harness) -> dict[str, Want]:
+async def _trouble(harness: Harness) -> dict[str, Expected]:
     await harness.sql(
         f"insert into smsgw.suppression (number, source) values ('{number(7)}', 'import');"
         "insert into smsgw.pause (scope, subject, actor, reason) values ('tag', 'campaign', 'a person', 'wait')"
@@ -65,10 +65,10 @@ async def to_error(harness: Harness) -> dict[str, Want]:
     await harness.sql("update smsgw.outbox set expires_at = clock_timestamp() where body = 'expired'")
     return {
         **{f"split {n}": MAYBE for n in range(3)},
-        poison: want("failed", crashed=("uncertain",)),
-        "not {{ a group": want("failed"),
-        "suppressed": want("suppressed"),
-        "expired": want("expired"),
+        poison: expect("failed", crashed=("uncertain",)),
+        "not {{ a group": expect("failed"),
+        "suppressed": expect("suppressed"),
+        "expired": expect("expired"),
         "held": DELIVERED,
         "held late": DELIVERED,
         **{f"later {n}": DELIVERED for n in range(4)},
@@ -82,46 +82,46 @@ async def _resume(harness: Harness) -> None:
         await harness.enqueue(f"later {n}", number(20 + n))
 
 
-async def _ordered(harness: Harness) -> dict[str, Want]:
+async def _ordered(harness: Harness) -> dict[str, Expected]:
     for n in range(4):
         await harness.enqueue(f"ordered {n}", number(n), order_key="'a conversation'")
     return {f"ordered {n}": DELIVERED for n in range(4)}
 
 
-async def _poisoned(harness: Harness) -> dict[str, Want]:
-    """One of two in a request is refused, and only when the request is tried again."""
+async def _poisoned(harness: Harness) -> dict[str, Expected]:
+    """One of two messages in a request is refused, but only when the request is retried."""
     poison = "poisoned " * 25
     await harness.enqueue(poison, number(0))
-    await harness.enqueue("beside it", number(1))
-    return {poison: want("failed", crashed=("uncertain",)), "beside it": MAYBE}
+    await harness.enqueue("its neighbour", number(1))
+    return {poison: expect("failed", crashed=("uncertain",)), "its neighbour": MAYBE}
 
 
-async def _some(harness: Harness) -> dict[str, Want]:
+async def _some(harness: Harness) -> dict[str, Expected]:
     for n in range(3):
         await harness.enqueue(f"some {n}", number(n))
     return {f"some {n}": DELIVERED for n in range(3)}
 
 
-async def _two(harness: Harness) -> dict[str, Want]:
-    """Two that cannot share a request: the first one's answer says that nothing is left for the second."""
+async def _two(harness: Harness) -> dict[str, Expected]:
+    """Two messages that cannot share a request. The first answer reports that no request is left in the window."""
     await harness.enqueue("first", number(1))
     await harness.enqueue("second", number(2), lane="'bulk'")
     return {"first": DELIVERED, "second": DELIVERED}
 
 
-async def _quarantine(harness: Harness) -> dict[str, Want]:
+async def _quarantine(harness: Harness) -> dict[str, Expected]:
     await _some(harness)
     return {f"some {n}": MAYBE for n in range(3)}
 
 
-async def _uncertain(harness: Harness) -> dict[str, Want]:
+async def _uncertain(harness: Harness) -> dict[str, Expected]:
     await harness.enqueue("doubt", number(1))
     await harness.enqueue("again", number(2), lane="'again'")
-    return {"doubt": want("uncertain"), "again": DELIVERED}
+    return {"doubt": expect("uncertain"), "again": DELIVERED}
 
 
 async def _answer_again(harness: Harness) -> None:
-    """Let the provider come back after the horizon."""
+    """Let the provider recover after the horizon."""
     await harness.until(
         "select count(*) filter (where m.state = 'uncertain' and o.body = 'doubt') = 1 and max(o.generation) > 0 "
         "from smsgw.message as m join smsgw.outbox as o using (id)"
@@ -129,8 +129,8 @@ async def _answer_again(harness: Harness) -> None:
     harness.account.faults.follow(Plan())
 
 
-async def _dawdle(harness: Harness) -> dict[str, Want]:
-    """Somebody writes STOP between the claim and the wire."""
+async def _stop_before_wire(harness: Harness) -> dict[str, Expected]:
+    """The recipient writes STOP between the claim and the wire."""
     await harness.enqueue("stopped", number(1))
     await harness.sql(f"""
         create or replace function smsgw.crash_suppress() returns trigger language plpgsql as $$ begin
@@ -139,28 +139,28 @@ async def _dawdle(harness: Harness) -> dict[str, Want]:
         end $$;
         create trigger crash_suppress after insert on smsgw.request execute function smsgw.crash_suppress();
     """)
-    # After a death in between nobody knows that no byte had left, and only the answer to a repetition can tell.
-    return {"stopped": want("suppressed", crashed=("delivered",))}
+    # After a crash in between it is not known that no byte was sent. Only the answer to a repeated call can tell.
+    return {"stopped": expect("suppressed", crashed=("delivered",))}
 
 
-async def _unreachable(harness: Harness) -> dict[str, Want]:
+async def _unreachable(harness: Harness) -> dict[str, Expected]:
     await harness.enqueue("nobody there", number(1))
-    return {"nobody there": want("expired")}
+    return {"nobody there": expect("expired")}
 
 
-async def _let_it_expire(harness: Harness) -> None:
+async def _expire_it(harness: Harness) -> None:
     await harness.until("select exists (select from smsgw.attempt where outcome = 'never_sent')")
     await harness.sql("update smsgw.outbox set expires_at = clock_timestamp()")
 
 
 async def _stop_midway(harness: Harness) -> None:
-    """Stop the gateway while its sends are in the air."""
+    """Stop the gateway while its sends are in flight."""
     await harness.until("select count(*) > 0 from smsgw.attempt where finished_at is null")
     harness.stop_gateway()
 
 
-async def _hold_the_bell(harness: Harness) -> None:
-    """Be the other replica that is armed already."""
+async def _hold_the_doorbell(harness: Harness) -> None:
+    """Act as the other replica, which has armed the doorbell already."""
     other = await asyncpg.connect(harness.dsn)
     await other.execute("select pg_advisory_lock($1, $2)", *LOCK)
     await harness.until("select count(*) > 2 from smsgw.message where state = 'delivered'")
@@ -169,13 +169,13 @@ async def _hold_the_bell(harness: Harness) -> None:
 
 
 async def _cut_connections(harness: Harness) -> None:
-    """Have Postgres hang up again and again, while requests are in the air and receipts come in."""
+    """Let Postgres close all sessions repeatedly, while requests are in flight and receipts arrive."""
     await harness.until("select exists (select from smsgw.attempt)")
     await _cut_from_the_start(harness)
 
 
 async def _cut_from_the_start(harness: Harness) -> None:
-    """Have Postgres hang up again and again, from before the gateway is ready."""
+    """Let Postgres close all sessions repeatedly, from before the gateway is ready."""
     for _ in range(40):
         await harness.rows(
             "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -194,12 +194,12 @@ SCENARIOS = {
         Scenario("plain", _plain, actors=(_enqueue_late, _write_back)),
         Scenario(
             "trouble",
-            to_error,
+            _trouble,
             settings={"CONCURRENCY": "2"},
-            # Every look is dear, and after each of them come quick ones for half a second.
+            # Every scan counts as slow, so incremental ones follow each of them for half a second.
             constants={
                 "gateway.dispatch.sweeper:AT_ONCE": 1,
-                "gateway.dispatch.cursors:DEAR": 0.0,
+                "gateway.dispatch.cursors:SLOW": 0.0,
                 "gateway.dispatch.cursors:SHARE": 0.001,
             },
             actors=(_resume,),
@@ -219,7 +219,9 @@ SCENARIOS = {
             settings={"CONCURRENCY": "1"},
             faults=({"kind": "429", "retry_after": 1} | _call(1),),
         ),
-        Scenario("breaker", _some, actors=(_hold_the_bell,), faults=({"kind": "drop_before", "until_request": 10},)),
+        Scenario(
+            "breaker", _some, actors=(_hold_the_doorbell,), faults=({"kind": "drop_before", "until_request": 10},)
+        ),
         Scenario(
             "uncertain",
             _uncertain,
@@ -233,7 +235,9 @@ SCENARIOS = {
             settings={"LEASE": "3s", "REQUEST_TIMEOUT": "2600ms"},
             faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
         ),
-        Scenario("dawdle", _dawdle, constants={"gateway.dispatch.suppression_recheck:RECHECK_AFTER": 0.0}),
+        Scenario(
+            "stop before wire", _stop_before_wire, constants={"gateway.dispatch.suppression_recheck:RECHECK_AFTER": 0.0}
+        ),
         Scenario(
             "outage",
             _some,
@@ -254,10 +258,8 @@ SCENARIOS = {
             faults=({"kind": "slow_after", "delay": 0.2},),
             knobs={"send_limit": 1, "send_window": 0.5, "rate_headers": True, "rejected_counts": False},
         ),
-        Scenario(
-            "unreachable", _unreachable, actors=(_let_it_expire,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}
-        ),
-        Scenario("recovery", _some, deaths_before=(SENDS[3],)),
-        Scenario("quarantine", _quarantine, deaths_before=(SENDS[3], SENDS[3])),
+        Scenario("unreachable", _unreachable, actors=(_expire_it,), settings={"MTA_BASE_URL": "http://127.0.0.1:9/v3"}),
+        Scenario("recovery", _some, earlier_crashes=(SENDS[3],)),
+        Scenario("quarantine", _quarantine, earlier_crashes=(SENDS[3], SENDS[3])),
     )
 }

@@ -1,17 +1,17 @@
-"""The registry of steps: every place on the sending and receiving path where the process may die.
+"""Failpoints: every place on the sending and receiving path where a test can let the process die.
 
-The production code carries no hooks. `install` puts an importer in front that rewrites the path's modules as they are
-imported: around each `await`, `async with` and `async for` it puts a call that says "this is step such and such". Names
-are made of module, function and an ordinal in it, not of lines, so they survive edits elsewhere:
+The production code carries no hooks. `install` adds an importer that rewrites the modules of the path while they are
+imported: it puts a call around each `await`, `async with` and `async for`, which passes the name of the failpoint. A
+name consists of module, function and an ordinal, not of a line number, so it survives edits elsewhere:
 
-    dispatch.claimer Claimer.claim: with 2 transaction, exit, before
+    dispatch.claimer Claimer.claim: with 2 transaction, exit before
 
-`static_steps` reads the same names out of the sources without running them; a test compares the two.
+`static_steps` reads the same names from the sources without running them. A test compares the two. The failpoints on
+the wire are in `support.wire_failpoints`.
 """
 
 import ast
 import importlib.util
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ _AWAIT, _WITH, _EACH = "__crash_await__", "__crash_with__", "__crash_each__"
 
 
 def path_modules() -> list[str]:
-    """Return the modules of the path: sending, receiving, the client, and what of the store they use."""
+    """Return the modules of the path: sending, receiving, the client, and the modules of the store that they use."""
     found = {
         f"gateway.{package}.{path.stem}"
         for package in ("dispatch", "receipts")
@@ -65,7 +65,7 @@ def _source(module: str) -> str:
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Puts the calls around, and lists the steps."""
+    """Inserts the calls and lists the failpoints."""
 
     def __init__(self, module: str) -> None:
         self._module = module.removeprefix("gateway.")
@@ -119,7 +119,7 @@ def _call(function: str, *arguments: ast.expr) -> ast.Call:
 
 
 def _called(node: ast.expr) -> str:
-    """Return the last word of what is called, for a person who reads the name."""
+    """Return the last part of the called name, for the person who reads the failpoint's name."""
     while isinstance(node, ast.Call):
         node = (
             node.args[-1] if isinstance(node.func, ast.Name) and node.func.id in {_AWAIT, _WITH, _EACH} else node.func
@@ -136,12 +136,12 @@ def _rewrite(module: str, source: str) -> tuple[ast.Module, list[str]]:
 
 
 def static_steps() -> list[str]:
-    """Return every step of the path, read out of the sources."""
+    """Return the name of every failpoint of the path, read from the sources."""
     return [step for module in path_modules() for step in _rewrite(module, _source(module))[1]]
 
 
 class _Around:
-    """An asynchronous context manager with a step on either side of its enter and exit."""
+    """An asynchronous context manager with a failpoint before and after its enter and its exit."""
 
     def __init__(self, step: Step, name: str, inner: Any) -> None:
         self._step, self._name, self._inner = step, name, inner
@@ -160,7 +160,7 @@ class _Around:
 
 
 class _Loader(SourceFileLoader):
-    """Compiles what was rewritten, and never from or to a cache."""
+    """Compiles the rewritten source, without a bytecode cache."""
 
     def __init__(self, fullname: str, path: str, step: Step) -> None:
         super().__init__(fullname, path)
@@ -207,86 +207,7 @@ class _Finder(MetaPathFinder):
 
 
 def install(step: Step) -> None:
-    """Have the modules of the path call `step` with each name; before any of them is imported."""
+    """Let the modules of the path call `step` at each failpoint. Call this before any of them is imported."""
     early = set(path_modules()) & set(sys.modules)
     assert not early, f"imported too early: {sorted(early)}"
     sys.meta_path.insert(0, _Finder(step))
-
-
-WIRE = ("0 bytes", "1 byte", "headers", "half", "all but 1 byte", "all")
-"""How much of a message is on the wire when the process dies."""
-
-SENDS = tuple(f"wire: the call of a send, {moment}" for moment in WIRE)
-ANSWERS = tuple(f"wire: the answer to a webhook, {moment}" for moment in WIRE)
-READS = ("wire: the answer to a send, before", "wire: the answer to a send, after")
-WIRE_STEPS = (*SENDS, *ANSWERS, *READS)
-
-
-DIED = 86
-"""Exit code of a process that died at its step."""
-
-
-def install_wire(step: Callable[[str], bool]) -> None:
-    """Have aiohttp say how much of a send, of its answer, and of the answer to a webhook is on the wire.
-
-    `step` returns whether to die here.
-    """
-    from aiohttp import http_writer
-    from aiohttp.client_proto import ResponseHandler
-
-    wire = _Wire(step, ResponseHandler)
-    writer = http_writer.StreamWriter
-    one, many, received = writer._write, writer._writelines, ResponseHandler.data_received
-
-    def write_one(self: Any, chunk: Any) -> None:
-        wire.write(self._protocol, bytes(chunk))
-        one(self, chunk)
-
-    def write_many(self: Any, chunks: Any) -> None:
-        chunks = tuple(chunks)
-        wire.write(self._protocol, b"".join(bytes(chunk) for chunk in chunks))
-        many(self, chunks)
-
-    def read(self: Any, data: bytes) -> None:
-        wire.read(self, 0)
-        received(self, data)
-        wire.read(self, 1)
-
-    writer._write, writer._writelines = write_one, write_many  # type: ignore[method-assign]
-    ResponseHandler.data_received = read  # type: ignore[method-assign]
-
-
-class _Wire:
-    """Knows which connections carry a send: the same one may carry another call later."""
-
-    def __init__(self, step: Callable[[str], bool], client: type) -> None:
-        self._step = step
-        self._client = client
-        self._sending: set[Any] = set()
-
-    def write(self, protocol: Any, data: bytes) -> None:
-        """Die with some of these bytes on the wire, if that is what is asked for."""
-        for name, end in zip(self._steps(protocol, data), _ends(data), strict=False):
-            if self._step(name):
-                # uvloop would hold them back to the end of its turn, so they are given to the kernel directly.
-                os.write(protocol.transport.get_extra_info("socket").fileno(), data[:end])
-                os._exit(DIED)
-
-    def read(self, protocol: Any, moment: int) -> None:
-        """Die before or after bytes of an answer are heeded."""
-        if protocol in self._sending and self._step(READS[moment]):
-            os._exit(DIED)
-
-    def _steps(self, protocol: Any, data: bytes) -> tuple[str, ...]:
-        if not isinstance(protocol, self._client):
-            return ANSWERS
-        sends = data.startswith(b"POST /v3/send ")
-        if data.startswith((b"POST ", b"GET ", b"DELETE ")):
-            (self._sending.add if sends else self._sending.discard)(protocol)
-        return SENDS if sends else ()
-
-
-def _ends(data: bytes) -> tuple[int, ...]:
-    """Return how many bytes each moment of `WIRE` means."""
-    head = data.find(b"\r\n\r\n") + 4
-    return 0, 1, head, (head + len(data)) // 2, len(data) - 1, len(data)

@@ -1,10 +1,10 @@
-"""A process that forks gateways which die at a step.
+"""A process that forks gateways which die at a failpoint.
 
 Importing the gateway takes most of a second, so it is done once: this process imports everything, rewritten by
-`support.failpoints`, and forks a gateway for each line of its standard input. There is one gateway at a time.
+`support.failpoints`, and forks a gateway for each line of its standard input. Only one gateway runs at a time.
 
     in   {"settings": {...}, "constants": {...}, "die_at": STEP or null, "occurrence": 1, "record": FILE or null}
-    out  {"pid": 4711}, and when it ended {"code": 86}
+    out  {"pid": 4711}, and when the gateway has ended {"code": 86}
 """
 
 import importlib
@@ -16,11 +16,11 @@ from collections import Counter
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
-from support import failpoints
+from support import failpoints, wire_failpoints
 
 
 class CrashPoint:
-    """Which step this process dies at; a forked child sets its own."""
+    """The failpoint at which this process dies. A forked child sets its own."""
 
     def __init__(self) -> None:
         self.die_at: str | None = None
@@ -28,26 +28,26 @@ class CrashPoint:
         self.record: int | None = None
         self._seen: Counter[str] = Counter()
 
-    def is_here(self, name: str) -> bool:
+    def hit(self, name: str) -> bool:
         self._seen[name] += 1
         if self.record is not None and self._seen[name] == 1:
             os.write(self.record, f"{name}\n".encode())
         return name == self.die_at and self._seen[name] == self.occurrence
 
-    def pass_by(self, name: str) -> None:
-        if self.is_here(name):
-            os._exit(failpoints.DIED)
+    def step(self, name: str) -> None:
+        if self.hit(name):
+            os._exit(wire_failpoints.DIED)
 
 
 def _set(constants: dict[str, Any]) -> None:
-    """Shorten waits of loops, so that a scenario takes a second: `{"gateway.receipts.applier:POLL_EVERY": 0.1}`."""
+    """Set constants of modules, such as `{"gateway.receipts.applier:POLL_EVERY": 0.1}`."""
     for name, value in constants.items():
         module, _, constant = name.partition(":")
         assert hasattr(sys.modules[module], constant), name
         setattr(sys.modules[module], constant, value)
 
 
-def _live(order: dict[str, Any], fate: CrashPoint) -> None:
+def _run(order: dict[str, Any], crash_point: CrashPoint) -> None:
     import uvloop
 
     from gateway import logs
@@ -55,9 +55,9 @@ def _live(order: dict[str, Any], fate: CrashPoint) -> None:
     from gateway.domain.components import Component
     from gateway.settings import load
 
-    fate.die_at, fate.occurrence = order["die_at"], order.get("occurrence", 1)
+    crash_point.die_at, crash_point.occurrence = order["die_at"], order.get("occurrence", 1)
     if order.get("record"):
-        fate.record = os.open(order["record"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        crash_point.record = os.open(order["record"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     _set(order["constants"])
     os.environ |= order["settings"]
     logs.configure("json", "info")
@@ -65,10 +65,10 @@ def _live(order: dict[str, Any], fate: CrashPoint) -> None:
 
 
 def main() -> None:
-    fate = CrashPoint()
-    failpoints.install(fate.pass_by)
+    crash_point = CrashPoint()
+    failpoints.install(crash_point.step)
     importlib.import_module("gateway.app.daemon")
-    failpoints.install_wire(fate.is_here)
+    wire_failpoints.install(crash_point.hit)
     commands, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in commands:
@@ -77,10 +77,10 @@ def main() -> None:
         if pid == 0:
             code = 1
             try:
-                _live(order, fate)
+                _run(order, crash_point)
                 code = 0
-            except Exception:  # noqa: BLE001  whatever it is, the test must be able to show it
-                # Printed here: nothing comes back from the `finally` below.
+            except Exception:  # noqa: BLE001  the test shows any error
+                # Printed here, because the `finally` below ends the process.
                 traceback.print_exc()
             finally:
                 sys.stdout.flush()

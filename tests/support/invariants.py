@@ -1,15 +1,15 @@
-"""What must be true of every message when a life is over, however it ended."""
+"""What must be true of every message at the end of a run, whatever happened in it."""
 
 from typing import Any
 
-PHONES = {None: 1, 601: 3}
-"""How many a message reaches, by its group at the simulator."""
+RECIPIENTS = {None: 1, 601: 3}
+"""How many recipients a message has, by its group at the simulator."""
 
 NEVER = {
     "select m.id, m.state, array_agg(f.state order by f.place) as told "
     "from smsgw.message as m left join smsgw.final_feed as f on f.message_id = m.id "
     "where m.final_at is not null group by m.id, m.state having array_agg(f.state) <> array[m.state]": (
-        "the feed tells of a message wrongly"
+        "the feed has a wrong state of a message"
     ),
     "select o.id, o.request_id from smsgw.outbox as o left join smsgw.request as r on r.id = o.request_id "
     "where o.request_id is not null and (r.id is null or not o.id = any(r.members))": (
@@ -20,20 +20,20 @@ NEVER = {
         "an attempt is open that its request does not know"
     ),
 }
-"""Queries that find nothing, ever."""
+"""Queries that must never find a row."""
 
 
 def contradiction(row: Any, count: int, states: frozenset[str]) -> str | None:
     """Return how a message's state contradicts the ledger, None if it does not."""
-    state, most = row["state"], PHONES[row["to_group_id"]]
+    state, recipients = row["state"], RECIPIENTS[row["to_group_id"]]
     if state not in states:
         return f"ended {state}: {row['reason']}"
-    if count > most:
-        return f"left {count} times"
-    if state == "delivered" and count != most:
-        return f"is called delivered and left {count} times"
+    if count > recipients:
+        return f"was sent {count} times"
+    if state == "delivered" and count != recipients:
+        return f"is delivered and was sent {count} times"
     if state in {"failed", "expired", "suppressed"} and count:
-        return f"is called {state} and left {count} times"
+        return f"is {state} and was sent {count} times"
     if state == "uncertain" and not row["reason"]:
         return "is uncertain without a reason"
     return None

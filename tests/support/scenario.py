@@ -1,4 +1,4 @@
-"""What a short life of a gateway is made of: settings that make everything happen in a second, and expectations."""
+"""A scenario of the crash tests: what happens, with which settings, and how each message must end."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,38 +9,38 @@ from support.processes import SECRET
 if TYPE_CHECKING:
     from support.crash_harness import Harness
 
-Act = Callable[["Harness"], Awaitable[None]]
+Actor = Callable[["Harness"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class Expected:
     """How a message must end."""
 
     states: frozenset[str]
-    """Without a crash."""
+    """The allowed states without a crash."""
     crashed: frozenset[str]
-    """What may be as well, after one."""
+    """The allowed states after a crash."""
 
 
-def want(*states: str, crashed: tuple[str, ...] = ()) -> Want:
-    """Return an expectation."""
-    return Want(frozenset(states), frozenset((*states, *crashed)))
+def expect(*states: str, crashed: tuple[str, ...] = ()) -> Expected:
+    """Return an expectation. `crashed` names states that are allowed only after a crash."""
+    return Expected(frozenset(states), frozenset((*states, *crashed)))
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One short life of a gateway."""
+    """One short run of a gateway."""
 
     name: str
-    enqueue: Callable[["Harness"], Awaitable[dict[str, Want]]]
-    """Enqueues, and says by the body of each message how it must end."""
+    enqueue: Callable[["Harness"], Awaitable[dict[str, Expected]]]
+    """Enqueues the messages; returns by the body of each how it must end."""
     faults: tuple[dict[str, Any], ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
-    actors: tuple[Act, ...] = ()
-    """What others do meanwhile; a run is not over before they have come to their end."""
-    deaths_before: tuple[str, ...] = ()
-    """Steps at which earlier processes have died."""
+    actors: tuple[Actor, ...] = ()
+    """What others do at the same time. A run does not end before they have finished."""
+    earlier_crashes: tuple[str, ...] = ()
+    """Failpoints at which earlier processes die."""
     knobs: Mapping[str, Any] = field(default_factory=dict)
     """Of the simulator."""
 
@@ -58,6 +58,8 @@ CONSTANTS = {
     "gateway.dispatch.completer:DATABASE_RETRY": 0.05,
     "gateway.dispatch.sweeper:EVERY": 0.1,
     "gateway.dispatch.sweeper:QUIET": 0.1,
+    # However slow the machine is, a scan counts as cheap, so that the last check for urgent messages runs.
+    "gateway.dispatch.claimer:CHEAP_SCAN": 3600.0,
     "gateway.dispatch.waker:PROBE_EVERY": 0.1,
     "gateway.receipts.applier:DATABASE_RETRY": 0.05,
     "gateway.receipts.applier:POLL_EVERY": 0.1,
@@ -65,7 +67,7 @@ CONSTANTS = {
     "gateway.receipts.poller:FOLLOW_EVERY": 0.1,
     "gateway.receipts.poller:RETRY_AFTER": 0.1,
 }
-"""Waits of loops, shortened: what they wait for comes within a second here."""
+"""Intervals and thresholds of modules. The intervals are short: what they wait for comes within a second here."""
 
 KNOBS = {
     "send_limit": 100_000, "other_limit": 100_000, "messages_per_minute": 10_000_000, "status_delay": (0.0, 0.02),

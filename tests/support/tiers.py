@@ -4,7 +4,8 @@ A test belongs to the slow tier if it carries `@pytest.mark.slow("kind")`, on it
 `make test` runs `pytest -m "not slow"`, `make proof` runs `pytest -m slow`. Plain `pytest` selects nothing, so
 `pytest tests/crashes` runs the slow tests that are named.
 
-The plugin reports at the end of a run what was not run: the slow tests by kind, and the skipped tests by reason.
+The plugin reports at the end of a run what was not run: the slow tests by kind, and the skipped tests by reason. It
+also prints how much a test has proved, where that depends on a budget: `record_property("proof", "...")`.
 """
 
 from collections import Counter
@@ -53,7 +54,18 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Report what was not run."""
+    """Report what was proved, and what was not run."""
+    proofs = [
+        f"{report.nodeid.rpartition('::')[2]}: {text}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, text in (getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ())
+        if name == "proof"
+    ]
+    if proofs:
+        terminalreporter.section("proved")
+    for line in proofs:
+        terminalreporter.write_line(line)
     skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
     slow = list(_slow()) if config.option.markexpr == "not slow" else []
     if slow or skipped:

@@ -1,0 +1,54 @@
+"""The steps that no scenario reaches, or not always, and why that is no gap."""
+
+import re
+from collections.abc import Iterable
+
+from support.failpoints import static_steps
+from support.wire_failpoints import WIRE_STEPS
+
+BY_COMMAND = "only an operator's command calls this, and its change is one transaction"
+
+REASONS = {
+    r"provider\.mta\.client MobileTextAlerts\.(webhooks|register_webhook|delete_webhook|unsubscribed): .*": BY_COMMAND,
+    r"provider\.mta\.client MobileTextAlerts\.sender_numbers: .*": BY_COMMAND,
+    r"store\.actions list_actions: .*": BY_COMMAND,
+    r"store\.receipts requeue: .*": BY_COMMAND,
+    r"store\.suppressions (list_numbers|newest|one): .*": BY_COMMAND,
+    r"provider\.mta\.client _bounded: await 2 read, .*": (
+        "only for an answer in several pieces; a crash between two pieces is the crash at `await 1`"
+    ),
+    r"receipts\.journal Journal\._commit: await 2 _commit, .*": (
+        "only for a receipt that Postgres refuses; each one of the batch is then committed by `await 1`"
+    ),
+    r"receipts\.poller Poller\._page: await 2 deliveries, .*": (
+        "the call of `await 1` for another page, of a listing that counts from 1"
+    ),
+    r"store\.limiter await_token: await 2 sleep, .*": "the token was not taken, so nothing was changed",
+}
+"""Steps that no scenario reaches."""
+
+SOMETIMES = {
+    r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": (
+        "a pause after Postgres closed the session; nothing is open then"
+    ),
+    r"receipts\.(applier|poller) .*: await \d+ _?sleep, .*": "a pause; nothing is open during it",
+    r"dispatch\.circuit_breaker RouteBreaker\.probe_cancelled: .*": (
+        "only when the probe of an open circuit breaker is released before it is sent; a crash here delays the next "
+        "probe by a lease"
+    ),
+    r"store\.doorbell Doorbell\.arm: await 4 .*": "two replicas become idle at the same moment; nothing is taken",
+    r"store\.doorbell Doorbell\..*: await \d+ close, .*": "the session is lost, and closing it changes nothing",
+    r"store\.doorbell Doorbell\.close: .*": "the session is lost or abandoned, and closing it changes nothing",
+    r"store\.leadership Leadership\..*: await \d+ close, .*": "the same",
+}
+"""Steps that a scenario reaches by chance, for instance where Postgres happens to close the session."""
+
+
+def is_listed(step: str, reasons: dict[str, str]) -> bool:
+    return any(re.fullmatch(pattern, step) for pattern in reasons)
+
+
+def unexplained(reached: Iterable[str]) -> list[str]:
+    """Return the steps that are neither reached nor listed here."""
+    missing = {*static_steps(), *WIRE_STEPS}.difference(reached)
+    return sorted(step for step in missing if not is_listed(step, REASONS | SOMETIMES))
