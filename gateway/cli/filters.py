@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.session import fail
-from gateway.operations.filters import FilterInput, InvalidFilter, inputs, read_filters
+from gateway.operations.filters import FilterInput, InvalidFilter, filter_inputs, read_filters
 
 
 def filter_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -18,7 +18,7 @@ def filter_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., 
     The command has a keyword parameter `filters` instead, a `gateway.store.filters.Filters`. A text that cannot be read
     ends the command with exit code 2 and an error that names the option.
     """
-    offered = inputs(without=without)
+    offered = filter_inputs(without=without)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)

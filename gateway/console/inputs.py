@@ -3,28 +3,24 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
-from uuid import UUID
 
 from aiohttp import web
 
 from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import normalise
-from gateway.domain.states import State
-from gateway.operations.filters import reason_filter
+from gateway.operations.filters import MAX_ID, MAX_LENGTH, InvalidFilter, filter_inputs, read_filters
 from gateway.operations.search import Filters
 from gateway.settings import duration
 
-MAX_ID = 2**63 - 1
-MAX_TEXT_LENGTH = 255
-URL_FIELDS = ("id", "state", "lane", "tenant", "tag", "reference", "reason", "within", "since", "until")
-"""Filters that may stand in an address. `number` may not: it is sent in a body."""
-SEARCH_FIELDS = (*URL_FIELDS, "number")
+SEARCH_FIELDS = (*(one.name for one in filter_inputs(without=("request-id", "ended-since", "ended-until"))), "within")
+"""Fields of the search form."""
+URL_FIELDS = tuple(name for name in SEARCH_FIELDS if name != "number")
+"""Filters that may stand in an address. A phone number may not: it is sent in a body."""
 
 _LANE = re.compile(LANE_NAME)
-_REASON = re.compile(r"[a-z0-9_ -]{1,60}", re.IGNORECASE)
 _NUL = "\x00"
 
 Member = TypeVar("Member", bound=StrEnum)
@@ -57,33 +53,29 @@ class SearchForm:
 
 
 def parse_search(given: Mapping[str, Any], *, now: datetime | None = None) -> SearchForm:
-    """Return the search of a form or query string; raises `InvalidInput`."""
+    """Return the search of a form or query string; raises `InvalidInput`.
+
+    The field `id` takes the id of a message or of a request. `within` is an age, and the same as `since`.
+    """
     entered = {name: text for name in SEARCH_FIELDS if (text := text_field(given, name))}
-    values: dict[str, Any] = {name: entered[name] for name in ("tenant", "tag", "reference") if name in entered}
-    if "id" in entered:
-        values |= _id_filter(entered["id"])
-    if "state" in entered:
-        values["states"] = states(entered["state"])
-    if "lane" in entered:
-        values["lane"] = lane_name(entered["lane"])
-    if "reason" in entered:
-        if not _REASON.fullmatch(entered["reason"]):
-            raise InvalidInput("A reason is a short code such as timeout, or an HTTP status such as 402.")
-        values |= reason_filter(entered["reason"])
+    texts = dict(entered)
+    if not entered.get("id", "0").isdigit():
+        texts["request-id"] = texts.pop("id")
     if "within" in entered:
-        values["since"] = (now or datetime.now(UTC)) - timedelta(seconds=duration_seconds(entered["within"], "Within"))
-    for name in ("since", "until"):
-        if name in entered:
-            values[name] = timestamp(entered[name])
-    if "number" in entered:
-        values["number"] = phone_number(entered["number"])
-    return SearchForm(entered, Filters(**values))
+        duration_seconds(texts.pop("within"), "Within")
+        texts.setdefault("since", entered["within"])
+    try:
+        filters = read_filters({name: [text] for name, text in texts.items()}, now=now or datetime.now(UTC))
+    except InvalidFilter as error:
+        message = str(error)
+        raise InvalidInput(f"{message[0].upper()}{message[1:]}.") from None
+    return SearchForm(entered, filters)
 
 
 def text_field(given: Mapping[str, Any], name: str) -> str:
     """Return a field without surrounding blanks, empty if it is missing."""
     text = str(given.get(name) or "").strip()
-    if len(text) > MAX_TEXT_LENGTH or _NUL in text:
+    if len(text) > MAX_LENGTH or _NUL in text:
         raise InvalidInput(f"{name.capitalize()} is too long or contains invalid characters.")
     return text
 
@@ -124,14 +116,6 @@ def lane_name(text: str) -> str:
     return text
 
 
-def states(text: str) -> tuple[str, ...]:
-    """Return one or several comma-separated states."""
-    named = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not named or not set(named) <= set(State):
-        raise InvalidInput(f"Unknown state. Use one or several of {', '.join(State)}.")
-    return named
-
-
 def member(kind: type[Member], text: str, message: str) -> Member:
     """Return the member of an enum that a field names."""
     try:
@@ -164,13 +148,3 @@ def optional_duration(given: Mapping[str, Any], name: str, label: str) -> float 
     """Return a duration in seconds, None if the field is empty."""
     text = text_field(given, name)
     return duration_seconds(text, label) if text else None
-
-
-def _id_filter(text: str) -> dict[str, Any]:
-    """Return the filter of the field that takes a message id or a request id."""
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return {"ids": (int(text),)}
-    try:
-        return {"request_id": UUID(text)}
-    except ValueError:
-        raise InvalidInput("An id is a message id (digits) or a request id (32 hex digits).") from None

@@ -66,7 +66,7 @@ def read_filters(texts: Mapping[str, Sequence[str]], *, now: datetime) -> Filter
     return Filters(**values)
 
 
-def inputs(*, without: Collection[str] = ()) -> list[FilterInput]:
+def filter_inputs(*, without: Collection[str] = ()) -> list[FilterInput]:
     """Return the inputs, some left out by their names."""
     return [one for one in INPUTS if one.name not in without]
 

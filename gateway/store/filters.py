@@ -1,7 +1,8 @@
 """The filter of messages: its fields, and how they are written as JSON.
 
 A new filter is a field here, a column and a condition in `sql/queries/find_messages.sql`, an input in
-`gateway/operations/filters.py`, and a field of the API in `gateway/console/api/models.py`.
+`gateway/operations/filters.py`, a field of the API in `gateway/console/api/models.py`, and a field of the console's forms in
+`templates/fragments/filter_fields.html`.
 """
 
 from dataclasses import dataclass

@@ -42,10 +42,9 @@ Limit = Annotated[int, Field(ge=1, le=500), INTEGER]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class ListQuery:
-    """Filters of the list of messages that may stand in an address, and the page."""
+class CommonFilters:
+    """Filters by the names of `gateway.store.filters.Filters`. A filter that is left out matches all."""
 
-    state: State | None = None
     lane: LaneName | None = None
     tenant: Text | None = None
     tag: Text | None = None
@@ -53,22 +52,22 @@ class ListQuery:
     reason: Code | None = None
     since: Time | None = None
     until: Time | None = None
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ListQuery(CommonFilters):
+    """Filters of the list of messages that may stand in an address, and the page."""
+
+    state: State | None = None
     below: Id | None = None
     limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class MessageFilters:
+class MessageFilters(CommonFilters):
     """Which messages. A filter that is left out matches all."""
 
     states: Annotated[tuple[State, ...], Field(min_length=1, max_length=len(State))] | None = None
-    lane: LaneName | None = None
-    tenant: Text | None = None
-    tag: Text | None = None
-    reference: Text | None = None
-    reason: Code | None = None
-    since: Time | None = None
-    until: Time | None = None
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1000)] | None = None
 
 

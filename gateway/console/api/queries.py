@@ -1,6 +1,6 @@
 """Endpoints that read."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from aiohttp import web
@@ -35,15 +35,11 @@ from gateway.operations.why import Why
 
 def filters_of(given: MessageFilters | ListQuery) -> Filters:
     """Return the filters of a request."""
-    values: dict[str, Any] = {
-        name: getattr(given, name) for name in ("lane", "tenant", "tag", "reference", "since", "until")
-    }
+    values: dict[str, Any] = {field.name: getattr(given, field.name, None) for field in fields(Filters)}
     if given.reason is not None:
-        values |= reason_filter(given.reason)
+        values |= {"reason": None, **reason_filter(given.reason)}
     if isinstance(given, ListQuery):
         values["states"] = None if given.state is None else (given.state,)
-    else:
-        values |= {"states": given.states, "ids": given.ids, "number": getattr(given, "number", None)}
     return Filters(**values)
 
 
