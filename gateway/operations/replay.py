@@ -186,6 +186,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
         matching = await searches.matching_ids(connection, locked, filters) if locked else []
         judged = await replays.classify(connection, matching, new_ttl=at.new_ttl is not None) if matching else []
         released, repeated, resent = await _apply(connection, judged, at)
+        changed = {"released": released, "repeated": repeated, "resent": resent}
         touched = [*released, *repeated, *resent]
         if touched:
             await actions.record(
@@ -193,7 +194,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
                 actor=actor or at.actor,
                 action="replay",
                 reason=at.reason,
-                detail=_detail(at, released, repeated, resent),
+                detail={"replay": at.id, **{how: len(some) for how, some in changed.items() if some}},
                 message_ids=touched,
             )
             await replays.ring(connection)
@@ -276,11 +277,6 @@ async def _apply(connection: Connection, judged: list[Judged], at: Replay) -> tu
     if at.allow_duplicates:
         resent = await replays.resend(connection, [one.id for one in by_step.get(Step.RESEND, ())], at.new_ttl)
     return released, repeated, resent
-
-
-def _detail(at: Replay, released: list[int], repeated: list[int], resent: list[int]) -> dict[str, Any]:
-    counts = {"released": len(released), "repeated": len(repeated), "resent": len(resent)}
-    return {"replay": at.id, **{name: count for name, count in counts.items() if count}}
 
 
 def _with_default_states(filters: Filters) -> Filters:

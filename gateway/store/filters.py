@@ -1,8 +1,11 @@
 """The filter of messages: its fields, and how they are written as JSON.
 
-A new filter is a field here, a column and a condition in `sql/queries/find_messages.sql`, an input in
-`gateway/operations/filters.py`, a field of the API in `gateway/console/api/models.py`, and a field of the console's forms in
-`templates/fragments/filter_fields.html`.
+A new filter touches five files:
+* here: its field
+* `sql/queries/find_messages.sql`: its column and its condition
+* `gateway/operations/filters.py`: how it is named and read; this adds the options of the command line
+* `gateway/console/api/models.py`: its field in the API
+* `gateway/console/templates/fragments/filter_fields.html`: its field in the console's forms
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ def test_without_a_database_a_command_says_what_to_set(tmp_path: Path) -> None:
     assert "SMSGW_DATABASE_URL is not set" in done.stderr
 
 
-def test_a_database_that_does_not_answer_is_told_plainly(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_is_reported_plainly(tmp_path: Path) -> None:
     done = smsgw("status", folder=tmp_path, SMSGW_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert done.returncode == 1
     assert "does not answer" in done.stderr
@@ -32,7 +32,7 @@ def test_a_database_that_does_not_answer_is_told_plainly(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["status", "migrate"])
-def test_a_database_that_refuses_is_told_plainly(command: str, database: Any, tmp_path: Path) -> None:
+def test_a_database_that_refuses_is_reported_plainly(command: str, database: Any, tmp_path: Path) -> None:
     dsn = database.dsn.rpartition("/")[0] + "/no_such_database"
     done = smsgw(command, folder=tmp_path, SMSGW_DATABASE_URL=dsn)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

@@ -38,7 +38,7 @@ async def test_a_sound_database_is_well(operator: Any) -> None:
     )
 
 
-async def test_an_empty_database_is_told_to_migrate(empty_database: Any) -> None:
+async def test_an_empty_database_needs_migrate(empty_database: Any) -> None:
     connection = await connect(empty_database.dsn, purpose="test")
     try:
         found = await lines(connection)
@@ -60,7 +60,7 @@ async def test_an_operators_role_is_enough_for_an_operator(operator: Any) -> Non
     assert (await lines(operator))["privileges"].level == "ok"
 
 
-async def test_a_role_that_could_rewrite_the_log_is_told(operator: Any) -> None:
+async def test_a_role_that_could_rewrite_the_log_is_reported(operator: Any) -> None:
     found = await lines(operator)
     assert found["operator log"].level == "warn"
 
@@ -82,14 +82,14 @@ async def test_a_claim_that_scans_a_big_table_fails(operator: Any) -> None:
     assert (await lines(operator))["claim plan"].level == "fail"
 
 
-async def test_clocks_that_differ_are_told(operator: Any) -> None:
+async def test_clocks_that_differ_are_reported(operator: Any) -> None:
     import time
 
     for ahead, level in ((0.0, "ok"), (10.0, "warn"), (-100.0, "fail")):
         assert (await lines(operator, clock=lambda ahead=ahead: time.time() + ahead))["clock"].level == level
 
 
-async def test_replicas_that_are_silent_or_of_another_release_are_told(operator: Any) -> None:
+async def test_replicas_that_are_silent_or_of_another_release_are_reported(operator: Any) -> None:
     assert (await lines(operator))["replicas"].level == "warn"
     await operator.execute(
         "insert into smsgw.replica (worker, host, pid, version, duties, seen_at) values "
@@ -118,7 +118,7 @@ async def test_a_session_that_holds_an_old_snapshot_is_found(operator: Any, conn
     assert "session 7" in check.message
 
 
-def test_dead_rows_and_bloat_are_told_from_a_size_on() -> None:
+def test_dead_rows_and_bloat_are_reported_from_a_size_on() -> None:
     assert vacuum._dead([Table("outbox", 10, 19_000, None)]).level == "ok"
     assert vacuum._dead([Table("outbox", 10_000, 30_000, 90.0)]).level == "warn"
     megabyte = 2**20
@@ -187,7 +187,7 @@ async def test_a_key_that_is_refused_is_the_only_line() -> None:
         ),
     ],
 )
-async def test_what_is_wrong_with_an_account_is_told(
+async def test_what_is_wrong_with_an_account_is_reported(
     provider: Any, expected: ExpectedAccount, name: str, level: str
 ) -> None:
     assert (await levels(provider, expected))[name] == level

@@ -80,7 +80,7 @@ def test_a_whole_reason_is_explained_by_its_code() -> None:
 
 def test_the_page_says_what_the_dictionary_says() -> None:
     page = PAGE.read_text()
-    told = {
+    on_page = {
         match[1]: (match[2], match[3], match[4])
         for match in re.finditer(r"^\| `([a-z_0-9]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
     }
@@ -89,5 +89,5 @@ def test_the_page_says_what_the_dictionary_says() -> None:
         for group in GROUPS.values()
         for meaning in group
     }
-    assert {code: tuple(cell.strip() for cell in cells) for code, cells in told.items()} == meanings
+    assert {code: tuple(cell.strip() for cell in cells) for code, cells in on_page.items()} == meanings
     assert [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")] == list(GROUPS)

@@ -118,10 +118,10 @@ async def test_a_request_that_lost_a_member_to_a_copy_is_never_repeated_whole(op
     assert planned.steps == {Step.RESEND: ReplayCount(1, 1)}
 
 
-@pytest.mark.parametrize("told", ["undelivered", "undeliverable", "rejected", "failed"])
-async def test_what_a_carrier_refused_is_sent_again_only_as_a_copy(operator: Any, worker: Make, told: str) -> None:
+@pytest.mark.parametrize("status", ["undelivered", "undeliverable", "rejected", "failed"])
+async def test_what_a_carrier_refused_is_sent_again_only_as_a_copy(operator: Any, worker: Make, status: str) -> None:
     (message_id,) = await accepted(operator, worker())
-    await deliver(operator, message_id, told)
+    await deliver(operator, message_id, status)
     assert (await replay.plan(operator, Filters(ids=(message_id,)))).steps == {Step.RESEND: ReplayCount(1, 1)}
     await replayed(operator, Filters(ids=(message_id,)), allow_duplicates=True)
     after = await row(operator, message_id)
@@ -139,7 +139,7 @@ async def test_what_was_delivered_or_is_on_its_way_is_left_alone(operator: Any, 
         await replay.plan(operator, Filters(states=("delivered",)))
 
 
-async def test_a_time_to_live_is_never_reset_unless_told(operator: Any, worker: Make) -> None:
+async def test_a_time_to_live_is_never_reset_without_new_ttl(operator: Any, worker: Make) -> None:
     (message_id,) = await expired(operator)
     planned = await replay.plan(operator, Filters(states=("expired",)))
     assert planned.steps == {Step.EXPIRED: ReplayCount(1, 1)}

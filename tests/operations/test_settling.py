@@ -150,7 +150,7 @@ async def test_a_misspelt_name_is_no_pause(operator: Any, scope: Scope, subject:
     assert await pause.list_pauses(operator) == []
 
 
-async def test_a_lane_says_which_of_its_values_is_wrong_and_wants_to_be_told_one(operator: Any) -> None:
+async def test_a_lane_reports_its_invalid_value_and_needs_a_value(operator: Any) -> None:
     with pytest.raises(NotPossible, match="ttl must be"):
         await lanes.change(operator, "bulk", {"ttl": 0.0}, actor=ALICE)
     with pytest.raises(NotPossible, match="nothing to change"):

@@ -67,7 +67,7 @@ async def test_with_the_breaker_open_nobody_can_say_how_long(operator: Any) -> N
     assert {line.eta for line in (await read_status(operator)).lanes} == {None}
 
 
-async def test_troubles_are_told_by_kind(operator: Any, worker: Make) -> None:
+async def test_troubles_are_reported_by_kind(operator: Any, worker: Make) -> None:
     await operator.execute("update smsgw.lane set coalesce = false")
     await failed(operator, worker(), 3)
     (trouble,) = (await read_status(operator)).troubles

@@ -173,14 +173,14 @@ async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: A
     message_id = await enqueue(operator)
     one.wire.answers.append(status(402, provider_request_id="prov-1"))
     await one.finish(*await one.claim())
-    told = await read_timeline(operator, message_id)
-    assert told is not None
-    (attempt,) = [entry for entry in told.entries if entry.step.kind == "attempt"]
+    timeline = await read_timeline(operator, message_id)
+    assert timeline is not None
+    (attempt,) = [entry for entry in timeline.entries if entry.step.kind == "attempt"]
     assert (attempt.step.status, attempt.step.provider_request_id) == (402, "prov-1")
     assert attempt.meaning is not None
     assert attempt.meaning.code == "no_credit"
-    assert told.meaning is not None
-    assert told.meaning.code == "no_credit"
+    assert timeline.meaning is not None
+    assert timeline.meaning.code == "no_credit"
 
 
 async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, worker: Make) -> None:
@@ -192,12 +192,12 @@ async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, work
     await resolve.resolve(operator, made[0], resolve.Resolution.FAILED, actor=ALICE, because="not there")
     planned = await replay.plan(operator, Filters(ids=(made[0],)))
     await replay.run(operator, (await replay.begin(operator, planned, actor=ALICE, because="again")).id)
-    told = await read_timeline(operator, made[0])
-    assert told is not None
-    kinds = [entry.step.kind for entry in told.entries]
+    timeline = await read_timeline(operator, made[0])
+    assert timeline is not None
+    kinds = [entry.step.kind for entry in timeline.entries]
     assert kinds == ["enqueued", "bound", "attempt_begun", "attempt", "attempt_begun", "attempt", "pause", "resume",
                      "action", "action"]  # fmt: skip
-    details = [entry.step.detail or "" for entry in told.entries]
+    details = [entry.step.detail or "" for entry in timeline.entries]
     assert "resolve_failed, alice@host, not there, messages: 2" in details
     assert any("again" in detail and "replay 1" in detail for detail in details)
 
@@ -205,7 +205,7 @@ async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, work
 async def test_a_story_tells_a_receipt_and_a_delivery(operator: Any, worker: Make) -> None:
     (message_id,) = await accepted(operator, worker())
     await deliver(operator, message_id)
-    told = await read_timeline(operator, message_id)
-    assert told is not None
-    assert told.message.state == "delivered"
-    assert [entry.step.kind for entry in told.entries][-1] == "receipt"
+    timeline = await read_timeline(operator, message_id)
+    assert timeline is not None
+    assert timeline.message.state == "delivered"
+    assert [entry.step.kind for entry in timeline.entries][-1] == "receipt"
