@@ -14,17 +14,18 @@ from aiohttp import web
 from gateway.app.client import rate_limited_client
 from gateway.app.dispatch import build_engine, sending_pool
 from gateway.app.doctor import examine
-from gateway.app.heartbeat import Heartbeat, worker_name
 from gateway.app.lifecycle import Handler, background, listening, on_hangup, stop_on_signals
 from gateway.app.limits import sending_limits
 from gateway.console.auth import AuthSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.domain.components import Component
+from gateway.maintenance.feed_pruning import FeedPruning
+from gateway.maintenance.heartbeat import Heartbeat, worker_name
+from gateway.maintenance.retention import Retention
 from gateway.metrics.backlog import BacklogGauges
-from gateway.metrics.observers import ReceiptObserver, SendingObserver
+from gateway.metrics.observers import DispatchMetrics, ReceiptMetrics
 from gateway.metrics.registry import Metrics
-from gateway.operations.retention import Retention
 from gateway.provider.errors import KeyRefused, ProviderError
 from gateway.provider.mta import MobileTextAlerts
 from gateway.provider.protocol import Provider
@@ -33,13 +34,16 @@ from gateway.receipts.journal import Journal
 from gateway.receipts.listener import Listener
 from gateway.receipts.poller import Poller
 from gateway.settings import Settings, SettingsError, load
-from gateway.store import installation, pauses
+from gateway.store import health, installation, pauses
 from gateway.store.leadership import RECONCILE, Leadership
 from gateway.store.migrate import MigrationError, pending
 from gateway.store.pauses import Scope
 from gateway.store.pool import UNAVAILABLE, Pool, close_pool, lazy_pool
 
 DATABASE_RETRY = 1.0
+
+READY_TIMEOUT = 2.0
+"""Seconds in which the database must answer a readiness probe."""
 
 T = TypeVar("T")
 
@@ -127,8 +131,10 @@ class Daemon:
             gauges = BacklogGauges(pool, metrics, max_recipients=self.settings.max_recipients)
             await stack.enter_async_context(background("gauges", gauges.run, self.component_failed))
             if self.settings.retention:
-                forgetting = Retention(pool, self.settings.retention)
-                await stack.enter_async_context(background("retention", forgetting.run, self.component_failed))
+                retention = Retention(pool, self.settings.retention)
+                await stack.enter_async_context(background("retention", retention.run, self.component_failed))
+            pruning = FeedPruning(pool)
+            await stack.enter_async_context(background("feed_pruning", pruning.run, self.component_failed))
             if Component.WEBHOOK in self.duties:
                 await self._webhook(stack, pool, metrics)
             provider = (
@@ -191,15 +197,12 @@ class Daemon:
 
     async def _console(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
         async def readiness() -> Mapping[str, bool]:
-            try:
-                async with asyncio.timeout(2.0), pool.acquire() as connection:
-                    reachable = await connection.fetchval("select true")
-            except UNAVAILABLE:
-                reachable = False
-            claiming = Component.DISPATCH not in self.duties or (
-                self.engine is not None and self.engine.health.claiming
-            )
-            return {"database": bool(reachable), "schema": self.schema_current, "claiming": claiming}
+            claiming = Component.DISPATCH not in self.duties or (self.engine is not None and self.engine.claiming)
+            return {
+                "database": await health.reachable(pool, READY_TIMEOUT),
+                "schema": self.schema_current,
+                "claiming": claiming,
+            }
 
         app = build_ops_app(
             pool,
@@ -212,7 +215,7 @@ class Daemon:
         await _listen(stack, "console", app, self.settings.ops_listen, "SMSGW_OPS_LISTEN")
 
     async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
-        observer = ReceiptObserver(metrics)
+        observer = ReceiptMetrics(metrics)
         prefix = self.settings.external_id_prefix
         journal = Journal(pool)
         folder = ReceiptApplier(pool, observer, prefix=prefix, busy=lambda: journal.busy)
@@ -268,7 +271,7 @@ class Daemon:
             self.settings,
             sending,
             provider,
-            SendingObserver(metrics),
+            DispatchMetrics(metrics),
             dsn=self._direct_dsn(),
             worker=worker,
             default_sender=sender,

@@ -10,11 +10,11 @@ from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.completer import Completer
 from gateway.dispatch.engine import Engine
 from gateway.dispatch.leases import Leases
-from gateway.dispatch.observer import Observer
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
+from gateway.domain.observers import DispatchObserver
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings
 from gateway.store.doorbell import Doorbell
@@ -40,7 +40,7 @@ def build_engine(
     settings: Settings,
     pool: Pool,
     provider: Provider,
-    observer: Observer,
+    observer: DispatchObserver,
     *,
     dsn: str,
     worker: str,

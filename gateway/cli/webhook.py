@@ -36,7 +36,7 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Register one address for each event. Existing registrations stay as they are."""
-    from gateway.app.webhooks import desired_webhooks
+    from gateway.operations.webhooks import desired_webhooks
     from gateway.store import actions
 
     base = _base(url)
@@ -58,7 +58,7 @@ def register(
 
 async def _apply(provider: Any, wanted: Any, *, dry_run: bool) -> list[tuple[Any, int | None]]:
     """Register what is missing; return every step of the plan with the id of its registration."""
-    from gateway.app.webhooks import plan
+    from gateway.operations.webhooks import plan
 
     done: list[tuple[Any, int | None]] = []
     for step in plan(wanted, await provider.webhooks()):

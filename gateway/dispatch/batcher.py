@@ -10,10 +10,10 @@ from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
 from gateway.dispatch.encoder import Batch, SenderAllowance, encode, select_messages
-from gateway.dispatch.observer import Observer
 from gateway.domain.fair_share import Allocation, Queue, allocate, floor_pass_value
 from gateway.domain.ids import request_id
 from gateway.domain.message import Message
+from gateway.domain.observers import DispatchObserver
 from gateway.provider.protocol import Provider
 from gateway.store import claims
 from gateway.store.claims import Cursor, Key, Lease, NewRequest, QueueHead, TerminalStatus, WaitingMessage, Wanted
@@ -57,7 +57,7 @@ class Batcher:
         self,
         provider: Provider,
         settings: ClaimSettings,
-        observer: Observer,
+        observer: DispatchObserver,
         *,
         monotonic: Callable[[], float] = monotonic,
     ) -> None:

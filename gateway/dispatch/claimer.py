@@ -16,10 +16,10 @@ from gateway.dispatch.batcher import Batcher
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.cursors import QueueCursors
-from gateway.dispatch.observer import Observer
 from gateway.dispatch.retrier import Retrier
 from gateway.dispatch.scanner import QueueScanner, ScanResult
 from gateway.dispatch.sweeper import Sweeper
+from gateway.domain.observers import DispatchObserver
 from gateway.provider.protocol import Provider
 from gateway.store import breakers, buckets
 from gateway.store.buckets import Limit
@@ -70,7 +70,7 @@ class Claimer:
         settings: ClaimSettings,
         limits: Limits,
         breaker: RouteBreaker,
-        observer: Observer,
+        observer: DispatchObserver,
         *,
         places: QueueCursors | None = None,
         monotonic: Callable[[], float] = monotonic,

@@ -16,11 +16,11 @@ import structlog
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.circuit_breaker import RouteBreaker
-from gateway.dispatch.observer import Observer
 from gateway.dispatch.refusal_streak import RefusalStreak
 from gateway.dispatch.result_plan import plan_result
 from gateway.dispatch.sender import AnsweredAttempt
 from gateway.dispatch.splitter import Splitter
+from gateway.domain.observers import DispatchObserver
 from gateway.domain.outcome import Outcome
 from gateway.domain.status import RequestStatus
 from gateway.store import claims, completions, limiter, pauses
@@ -45,7 +45,7 @@ class Completer:
         pool: Pool,
         splitter: Splitter,
         breaker: RouteBreaker,
-        observer: Observer,
+        observer: DispatchObserver,
         *,
         window: float,
         on_written: Callable[[Sequence[Attempt]], None],

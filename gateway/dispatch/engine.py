@@ -1,7 +1,6 @@
 """The wheel: claim, send, finish, rest; and how it comes to a halt with nothing in the air."""
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
 
@@ -20,14 +19,6 @@ DATABASE_RETRY = 0.5
 """Seconds between tries while the database is away; a refused connection costs next to nothing."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Health:
-    """What the readiness probe asks the engine."""
-
-    claiming: bool = False
-    """The last claim went through."""
 
 
 class Engine:
@@ -56,7 +47,8 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._isolate = False
-        self.health = Health()
+        self.claiming = False
+        """Whether the last claim went through; the readiness probe asks."""
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what is in the air has landed or the drain's time is over."""
@@ -100,14 +92,14 @@ class Engine:
         try:
             claimed = await self._claimer.claim(free, alone=not self._tasks)
         except UNAVAILABLE as error:
-            if self.health.claiming:
+            if self.claiming:
                 log.warning("claim_failed", error=type(error).__name__)
-            self.health.claiming = False
+            self.claiming = False
             await asyncio.sleep(DATABASE_RETRY)
             return
-        if not self.health.claiming:
+        if not self.claiming:
             log.info("claiming")
-        self.health.claiming = True
+        self.claiming = True
         self._isolate = claimed.isolate
         await self._start_attempts(claimed)
 

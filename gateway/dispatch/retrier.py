@@ -8,7 +8,7 @@ import structlog
 
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
-from gateway.dispatch.observer import Observer
+from gateway.domain.observers import DispatchObserver
 from gateway.domain.retry import ISOLATE_AFTER_CRASHES, Action, Decision, RequestState, RetryRules, decide
 from gateway.store import claims
 from gateway.store.claims import DueRequest, Lease, QueueHead, TerminalStatus
@@ -33,7 +33,7 @@ class RetryResult:
 class Retrier:
     """Decides over due requests inside the claim's transaction."""
 
-    def __init__(self, settings: ClaimSettings, observer: Observer) -> None:
+    def __init__(self, settings: ClaimSettings, observer: DispatchObserver) -> None:
         self._settings = settings
         self._observer = observer
 

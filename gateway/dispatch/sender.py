@@ -8,7 +8,7 @@ import structlog
 
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
-from gateway.dispatch.observer import Observer
+from gateway.domain.observers import DispatchObserver
 from gateway.domain.outcome import Answer, Classification, History, classify
 from gateway.provider.protocol import Provider
 
@@ -30,7 +30,7 @@ class Sender:
     def __init__(
         self,
         provider: Provider,
-        observer: Observer,
+        observer: DispatchObserver,
         *,
         call_limit: float,
         monotonic: Callable[[], float] = monotonic,

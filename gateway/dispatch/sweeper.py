@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.clock import monotonic
-from gateway.dispatch.observer import Observer
+from gateway.domain.observers import DispatchObserver
 from gateway.store import claims
 from gateway.store.claims import TerminalStatus
 from gateway.store.pool import Connection
@@ -39,7 +39,7 @@ PAST_ALL_OF_A_KEY = 2**63 - 1
 class Sweeper:
     """Ends and lets go, at a slow beat and in short statements of their own. Killed anywhere, the next look goes on."""
 
-    def __init__(self, observer: Observer, *, monotonic: Callable[[], float] = monotonic) -> None:
+    def __init__(self, observer: DispatchObserver, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._observer = observer
         self._monotonic = monotonic
         self._next = 0.0

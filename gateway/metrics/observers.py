@@ -1,16 +1,16 @@
-"""The sending and the receiving side's news, as metrics."""
+"""Counts what the sending and the receiving side report."""
 
 from collections.abc import Sequence
 from functools import cache
 
 from gateway.domain.outcome import Outcome
+from gateway.domain.receipt import AppliedReceipt
 from gateway.domain.status import RequestStatus
 from gateway.metrics.registry import EVENTS, Metrics
-from gateway.receipts.applier import AppliedReceipt
 
 
-class SendingObserver:
-    """Implements `gateway.dispatch.observer.Observer`."""
+class DispatchMetrics:
+    """Implements `gateway.domain.observers.DispatchObserver`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -71,8 +71,8 @@ class SendingObserver:
         self._metrics.limiter_wait.labels(bucket.partition(":")[0]).observe(seconds)
 
 
-class ReceiptObserver:
-    """Implements `gateway.receipts.listener.WebhookObserver` and hears of every fold."""
+class ReceiptMetrics:
+    """Implements `gateway.domain.observers.ReceiptObserver`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

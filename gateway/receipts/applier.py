@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import structlog
 
+from gateway.domain.observers import NullObserver, ReceiptObserver
 from gateway.receipts.opt_out import keyword
 from gateway.receipts.parse import NotJson, parse
 from gateway.store import actions, feed, receipts, suppressions
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
-from gateway.store.receipts import AppliedReceipt, InboundReply
+from gateway.store.receipts import InboundReply
 
 BATCH = 1000
 BACK_OFF_FACTOR = 3.0
@@ -28,34 +28,6 @@ DATABASE_RETRY = 0.5
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["AppliedReceipt", "ApplyObserver", "ReceiptApplier"]
-
-
-class ApplyObserver(Protocol):
-    """Hears what the fold did; must not raise."""
-
-    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
-        """Receipts were applied."""
-
-    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
-        """Messages to groups became final: lane and state of each."""
-
-    def given_up(self, count: int) -> None:
-        """Receipts were given up that found no message in three days."""
-
-
-class NullObserver:
-    """Tells nobody."""
-
-    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
-        """Ignore it."""
-
-    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
-        """Ignore it."""
-
-    def given_up(self, count: int) -> None:
-        """Ignore it."""
-
 
 class ReceiptApplier:
     """The loop of the fold."""
@@ -63,7 +35,7 @@ class ReceiptApplier:
     def __init__(
         self,
         pool: Pool,
-        observer: ApplyObserver | None = None,
+        observer: ReceiptObserver | None = None,
         *,
         prefix: str = "",
         busy: Callable[[], bool] = lambda: False,
@@ -146,7 +118,6 @@ class ReceiptApplier:
             # An answer that says how many there are may come after the last receipt.
             async with self._pool.acquire() as connection:
                 self._observer.settled(await receipts.settle_groups(connection))
-            await feed.prune(self._pool, BATCH)
 
     async def _reply(self, connection: Connection, receipt_id: int, raw: bytes) -> None:
         try:

@@ -8,11 +8,11 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 from aiohttp import web
 
+from gateway.domain.observers import ReceiptObserver
 from gateway.receipts.journal import Journal, Overloaded
 from gateway.receipts.parse import EVENTS, NotJson, parse
 from gateway.receipts.signature import verify
@@ -37,13 +37,6 @@ ANSWERS = {
 log = structlog.get_logger(__name__)
 
 
-class WebhookObserver(Protocol):
-    """Hears of every call."""
-
-    def webhook(self, event: str, result: str, seconds: float) -> None:
-        """A call was answered."""
-
-
 class Listener:
     """Answers webhooks."""
 
@@ -51,7 +44,7 @@ class Listener:
         self,
         journal: Journal,
         secrets: Sequence[str],
-        observer: WebhookObserver,
+        observer: ReceiptObserver,
         *,
         prefix: str = "",
         on_stored: Callable[[], None] = lambda: None,

@@ -55,7 +55,6 @@ class Poller:
         prefix: str,
         interval: float,
         until: float,
-        on_stored: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -69,7 +68,6 @@ class Poller:
         self._prefix = prefix
         self._interval = interval
         self._until = until
-        self._on_stored = on_stored
         self._sleep = sleep
         self._clock = clock
 
@@ -149,9 +147,7 @@ class Poller:
         if not entries:
             return 0
         async with self._pool.acquire() as connection:
-            stored = await receipts.journal(connection, list(entries.values()))
-        self._on_stored()
-        return len(stored)
+            return len(await receipts.journal(connection, list(entries.values())))
 
     def _listed(self, row: DeliveryRow) -> Listed | None:
         request_id, generation = our_id(row.external_id, self._prefix)

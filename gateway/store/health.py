@@ -1,10 +1,11 @@
 """How the database itself is, as far as the gateway depends on it."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.store.pool import Connection
+from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.sql import query
 
 
@@ -72,6 +73,15 @@ class PlanNode:
     kind: str
     relation: str | None
     index: str | None
+
+
+async def reachable(pool: Pool, seconds: float) -> bool:
+    """Whether the database answers within some seconds."""
+    try:
+        async with asyncio.timeout(seconds), pool.acquire() as connection:
+            return bool(await connection.fetchval("select true"))
+    except UNAVAILABLE:
+        return False
 
 
 async def session(connection: Connection) -> Session:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.domain.receipt import AppliedReceipt
 from gateway.store.pool import Connection, Pool
 from gateway.store.sql import query
 
@@ -39,28 +40,6 @@ class Taken:
     """Every request that one of them names, once."""
     replies: Sequence[tuple[int, bytes]]
     """Id and body of those that hold a reply; the journal has taken apart all others already."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedReceipt:
-    """What some receipts did that did the same."""
-
-    source: str
-    delivery: str | None
-    result: str
-    lane: str | None
-    of_group: bool
-    unread: bool
-    """Delivery receipts whose status nobody has documented."""
-    moves: bool
-    """They moved their messages."""
-    final_state: str | None
-    """`delivered` or `undelivered` when they brought their messages there."""
-    receipts: int
-    since_accept: Sequence[float]
-    """Seconds from the request's acceptance, of those where that is known."""
-    since_ready: Sequence[float]
-    """Seconds from when the message could go, of those that delivered it."""
 
 
 @dataclass(frozen=True, slots=True)

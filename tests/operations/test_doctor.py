@@ -196,14 +196,14 @@ async def test_what_is_wrong_with_an_account_is_reported(
 @pytest.fixture
 async def listener(pool: Any) -> AsyncIterator[str]:
     """The gateway's own webhook listener, on a real socket; its address."""
-    from gateway.metrics.observers import ReceiptObserver
+    from gateway.metrics.observers import ReceiptMetrics
     from gateway.metrics.registry import Metrics
     from gateway.receipts.journal import Journal
     from gateway.receipts.listener import Listener
 
     journal = Journal(pool)
     running = asyncio.create_task(journal.run())
-    runner = web.ServerRunner(web.Server(Listener(journal, ["right"], ReceiptObserver(Metrics())).handle))
+    runner = web.ServerRunner(web.Server(Listener(journal, ["right"], ReceiptMetrics(Metrics())).handle))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

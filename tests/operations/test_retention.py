@@ -9,8 +9,8 @@ import pytest
 from support.operating import accepted, deliver, expired, failed, someone_waits, uncertain
 from support.outbox import enqueue, status
 
+from gateway.maintenance.retention import Retention
 from gateway.operations import replay
-from gateway.operations.retention import Retention
 from gateway.store import retention
 from gateway.store.filters import Filters
 from gateway.store.sql import query

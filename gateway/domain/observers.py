@@ -1,0 +1,71 @@
+"""What the sending and the receiving side report as they work. The metrics implement it, and tests do."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.domain.outcome import Outcome
+from gateway.domain.receipt import AppliedReceipt
+from gateway.domain.status import RequestStatus
+
+
+class DispatchObserver(Protocol):
+    """Called from the hot path of sending: must not block and must not raise."""
+
+    def claimed(self, lane: str, messages: int) -> None:
+        """Messages were bound to requests."""
+
+    def ended(self, lane: str, state: str, messages: int) -> None:
+        """Messages reached a final state without a receipt."""
+
+    def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
+        """A request is about to be sent; `ages` are seconds since each of its messages could first have gone."""
+
+    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
+        """An attempt ended, with an answer or without."""
+
+    def finished(self, lane: str, dispatch: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
+        """A result was written."""
+
+    def retrying(self, outcome: Outcome) -> None:
+        """A request will be attempted again."""
+
+    def lease_expired(self, requests: int) -> None:
+        """Leases of other workers ended, and their requests were taken over."""
+
+    def lease_lost(self, requests: int) -> None:
+        """Results came too late: the requests no longer belonged to this worker."""
+
+    def limited(self, bucket: str, seconds: float) -> None:
+        """A claim had to wait for a bucket."""
+
+
+class ReceiptObserver(Protocol):
+    """Called from the webhook listener and the receipt applier: must not block and must not raise."""
+
+    def webhook(self, event: str, result: str, seconds: float) -> None:
+        """A webhook call was answered."""
+
+    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
+        """Receipts were applied."""
+
+    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Messages to groups became final: lane and state of each."""
+
+    def given_up(self, count: int) -> None:
+        """Receipts were given up that found no message in three days."""
+
+
+class NullObserver:
+    """Reports nothing: a `ReceiptObserver` for tools and tests that keep no metrics."""
+
+    def webhook(self, event: str, result: str, seconds: float) -> None:
+        """Ignore it."""
+
+    def applied(self, rows: Sequence[AppliedReceipt]) -> None:
+        """Ignore it."""
+
+    def settled(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Ignore it."""
+
+    def given_up(self, count: int) -> None:
+        """Ignore it."""
