@@ -63,5 +63,6 @@ def _client(settings: Settings, pool: "Pool | None", connections: int) -> Mobile
         timeout=settings.request_timeout,
         window=settings.request_window,
         connections=connections,
+        default_sender=settings.sender_id,
         rate_limit=None if pool is None else partial(limiter.await_token, pool, MANAGEMENT),
     )

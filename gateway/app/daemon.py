@@ -20,6 +20,7 @@ from gateway.console.auth import AuthSettings
 from gateway.console.server import build_ops_app
 from gateway.dispatch.engine import Engine
 from gateway.domain.components import Component
+from gateway.domain.ids import ExternalIds
 from gateway.maintenance.feed_pruning import FeedPruning
 from gateway.maintenance.heartbeat import Heartbeat, worker_name
 from gateway.maintenance.retention import Retention
@@ -216,14 +217,14 @@ class Daemon:
 
     async def _webhook(self, stack: AsyncExitStack, pool: Pool, metrics: Metrics) -> None:
         observer = ReceiptMetrics(metrics)
-        prefix = self.settings.external_id_prefix
+        external_ids = ExternalIds(self.settings.external_id_prefix)
         journal = Journal(pool)
-        folder = ReceiptApplier(pool, observer, prefix=prefix, busy=lambda: journal.busy)
+        folder = ReceiptApplier(pool, observer, external_ids=external_ids, busy=lambda: journal.busy)
         listener = Listener(
             journal,
             [secret.get_secret_value() for secret in self.settings.webhook_secret],
             observer,
-            prefix=prefix,
+            external_ids=external_ids,
             on_stored=folder.hint,
         )
         await stack.enter_async_context(background("folder", folder.run, self.component_failed))
@@ -244,7 +245,7 @@ class Daemon:
             pool,
             provider,
             Leadership(self._direct_dsn(), RECONCILE),
-            prefix=self.settings.external_id_prefix,
+            external_ids=ExternalIds(self.settings.external_id_prefix),
             interval=self.settings.reconcile_interval,
             until=self.settings.unconfirmed_after,
         )
@@ -258,7 +259,7 @@ class Daemon:
     async def _dispatch(
         self, pool: Pool, sending: Pool, metrics: Metrics, provider: MobileTextAlerts, worker: str
     ) -> None:
-        sender = await self._retry_while_unavailable(lambda: self._sender(provider))
+        await self._retry_while_unavailable(lambda: self._check_account(provider))
 
         async def resume() -> None:
             # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
@@ -274,33 +275,31 @@ class Daemon:
             DispatchMetrics(metrics),
             dsn=self._direct_dsn(),
             worker=worker,
-            default_sender=sender,
         )
         if not self.stopping.is_set():
             await self.engine.run()
 
-    async def _sender(self, provider: Provider) -> int | None:
-        """Check the key, and find the sending number where the settings name none.
+    async def _check_account(self, provider: Provider) -> None:
+        """Check the key, and choose a sending number where the settings name none.
 
-        A provider that does not answer is no reason not to start: messages wait as well with us as without.
+        The gateway starts even if the provider does not answer: messages can wait in a running gateway too.
         """
         try:
             await provider.verify()
             log.info("key_verified", route=provider.name)
             if self.settings.sender_id is not None:
-                return self.settings.sender_id
-            sender = await provider.default_sender()
+                return
+            sender = await provider.choose_default_sender()
         except KeyRefused as error:
             raise StartError(str(error)) from None
         except ProviderError as error:
             log.warning("provider_unavailable", status=error.status, sentence=str(error))
-            return self.settings.sender_id
+            return
         log.warning(
-            "sender_looked_up",
+            "sender_chosen",
             sender_id=sender,
-            advice="set SMSGW_SENDER_ID: the account's default number may move",
+            advice="set SMSGW_SENDER_ID: the provider may change the account's first number",
         )
-        return sender
 
 
 async def _listen(

@@ -8,12 +8,14 @@ from gateway.dispatch.budget import ClaimSettings
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.completer import Completer
+from gateway.dispatch.encoder import RequestEncoder
 from gateway.dispatch.engine import Engine
 from gateway.dispatch.leases import Leases
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
+from gateway.domain.ids import ExternalIds
 from gateway.domain.observers import DispatchObserver
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings
@@ -44,13 +46,10 @@ def build_engine(
     *,
     dsn: str,
     worker: str,
-    default_sender: int | None,
 ) -> Engine:
     """Return an engine that is ready to run. `dsn` leads straight to Postgres, for the doorbell's session."""
     claim_settings = ClaimSettings(
         worker=worker,
-        external_id_prefix=settings.external_id_prefix,
-        default_sender=default_sender,
         max_recipients=settings.max_recipients,
         lease=settings.lease,
         horizon=settings.idempotency_horizon,
@@ -58,8 +57,8 @@ def build_engine(
     )
     breaker = RouteBreaker(pool, provider.name)
     leases = Leases(pool, seconds=settings.lease)
-    splitter = Splitter(provider, prefix=settings.external_id_prefix, default_sender=default_sender)
-    claimer = Claimer(pool, provider, claim_settings, sending_limits(settings), breaker, observer)
+    encoder = RequestEncoder(provider, ExternalIds(settings.external_id_prefix))
+    claimer = Claimer(pool, provider, encoder, claim_settings, sending_limits(settings), breaker, observer)
     waker = Waker(Doorbell(dsn), poll_interval=settings.poll_interval)
 
     def written(attempts: Sequence[Attempt]) -> None:
@@ -73,7 +72,7 @@ def build_engine(
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
         completer=Completer(
             pool,
-            splitter,
+            Splitter(encoder),
             breaker,
             observer,
             window=settings.request_window,

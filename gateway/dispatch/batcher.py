@@ -1,17 +1,13 @@
 """The part of a claim that binds waiting messages to new requests."""
 
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
-from gateway.dispatch.encoder import Batch, SenderAllowance, encode, select_messages
+from gateway.dispatch.encoder import NOT_ENCODABLE, Batch, RequestEncoder, SenderAllowance, select_messages
 from gateway.domain.fair_share import Allocation, Queue, allocate, floor_pass_value
-from gateway.domain.ids import request_id
 from gateway.domain.message import Message
 from gateway.domain.observers import DispatchObserver
 from gateway.provider.protocol import Provider
@@ -27,14 +23,7 @@ SLOW_CLAIM = 0.4
 
 SUPPRESSED = "suppressed: this number asked not to be written to"
 
-NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
-
 Heads = dict[Key, QueueHead]
-
-
-def new_request_id() -> UUID:
-    """Return an id that no request has had; see `gateway.domain.ids`."""
-    return request_id(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +45,14 @@ class Batcher:
     def __init__(
         self,
         provider: Provider,
+        encoder: RequestEncoder,
         settings: ClaimSettings,
         observer: DispatchObserver,
         *,
         monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._provider = provider
+        self._encoder = encoder
         self._monotonic = monotonic
         self._settings = settings
         self._observer = observer
@@ -85,7 +76,7 @@ class Batcher:
         heads: Heads = {
             (head.lane, head.tenant, head.sender): head
             for head in ready
-            if head.tenant is not None and budget.may_send(self._settings.sender(head.sender))
+            if head.tenant is not None and budget.may_send(self._provider.sender(head.sender))
         }
         if not heads or budget.slots <= 0:
             return BatchResult([])
@@ -95,13 +86,7 @@ class Batcher:
         found = await claims.lock_waiting_messages(connection, wanted)
         waiting = await self._park(connection, found)
         picked = self._make_batches(planned, heads, [row.message for row in waiting], budget)
-        requests, failed = encode(
-            picked,
-            self._provider,
-            prefix=self._settings.external_id_prefix,
-            new_id=new_request_id,
-            default_sender=self._settings.default_sender,
-        )
+        requests, failed = self._encoder.encode(picked)
         for message, why in failed:
             await claims.end_messages(connection, [message.id], TerminalStatus.FAILED, why)
             self._observer.ended(message.lane, TerminalStatus.FAILED.value, 1)
@@ -123,7 +108,7 @@ class Batcher:
         left = self._at_once
         for turn in planned:
             queue, head = turn.queue, heads[_key(turn.queue)]
-            sender = self._settings.sender(queue.sender)
+            sender = self._provider.sender(queue.sender)
             room = min(budget.pace_left(sender) + 1, budget.quota_left(sender) + 1, left)
             most = min(int(room), turn.slots * self._per_request(head, budget))
             if most < 1:
@@ -174,7 +159,7 @@ class Batcher:
         picked: list[Batch] = []
         for turn in planned:
             queue = turn.queue
-            sender = self._settings.sender(queue.sender)
+            sender = self._provider.sender(queue.sender)
             most = self._per_request(heads[_key(queue)], budget)
             for group in select_messages(
                 by_queue.get(_key(queue), []),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.domain.quota import Quota
 from gateway.domain.token_bucket import Bucket
+from gateway.provider.protocol import Provider
 from gateway.store.buckets import Limit, day_bucket, lane_bucket, parts_bucket
 from gateway.store.claims import QueueHead
 
@@ -59,8 +60,6 @@ class ClaimSettings:
     """What the claim needs of the settings; times in seconds."""
 
     worker: str
-    external_id_prefix: str
-    default_sender: int | None
     max_recipients: int
     lease: float
     horizon: float
@@ -72,10 +71,6 @@ class ClaimSettings:
     def last_claim(self) -> float:
         """How long after such an attempt another may be claimed, so that it is on the wire inside the horizon."""
         return self.horizon - self.start_within
-
-    def sender(self, number: int) -> int | None:
-        """Return the sending number of a queue, in which 0 stands for the default."""
-        return number or self.default_sender
 
 
 @dataclass(slots=True)
@@ -145,10 +140,10 @@ def whole(tokens: float) -> int:
     return int(min(tokens, 1e12) + 1e-9)
 
 
-def needed(limits: Limits, heads: Iterable[QueueHead], default_sender: int | None) -> dict[str, Limit]:
+def needed(limits: Limits, heads: Iterable[QueueHead], provider: Provider) -> dict[str, Limit]:
     """Return every limit that a claim over these heads has to do with, by name."""
     found = {limit.name: limit for limit in limits.per_request}
     for head in heads:
-        for limit in (*limits.of_sender(head.sender or default_sender), *limits.of_lane(head)):
+        for limit in (*limits.of_sender(provider.sender(head.sender)), *limits.of_lane(head)):
             found[limit.name] = limit
     return found

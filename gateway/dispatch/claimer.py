@@ -16,6 +16,7 @@ from gateway.dispatch.batcher import Batcher
 from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.cursors import QueueCursors
+from gateway.dispatch.encoder import RequestEncoder
 from gateway.dispatch.retrier import Retrier
 from gateway.dispatch.scanner import QueueScanner, ScanResult
 from gateway.dispatch.sweeper import Sweeper
@@ -67,6 +68,7 @@ class Claimer:
         self,
         pool: Pool,
         provider: Provider,
+        encoder: RequestEncoder,
         settings: ClaimSettings,
         limits: Limits,
         breaker: RouteBreaker,
@@ -76,6 +78,7 @@ class Claimer:
         monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._pool = pool
+        self._provider = provider
         self._breaker = breaker
         self._route = breaker.route
         self._settings = settings
@@ -83,7 +86,7 @@ class Claimer:
         self._observer = observer
         self._monotonic = monotonic
         self._retrier = Retrier(settings, observer)
-        self._batcher = Batcher(provider, settings, observer, monotonic=monotonic)
+        self._batcher = Batcher(provider, encoder, settings, observer, monotonic=monotonic)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
         self._scanner = QueueScanner(breaker.route, places=places, monotonic=monotonic)
         self._configured: dict[str, Limit] = {}
@@ -112,7 +115,7 @@ class Claimer:
             if not ready:
                 self._looked_on = 0
                 return ClaimResult([], look.wait, more=not look.complete)
-            limits = needed(self._limits, ready, self._settings.default_sender)
+            limits = needed(self._limits, ready, self._provider)
             await self._configure(connection, limits)
             began = self._monotonic()
             try:
@@ -230,7 +233,7 @@ class Claimer:
 
         Where only these queues lack them, others that were not looked at may not: they come first, a few looks of them.
         """
-        wait, name = min(budget.wait_of(head.lane, self._settings.sender(head.sender)) for head in look.ready)
+        wait, name = min(budget.wait_of(head.lane, self._provider.sender(head.sender)) for head in look.ready)
         self._looked_on += 1
         if not look.complete and budget.request_wait() <= 0 and self._looked_on % MAX_CONTINUED_SCANS:
             return ClaimResult([], 0.0, isolate=isolate, more=True)

@@ -1,6 +1,8 @@
 """From waiting messages to requests with their exact bytes: no I/O, no clock."""
 
-from collections.abc import Callable, Sequence
+import secrets
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,10 +10,12 @@ import structlog
 
 from gateway.domain.batching import pack
 from gateway.domain.cost import cost
-from gateway.domain.ids import external_id
+from gateway.domain.ids import ExternalIds, request_id
 from gateway.domain.message import Message
 from gateway.provider.protocol import Provider
 from gateway.store.claims import NewRequest
+
+NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
 
 log = structlog.get_logger(__name__)
 
@@ -64,54 +68,59 @@ def select_messages(
     ]
 
 
-def encode(
-    picked: Sequence[Batch],
-    provider: Provider,
-    *,
-    prefix: str,
-    new_id: Callable[[], UUID],
-    default_sender: int | None,
-) -> tuple[list[NewRequest], list[tuple[Message, str]]]:
-    """Give each group its id and its bytes; return the requests, and the messages that cannot be written down.
-
-    A message that breaks the encoder must not take its neighbours with it, nor the worker: its group is tried one by
-    one, and what fails alone is returned with the reason.
-    """
-    requests: list[NewRequest] = []
-    failed: list[tuple[Message, str]] = []
-    for group in picked:
-        try:
-            requests.append(_request(group, provider, prefix, new_id(), default_sender))
-        except Exception as error:  # noqa: BLE001  the bytes of a stranger: anything may be wrong with them
-            log.warning("request_not_encoded", error=type(error).__name__, messages=len(group.messages))
-            if len(group.messages) == 1:
-                failed.append((group.messages[0], "not_encodable: the message cannot be written as a request"))
-                continue
-            alone = [
-                Batch((message,), (parts,), group.sender_id)
-                for message, parts in zip(group.messages, group.parts, strict=True)
-            ]
-            # More requests than tokens were reckoned for would exceed the limit: one goes now, the rest stay.
-            for single in alone:
-                made, bad = encode([single], provider, prefix=prefix, new_id=new_id, default_sender=default_sender)
-                failed += bad
-                if made:
-                    requests += made
-                    break
-    return requests, failed
+def new_request_id() -> UUID:
+    """Return an id that no request has had; see `gateway.domain.ids`."""
+    return request_id(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
-def _request(group: Batch, provider: Provider, prefix: str, request_id: UUID, default_sender: int | None) -> NewRequest:
-    first = group.messages[0]
-    name = external_id(prefix, request_id, first.generation)
-    return NewRequest(
-        id=request_id,
-        external_id=name,
-        body=provider.encode(group.messages, external_id=name, default_sender=default_sender),
-        messages=group.messages,
-        parts=group.parts,
-        lane=first.lane,
-        tenant=first.tenant,
-        sender_id=group.sender_id,
-        generation=first.generation,
-    )
+class RequestEncoder:
+    """Gives each batch its request id and the exact bytes of its request."""
+
+    def __init__(self, provider: Provider, external_ids: ExternalIds) -> None:
+        self._provider = provider
+        self._external_ids = external_ids
+
+    def encode(self, batches: Sequence[Batch]) -> tuple[list[NewRequest], list[tuple[Message, str]]]:
+        """Return the requests, and the messages that cannot be encoded, each with the reason.
+
+        A message that breaks the encoder must not take its neighbours with it, nor the worker: its batch is encoded
+        one message at a time, and what fails alone is returned with the reason.
+        """
+        requests: list[NewRequest] = []
+        failed: list[tuple[Message, str]] = []
+        for batch in batches:
+            try:
+                requests.append(self._request(batch))
+            except Exception as error:  # noqa: BLE001  the input comes from applications: any of it may be wrong
+                log.warning("request_not_encoded", error=type(error).__name__, messages=len(batch.messages))
+                if len(batch.messages) == 1:
+                    failed.append((batch.messages[0], NOT_ENCODABLE))
+                    continue
+                singles = [
+                    Batch((message,), (parts,), batch.sender_id)
+                    for message, parts in zip(batch.messages, batch.parts, strict=True)
+                ]
+                # The batch has the tokens of one request: more would exceed the limit. One goes now, the rest stay.
+                for single in singles:
+                    made, bad = self.encode([single])
+                    failed += bad
+                    if made:
+                        requests += made
+                        break
+        return requests, failed
+
+    def _request(self, batch: Batch) -> NewRequest:
+        first = batch.messages[0]
+        new_id = new_request_id()
+        external_id = self._external_ids.make(new_id, first.generation)
+        return NewRequest(
+            id=new_id,
+            external_id=external_id,
+            body=self._provider.encode(batch.messages, external_id=external_id),
+            messages=batch.messages,
+            parts=batch.parts,
+            lane=first.lane,
+            tenant=first.tenant,
+            sender_id=batch.sender_id,
+            generation=first.generation,
+        )

@@ -8,11 +8,9 @@ it was, whose lease ends, or both halves ready to go.
 from collections.abc import Sequence
 
 from gateway.dispatch.attempt import Attempt
-from gateway.dispatch.batcher import new_request_id
-from gateway.dispatch.encoder import Batch, encode
+from gateway.dispatch.encoder import Batch, RequestEncoder
 from gateway.domain.cost import cost
 from gateway.domain.message import Message
-from gateway.provider.protocol import Provider
 from gateway.store import completions
 from gateway.store.completions import AttemptResult, Settled
 from gateway.store.pool import Connection
@@ -21,10 +19,8 @@ from gateway.store.pool import Connection
 class Splitter:
     """Makes halves."""
 
-    def __init__(self, provider: Provider, *, prefix: str, default_sender: int | None) -> None:
-        self._provider = provider
-        self._prefix = prefix
-        self._default_sender = default_sender
+    def __init__(self, encoder: RequestEncoder) -> None:
+        self._encoder = encoder
 
     async def split(self, connection: Connection, attempt: Attempt, refusal: AttemptResult) -> list[Settled]:
         """Write the refusal and rebind the messages to two new requests, in one transaction."""
@@ -42,11 +38,5 @@ class Splitter:
             for half in halves
             if half
         ]
-        requests, _ = encode(
-            picked,
-            self._provider,
-            prefix=self._prefix,
-            new_id=new_request_id,
-            default_sender=self._default_sender,
-        )
+        requests, _ = self._encoder.encode(picked)
         await completions.split(connection, attempt.request_id, requests)

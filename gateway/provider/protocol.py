@@ -75,13 +75,16 @@ class Provider(Protocol):
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
 
-    async def default_sender(self) -> int | None:
-        """Return the id of the account's first sending number, None when it has none."""
+    async def choose_default_sender(self) -> int | None:
+        """Make the account's first sending number the default, and return its id; None when it has none."""
 
     async def sender_numbers(self) -> list[int]:
         """Return the ids of all of the account's sending numbers."""
 
-    def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
+    def sender(self, sender_id: int | None) -> int | None:
+        """Return the sending number of messages that name this one; None and 0 stand for the default."""
+
+    def encode(self, messages: Sequence[Message], *, external_id: str) -> bytes:
         """Return the exact body of a request; raises `ValueError` for messages that can't share one."""
 
     async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway.domain.ids import NO_PREFIX, ExternalIds
 from gateway.domain.observers import NullObserver, ReceiptObserver
 from gateway.receipts.opt_out import keyword
 from gateway.receipts.parse import NotJson, parse
@@ -37,13 +38,13 @@ class ReceiptApplier:
         pool: Pool,
         observer: ReceiptObserver | None = None,
         *,
-        prefix: str = "",
+        external_ids: ExternalIds = NO_PREFIX,
         busy: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`busy` says that receipts come in a flood: then most of the database's time is left to taking them in."""
         self._pool = pool
-        self._prefix = prefix
+        self._external_ids = external_ids
         self._observer = observer or NullObserver()
         self._busy = busy
         self._monotonic = monotonic
@@ -121,7 +122,7 @@ class ReceiptApplier:
 
     async def _reply(self, connection: Connection, receipt_id: int, raw: bytes) -> None:
         try:
-            receipt = parse(raw, "message-reply", prefix=self._prefix)
+            receipt = parse(raw, "message-reply", external_ids=self._external_ids)
         except NotJson:
             return
         reply = receipt.reply

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from aiohttp import web
 
+from gateway.domain.ids import NO_PREFIX, ExternalIds
 from gateway.domain.observers import ReceiptObserver
 from gateway.receipts.journal import Journal, Overloaded
 from gateway.receipts.parse import EVENTS, NotJson, parse
@@ -46,14 +47,14 @@ class Listener:
         secrets: Sequence[str],
         observer: ReceiptObserver,
         *,
-        prefix: str = "",
+        external_ids: ExternalIds = NO_PREFIX,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         """Without a secret every call is refused: an unsigned receipt could declare any message delivered."""
         self._journal = journal
         self._secrets = tuple(secrets)
         self._observer = observer
-        self._prefix = prefix
+        self._external_ids = external_ids
         self._on_stored = on_stored
         if not self._secrets:
             log.warning("webhooks_refused", reason="SMSGW_WEBHOOK_SECRET is not set")
@@ -83,7 +84,7 @@ class Listener:
         if not verify(self._secrets, body, request.headers.get("X-Signature")):
             return 401, "unauthorized"
         try:
-            receipt = parse(body, event or None, prefix=self._prefix)
+            receipt = parse(body, event or None, external_ids=self._external_ids)
         except NotJson:
             return 400, "not_json"
         try:

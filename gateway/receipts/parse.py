@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.ids import NO_PREFIX, ExternalIds
 from gateway.domain.phone import is_e164, normalise
 from gateway.domain.status import DeliveryStatus
 
@@ -48,7 +49,6 @@ WORDS = {
 NUMBER_FIELDS = ("toNumber", "destinationNumber", "to", "number", "recipient")
 TIME_FIELDS = ("timestamp", "deliveredAt", "date", "sentAt")
 EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
-OUR_ID = re.compile(r"(?P<request>[0-9a-f]{32})-(?P<generation>[0-9]{1,4})")
 
 
 class NotJson(ValueError):
@@ -84,7 +84,7 @@ class Reply:
     provider_reply_id: str | None
 
 
-def parse(body: bytes, event: str | None, *, prefix: str = "", source: str = "webhook") -> Receipt:
+def parse(body: bytes, event: str | None, *, external_ids: ExternalIds = NO_PREFIX, source: str = "webhook") -> Receipt:
     """Return the receipt in a body. `event` is what the address said; it wins over the body's own type.
 
     Raises `NotJson` for a body that is not JSON, and nothing else.
@@ -96,7 +96,7 @@ def parse(body: bytes, event: str | None, *, prefix: str = "", source: str = "we
     fields = _fields(content)
     kind = event if event in EVENTS else _event(fields)
     external_id = _text(fields.get("externalId"))
-    request_id, generation = our_id(external_id, prefix)
+    request_id, generation = external_ids.read(external_id)
     status = _text(fields.get("status"))
     return Receipt(
         event=kind,
@@ -113,14 +113,6 @@ def parse(body: bytes, event: str | None, *, prefix: str = "", source: str = "we
         happened_at=_moment(fields),
         reply=_reply(fields) if kind == "message-reply" else None,
     )
-
-
-def our_id(external_id: str | None, prefix: str) -> tuple[UUID | None, int | None]:
-    """Return request and generation of an external id of ours; two Nones for anybody else's."""
-    if external_id is None or not external_id.startswith(prefix):
-        return None, None
-    match = OUR_ID.fullmatch(external_id[len(prefix) :])
-    return (None, None) if match is None else (UUID(int=int(match[1], 16)), int(match[2]))
 
 
 def read_status(status: object) -> DeliveryStatus | None:

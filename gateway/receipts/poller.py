@@ -15,11 +15,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
+from gateway.domain.ids import ExternalIds
 from gateway.domain.phone import normalise
 from gateway.provider.errors import ProviderError
 from gateway.provider.protocol import DeliveryRow, Provider
 from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import Receipt, our_id, read_status, read_time
+from gateway.receipts.parse import Receipt, read_status, read_time
 from gateway.store import poller, receipts
 from gateway.store.leadership import Leadership
 from gateway.store.poller import Listed, Missing
@@ -52,7 +53,7 @@ class Poller:
         provider: Provider,
         leadership: Leadership,
         *,
-        prefix: str,
+        external_ids: ExternalIds,
         interval: float,
         until: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -65,7 +66,7 @@ class Poller:
         self._pool = pool
         self._provider = provider
         self._leadership = leadership
-        self._prefix = prefix
+        self._external_ids = external_ids
         self._interval = interval
         self._until = until
         self._sleep = sleep
@@ -150,7 +151,7 @@ class Poller:
             return len(await receipts.journal(connection, list(entries.values())))
 
     def _listed(self, row: DeliveryRow) -> Listed | None:
-        request_id, generation = our_id(row.external_id, self._prefix)
+        request_id, generation = self._external_ids.read(row.external_id)
         number, delivery = normalise(row.number), read_status(row.status)
         if request_id is None or generation is None or number is None or delivery is None:
             return None

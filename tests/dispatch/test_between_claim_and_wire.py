@@ -57,7 +57,7 @@ def engine_on(database: Any, pool: Pool, wire: Any) -> Engine:
     """The engine as the daemon builds it, with one request in the air at a time."""
     news: Any = News()
     settings = Settings(_env_file=None, concurrency=1)
-    return build_engine(settings, pool, wire, news, dsn=database.dsn, worker="w", default_sender=1)
+    return build_engine(settings, pool, wire, news, dsn=database.dsn, worker="w")
 
 
 async def run_until(engine: Engine, happened: "asyncio.Future[Any]") -> Any:

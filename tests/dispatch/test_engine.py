@@ -28,7 +28,7 @@ def turning(pool: Any, database: Any) -> Turning:
             "parts_per_minute": 0, "poll_interval": 3600.0, "max_recipients": 1} | changes))  # fmt: skip
         news: Any = News()
         engine = build_engine(
-            settings, pool, wire, news, dsn=database.dsn, worker="w", default_sender=1  # type: ignore[arg-type]
+            settings, pool, wire, news, dsn=database.dsn, worker="w"  # type: ignore[arg-type]
         )  # fmt: skip
         running = asyncio.create_task(engine.run())
         try:

@@ -75,9 +75,12 @@ class Provider:
     nobody: set[str] = field(default_factory=set)
     """Numbers in requests that were taken and sent to nobody. Where that answer is lost, nobody can know it."""
 
-    def encode(self, messages: Any, *, external_id: str, default_sender: int | None) -> bytes:
+    def encode(self, messages: Any, *, external_id: str) -> bytes:
         found: list[Message] = list(messages)
-        return encode(found, external_id=external_id, default_sender=default_sender)
+        return encode(found, external_id=external_id, default_sender=1)
+
+    def sender(self, sender_id: int | None) -> int | None:
+        return sender_id or 1
 
     async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         if self.behaviour == "unreached":

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.ids import ExternalIds
 from gateway.domain.status import DeliveryStatus
 from gateway.receipts.opt_out import keyword
 from gateway.receipts.parse import NotJson, parse, read_status
@@ -62,8 +63,8 @@ def test_without_an_event_in_the_address_the_body_says() -> None:
 
 def test_an_external_id_of_somebody_else_is_not_ours() -> None:
     assert read({"externalId": "order_1", "status": 4}).request_id is None
-    assert read({"externalId": OURS, "status": 4}, prefix="other-").request_id is None
-    assert read({"externalId": f"mine-{OURS}", "status": 4}, prefix="mine-").request_id == REQUEST
+    assert read({"externalId": OURS, "status": 4}, external_ids=ExternalIds("other-")).request_id is None
+    assert read({"externalId": f"mine-{OURS}", "status": 4}, external_ids=ExternalIds("mine-")).request_id == REQUEST
 
 
 def test_the_same_body_at_two_addresses_is_two_receipts() -> None:

@@ -16,8 +16,10 @@ from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.claimer import Claimer
 from gateway.dispatch.completer import Completer
 from gateway.dispatch.cursors import QueueCursors
+from gateway.dispatch.encoder import RequestEncoder
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
+from gateway.domain.ids import ExternalIds
 from gateway.domain.message import Message
 from gateway.domain.outcome import Answer
 from gateway.provider.mta.request import encode
@@ -33,8 +35,11 @@ class Wire:
     answers: deque[Answer] = field(default_factory=deque)
     sent: list[tuple[str, bytes]] = field(default_factory=list)
 
-    def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
-        return encode(messages, external_id=external_id, default_sender=default_sender)
+    def sender(self, sender_id: int | None) -> int | None:
+        return sender_id or 1
+
+    def encode(self, messages: Sequence[Message], *, external_id: str) -> bytes:
+        return encode(messages, external_id=external_id, default_sender=1)
 
     async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         self.sent.append((request_id, body))
@@ -99,8 +104,6 @@ def make_worker(
     done: list[Attempt] = []
     settings = ClaimSettings(
         worker=f"w{random.random()}",
-        external_id_prefix="",
-        default_sender=1,
         max_recipients=recipients,
         lease=lease,
         horizon=horizon,
@@ -109,11 +112,13 @@ def make_worker(
     limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
     places = QueueCursors(slow=slow, monotonic=monotonic)
-    splitter = Splitter(wire, prefix="", default_sender=1)
+    encoder = RequestEncoder(wire, ExternalIds())
     return Worker(
-        claimer=Claimer(pool, wire, settings, limits, breaker, news, places=places, monotonic=monotonic),
+        claimer=Claimer(pool, wire, encoder, settings, limits, breaker, news, places=places, monotonic=monotonic),
         sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
-        completer=Completer(pool, splitter, breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic),
+        completer=Completer(
+            pool, Splitter(encoder), breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic
+        ),
         wire=wire,
         news=news,
         done=done,

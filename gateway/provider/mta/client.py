@@ -42,15 +42,18 @@ class MobileTextAlerts:
         timeout: float,
         window: float,
         connections: int,
+        default_sender: int | None = None,
         rate_limit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window.
 
+        `default_sender` is the sending number of messages that name none; see `choose_default_sender`.
         `rate_limit` is awaited before each call that is not a send: it waits until the limit for those permits
         one more.
         """
         self._base = base_url.rstrip("/")
         self._window = window
+        self._default_sender = default_sender
         self._rate_limit = rate_limit
         connect = min(CONNECT_TIMEOUT, timeout / 2)
         self._session = aiohttp.ClientSession(
@@ -65,9 +68,13 @@ class MobileTextAlerts:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def encode(self, messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
+    def sender(self, sender_id: int | None) -> int | None:
+        """Return the sending number of messages that name this one; None and 0 stand for the default."""
+        return sender_id or self._default_sender
+
+    def encode(self, messages: Sequence[Message], *, external_id: str) -> bytes:
         """Return the exact body of a request; raises `ValueError` for messages that can't share one."""
-        return encode(messages, external_id=external_id, default_sender=default_sender)
+        return encode(messages, external_id=external_id, default_sender=self._default_sender)
 
     async def send(self, request_id: str, body: bytes, *, by: float | None = None) -> Answer:
         """Make one attempt; never raises for anything that the network or the provider does.
@@ -111,9 +118,10 @@ class MobileTextAlerts:
             clock=http_date(headers),
         )
 
-    async def default_sender(self) -> int | None:
-        """Return the id of the account's first sending number, None when it has none."""
-        return management.first_sender(await self._manage("GET", "/dedicated-numbers"))
+    async def choose_default_sender(self) -> int | None:
+        """Make the account's first sending number the default, and return its id; None when it has none."""
+        self._default_sender = next(iter(await self.sender_numbers()), None)
+        return self._default_sender
 
     async def sender_numbers(self) -> list[int]:
         """Return the ids of all of the account's sending numbers."""

@@ -32,11 +32,6 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and str(value) else None
 
 
-def first_sender(answer: dict[str, Any]) -> int | None:
-    """Return the id of the first sending number."""
-    return next(iter(senders(answer)), None)
-
-
 def senders(answer: dict[str, Any]) -> list[int]:
     """Return the ids of all sending numbers."""
     ids = [row.get("id") for row in _rows(answer)]
