@@ -11,7 +11,7 @@ from gateway.app.limits import management_limit
 from gateway.provider.mta import MobileTextAlerts
 from gateway.settings import Settings
 from gateway.store import buckets, limiter
-from gateway.store.buckets import MANAGEMENT
+from gateway.store.buckets import management_bucket
 from gateway.store.pool import Pool, lazy_pool
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ async def rate_limited_client(settings: Settings, pool: Pool, *, connections: in
             "provider_unencrypted", advice="give SMSGW_MTA_BASE_URL an https address: the key crosses a network"
         )
     async with pool.acquire() as connection:
-        await buckets.configure(connection, [management_limit(settings)])
+        await buckets.configure(connection, [management_limit(settings, MobileTextAlerts.name)])
     return _client(settings, pool, connections)
 
 
@@ -64,5 +64,7 @@ def _client(settings: Settings, pool: "Pool | None", connections: int) -> Mobile
         window=settings.request_window,
         connections=connections,
         default_sender=settings.sender_id,
-        rate_limit=None if pool is None else partial(limiter.await_token, pool, MANAGEMENT),
+        rate_limit=None
+        if pool is None
+        else partial(limiter.await_token, pool, management_bucket(MobileTextAlerts.name)),
     )

@@ -92,7 +92,7 @@ class Daemon:
         the next start.
         """
         try:
-            limits = sending_limits(load())
+            limits = sending_limits(load(), MobileTextAlerts.name)
         except SettingsError as error:
             log.error("settings_not_reloaded", reason=str(error))
             return

@@ -58,7 +58,9 @@ def build_engine(
     breaker = RouteBreaker(pool, provider.name)
     leases = Leases(pool, seconds=settings.lease)
     encoder = RequestEncoder(provider, ExternalIds(settings.external_id_prefix))
-    claimer = Claimer(pool, provider, encoder, claim_settings, sending_limits(settings), breaker, observer)
+    claimer = Claimer(
+        pool, provider, encoder, claim_settings, sending_limits(settings, provider.name), breaker, observer
+    )
     waker = Waker(Doorbell(dsn), poll_interval=settings.poll_interval)
 
     def written(attempts: Sequence[Attempt]) -> None:

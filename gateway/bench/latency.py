@@ -14,8 +14,9 @@ from gateway.bench.floors import notify_wake
 from gateway.bench.processes import BenchError, gateway
 from gateway.bench.rawclient import body
 from gateway.bench.results import Better, Line, Measure, Result
+from gateway.provider.protocol import ROUTES
 from gateway.store import buckets
-from gateway.store.buckets import REQUESTS
+from gateway.store.buckets import requests_bucket
 from gateway.store.pool import Connection, connect
 
 TARGET_WAKE = 3.0
@@ -184,5 +185,6 @@ async def _next_token(application: Connection) -> float:
     Locks the row, as a claim does, until the end of the application's transaction: no claim can take a token between
     this look and the commit of the code. From then on a claim that takes it for anything else is late.
     """
-    found, now = await buckets.lock(application, [REQUESTS])
-    return found[REQUESTS].wait_for(1.0, now)
+    name = requests_bucket(ROUTES[0])
+    found, now = await buckets.lock(application, [name])
+    return found[name].wait_for(1.0, now)

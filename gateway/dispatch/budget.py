@@ -14,6 +14,7 @@ from gateway.store.claims import QueueHead
 class Limits:
     """What the settings allow; may be changed while the gateway runs."""
 
+    route: str
     per_request: tuple[Limit, ...]
     """The buckets of which each request takes one token."""
     parts: Limit | None = None
@@ -25,9 +26,9 @@ class Limits:
         """Return the limits of one sending number."""
         limits = []
         if self.parts is not None:
-            limits.append(replace(self.parts, name=parts_bucket(sender)))
+            limits.append(replace(self.parts, name=parts_bucket(self.route, sender)))
         if self.parts_per_day is not None:
-            limits.append(replace(self.parts_per_day, name=day_bucket(sender)))
+            limits.append(replace(self.parts_per_day, name=day_bucket(self.route, sender)))
         return limits
 
     def of_lane(self, head: QueueHead) -> list[Limit]:
@@ -36,7 +37,12 @@ class Limits:
             return []
         share = head.cap_percent / 100.0
         return [
-            replace(limit, name=lane_bucket(head.lane), allowance=max(1.0, limit.allowance * share), starts_full=True)
+            replace(
+                limit,
+                name=lane_bucket(self.route, head.lane),
+                allowance=max(1.0, limit.allowance * share),
+                starts_full=True,
+            )
             for limit in self.per_request[:1]
         ]
 
@@ -48,7 +54,7 @@ class Limits:
         whole_limit = locked.get(self.per_request[0].name) if self.per_request else None
         found = dict(locked)
         for head in heads:
-            cap = locked.get(lane_bucket(head.lane))
+            cap = locked.get(lane_bucket(self.route, head.lane))
             if isinstance(cap, Bucket) and isinstance(whole_limit, Bucket):
                 allowance = max(1.0, whole_limit.allowance * head.cap_percent / 100.0)
                 found[cap.name] = replace(cap, allowance=allowance)
@@ -82,6 +88,7 @@ class Budget:
     buckets: dict[str, Bucket | Quota]
     slots: int
     per_request: tuple[str, ...]
+    route: str
     probe: bool = False
     """The breaker lets a single request through, to see whether the way is open."""
     fresh: bool = False
@@ -90,17 +97,17 @@ class Budget:
 
     def slots_of(self, lane: str) -> int:
         """Return how many requests this lane may still open: all that are left, or what its cap leaves."""
-        bucket = self.buckets.get(lane_bucket(lane))
+        bucket = self.buckets.get(lane_bucket(self.route, lane))
         return self.slots if bucket is None else min(self.slots, whole(bucket.available(self.now)))
 
     def pace_left(self, sender: int | None) -> float:
         """Return the parts that the sender's pace allows now; without a pace, everything."""
-        bucket = self.buckets.get(parts_bucket(sender))
+        bucket = self.buckets.get(parts_bucket(self.route, sender))
         return float("inf") if bucket is None else bucket.available(self.now)
 
     def quota_left(self, sender: int | None) -> float:
         """Return the parts that the sender's day has left; without a quota, everything."""
-        quota = self.buckets.get(day_bucket(sender))
+        quota = self.buckets.get(day_bucket(self.route, sender))
         return float("inf") if quota is None else quota.available(self.now)
 
     def may_send(self, sender: int | None) -> bool:
@@ -109,10 +116,10 @@ class Budget:
 
     def spend(self, lane: str, sender: int | None, parts: int) -> None:
         """Take what one request costs; the caller has seen that a slot is free and the sender's pace not used up."""
-        for name in (*self.per_request, lane_bucket(lane)):
+        for name in (*self.per_request, lane_bucket(self.route, lane)):
             self._take(name, 1.0)
-        self._take(parts_bucket(sender), float(parts))
-        self._take(day_bucket(sender), float(parts))
+        self._take(parts_bucket(self.route, sender), float(parts))
+        self._take(day_bucket(self.route, sender), float(parts))
         self.slots -= 1
 
     def written(self) -> list[Bucket | Quota]:
@@ -121,7 +128,12 @@ class Budget:
 
     def wait_of(self, lane: str, sender: int | None) -> tuple[float, str]:
         """Return how long a message of this lane and sender must wait for tokens, and for which bucket."""
-        names = (*self.per_request, lane_bucket(lane), parts_bucket(sender), day_bucket(sender))
+        names = (
+            *self.per_request,
+            lane_bucket(self.route, lane),
+            parts_bucket(self.route, sender),
+            day_bucket(self.route, sender),
+        )
         waits = [(self.buckets[name].wait_for(1.0, self.now), name) for name in names if name in self.buckets]
         return max(waits, default=(0.0, ""))
 

@@ -155,7 +155,7 @@ class Claimer:
         if 0 < tokens <= slots and await self._urgent_came(connection, ready):
             return ClaimResult([], 0.0, more=True)
         self._asked_again = False
-        budget = Budget(now, locked, min(slots, tokens), per_request)
+        budget = Budget(now, locked, min(slots, tokens), per_request, self._limits.route)
         if ready[0].route_open:
             wait = await self._await_probe(connection, budget)
             if wait > 0:

@@ -24,7 +24,7 @@ from gateway.domain.observers import DispatchObserver
 from gateway.domain.outcome import Outcome
 from gateway.domain.status import RequestStatus
 from gateway.store import claims, completions, limiter, pauses
-from gateway.store.buckets import REQUESTS
+from gateway.store.buckets import requests_bucket
 from gateway.store.completions import AttemptResult
 from gateway.store.pauses import Scope
 from gateway.store.pool import REJECTED, UNAVAILABLE, Pool
@@ -180,13 +180,15 @@ class Completer:
             if one.classification.outcome is Outcome.THROTTLED
         ]
         if waits:
-            await limiter.apply_throttle(self._pool, REQUESTS, max(waits))
+            await limiter.apply_throttle(self._pool, requests_bucket(self._breaker.route), max(waits))
             log.warning("throttled", answers=len(waits), wait=round(max(waits), 3))
         low = [one.answer.rate for one in batch if one.answer.rate is not None and one.answer.rate.nearly_used_up]
         if low and not waits:
             remaining = min(rate.remaining or 0 for rate in low)
             reset = max((rate.reset or 0.0 for rate in low if rate.remaining == remaining), default=0.0)
-            await limiter.apply_rate_headers(self._pool, REQUESTS, remaining, min(reset, 2 * self._window))
+            await limiter.apply_rate_headers(
+                self._pool, requests_bucket(self._breaker.route), remaining, min(reset, 2 * self._window)
+            )
         blocked = next((one for one in batch if one.classification.outcome is Outcome.BLOCKED), None)
         if blocked is not None:
             reason = f"{blocked.classification.reason}: {blocked.classification.sentence}"

@@ -9,6 +9,7 @@ from gateway.domain.states import OPEN_STATES
 from gateway.metrics.registry import INDEXES, TABLES, Metrics
 from gateway.operations.status import etas
 from gateway.store import health, lanes, receipts
+from gateway.store.buckets import bucket_label
 from gateway.store.pauses import Scope
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.status import Status, status
@@ -79,10 +80,10 @@ class BacklogGauges:
             metrics.drain_eta.labels(lane).set(float("inf") if end is None else end)
         tokens: dict[str, float] = {}
         for bucket, available in found.buckets:
-            kind = bucket.name.partition(":")[0]
-            tokens[kind] = min(available, tokens.get(kind, float("inf")))
-        for kind, available in tokens.items():
-            metrics.tokens.labels(kind).set(available)
+            label = bucket_label(bucket.name)
+            tokens[label] = min(available, tokens.get(label, float("inf")))
+        for label, available in tokens.items():
+            metrics.tokens.labels(label).set(available)
         for route in found.routes:
             metrics.breaker.labels(route.name).set(route.opened_at is not None)
         for scope in Scope:

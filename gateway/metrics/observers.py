@@ -7,6 +7,7 @@ from gateway.domain.outcome import Outcome
 from gateway.domain.receipt import AppliedReceipt
 from gateway.domain.status import RequestStatus
 from gateway.metrics.registry import EVENTS, Metrics
+from gateway.store.buckets import bucket_label
 
 
 class DispatchMetrics:
@@ -67,8 +68,8 @@ class DispatchMetrics:
         self._metrics.lease_expired.inc(requests)
 
     def limited(self, bucket: str, seconds: float) -> None:
-        """A claim had to wait. A sender's own bucket counts as `parts`: sender ids are no label."""
-        self._metrics.limiter_wait.labels(bucket.partition(":")[0]).observe(seconds)
+        """A claim had to wait for a bucket; sender ids and lanes are left out of the label."""
+        self._metrics.limiter_wait.labels(bucket_label(bucket)).observe(seconds)
 
 
 class ReceiptMetrics:

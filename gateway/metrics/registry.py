@@ -13,7 +13,8 @@ from gateway.domain.lanes import BUILT_IN_LANES
 from gateway.domain.outcome import Outcome
 from gateway.domain.states import FINAL_STATES, OPEN_STATES
 from gateway.domain.status import DeliveryStatus
-from gateway.provider.protocol import Event
+from gateway.provider.protocol import ROUTES, Event
+from gateway.store.buckets import BUCKET_KINDS
 from gateway.store.pauses import Scope
 
 EVENTS = (*Event, "other")
@@ -36,10 +37,10 @@ RECIPIENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 class Metrics:
     """Every metric of one process."""
 
-    def __init__(self, *, route: str = "mta", lanes: Iterable[str] = BUILT_IN_LANES) -> None:
+    def __init__(self, *, routes: Iterable[str] = ROUTES, lanes: Iterable[str] = BUILT_IN_LANES) -> None:
         self.registry = CollectorRegistry()
         self._lanes = tuple(lanes)
-        self._routes = (route,)
+        self._routes = tuple(routes)
         self._sending()
         self._receiving()
         self._standing()
@@ -147,7 +148,7 @@ class Metrics:
         self.drain_eta = self._gauge(
             "smsgw_drain_eta_seconds", "Until the backlog is gone, at the limiter's rate.", lane
         )
-        buckets = ("bucket", ("requests", "parts", "day", "lane", "management"))
+        buckets = ("bucket", [f"{route}:{kind}" for route in self._routes for kind in BUCKET_KINDS])
         self.tokens = self._gauge("smsgw_limiter_tokens", "Tokens in a bucket of the limiter.", buckets)
         self.limiter_wait = self._histogram(
             "smsgw_limiter_wait_seconds", "Waits of claims for a bucket.", QUICK, buckets

@@ -11,7 +11,7 @@ from gateway.domain.states import State
 from gateway.domain.token_bucket import Bucket
 from gateway.store import lanes, overview, status
 from gateway.store.breakers import RouteStatus
-from gateway.store.buckets import REQUESTS
+from gateway.store.buckets import bucket_kind
 from gateway.store.overview import Receiving, Trouble
 from gateway.store.pool import Connection
 from gateway.store.status import Backlog, Pause, Replica
@@ -167,8 +167,8 @@ def _finite(seconds: float | None) -> float | None:
 
 def _rates(found: status.Status, max_recipients: int) -> Rates:
     """Return the rates of the limiter. Of several sending numbers the slowest counts."""
-    requests = [bucket for bucket, _ in found.buckets if bucket.name == REQUESTS]
-    parts = [bucket for bucket, _ in found.buckets if bucket.name.startswith("parts:")]
+    requests = [bucket for bucket, _ in found.buckets if bucket_kind(bucket.name) == "requests"]
+    parts = [bucket for bucket, _ in found.buckets if bucket_kind(bucket.name) == "parts"]
     blocked = max((_blocked(bucket, found.now) for bucket in (*requests, *parts)), default=0.0)
     return Rates(
         requests=min((bucket.rate_at(found.now + blocked) for bucket in requests), default=float("inf")),

@@ -9,8 +9,9 @@ from gateway.domain.states import FINAL_STATES, State
 from gateway.operations.reasons import explain
 from gateway.operations.search import get_message
 from gateway.operations.status import SILENT
+from gateway.provider.protocol import ROUTES
 from gateway.store import lanes, overview, status, why_facts
-from gateway.store.buckets import REQUESTS, day_bucket, lane_bucket, parts_bucket
+from gateway.store.buckets import bucket_kind, bucket_subject, day_bucket, lane_bucket, parts_bucket, requests_bucket
 from gateway.store.pool import Connection
 from gateway.store.searches import MessageRow
 from gateway.store.status import Status
@@ -198,15 +199,16 @@ def _retry(message: MessageRow, found: Facts) -> list[Obstacle]:
 async def _buckets(
     connection: Connection, found: Facts, current: Status, now: float, default_sender: int | None
 ) -> list[Obstacle]:
+    route = found.route or ROUTES[0]
     sender = found.sender_id or default_sender or _only_sender(current)
     capped = {lane.name for lane in await lanes.list_lanes(connection) if lane.urgent and lane.cap_percent < 100}
     names = {
-        REQUESTS: "the request limit of the provider is used up",
-        parts_bucket(sender): "the parts per minute of the sending number are used up",
-        day_bucket(sender): "the parts per day of the sending number are used up",
+        requests_bucket(route): "the request limit of the provider is used up",
+        parts_bucket(route, sender): "the parts per minute of the sending number are used up",
+        day_bucket(route, sender): "the parts per day of the sending number are used up",
     }
     if found.lane in capped:
-        names[lane_bucket(found.lane)] = "the lane's share of the request limit is used up"
+        names[lane_bucket(route, found.lane)] = "the lane's share of the request limit is used up"
     obstacles = []
     for bucket, _ in current.buckets:
         wait = bucket.wait_for(1.0, now) if bucket.name in names else 0.0
@@ -218,7 +220,7 @@ async def _buckets(
 
 def _only_sender(current: Status) -> int | None:
     """Return the account's default number if it is the only one that ever sent."""
-    numbers = [bucket.name.partition(":")[2] for bucket, _ in current.buckets if bucket.name.startswith("parts:")]
+    numbers = [bucket_subject(bucket.name) for bucket, _ in current.buckets if bucket_kind(bucket.name) == "parts"]
     return int(numbers[0]) if len(numbers) == 1 and numbers[0].isdigit() else None
 
 

@@ -9,26 +9,48 @@ from gateway.store.pool import Connection
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
-REQUESTS = "requests"
-"""Requests to the provider's send endpoint, for the whole account."""
-
-MANAGEMENT = "management"
-"""Polling and webhook registration, for this address."""
+BUCKET_KINDS = ("requests", "parts", "day", "lane", "management")
+"""What a bucket limits: the second word of its name, after the route."""
 
 
-def parts_bucket(sender_id: int | None) -> str:
+def requests_bucket(route: str) -> str:
+    """Return the name of the bucket of a route's send requests, for the whole account."""
+    return f"{route}:requests"
+
+
+def management_bucket(route: str) -> str:
+    """Return the name of the bucket of a route's other calls: polling and webhook registration."""
+    return f"{route}:management"
+
+
+def parts_bucket(route: str, sender_id: int | None) -> str:
     """Return the name of the bucket that paces a sending number; None is the account's default number."""
-    return f"parts:{sender_id if sender_id is not None else 'default'}"
+    return f"{route}:parts:{sender_id if sender_id is not None else 'default'}"
 
 
-def day_bucket(sender_id: int | None) -> str:
+def day_bucket(route: str, sender_id: int | None) -> str:
     """Return the name of a sending number's daily quota."""
-    return f"day:{sender_id if sender_id is not None else 'default'}"
+    return f"{route}:day:{sender_id if sender_id is not None else 'default'}"
 
 
-def lane_bucket(lane: str) -> str:
-    """Return the name of the bucket that caps an urgent lane."""
-    return f"lane:{lane}"
+def lane_bucket(route: str, lane: str) -> str:
+    """Return the name of the bucket that caps an urgent lane on a route."""
+    return f"{route}:lane:{lane}"
+
+
+def bucket_kind(name: str) -> str:
+    """Return what a bucket limits: one of `BUCKET_KINDS`."""
+    return name.split(":")[1]
+
+
+def bucket_label(name: str) -> str:
+    """Return route and kind of a bucket: the label in metrics. It never holds a sender id or a lane."""
+    return ":".join(name.split(":")[:2])
+
+
+def bucket_subject(name: str) -> str:
+    """Return the sending number or lane of a bucket, empty for one that has none."""
+    return name.split(":", 2)[2] if name.count(":") > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,6 @@ async def filled(connection: Any) -> Any:
     """A connection whose limiter is full: a new bucket starts empty."""
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
     )
     return connection

@@ -226,7 +226,7 @@ async def test_what_one_claim_has_spent_the_next_does_not_find(filled: Any, work
     one, other = worker(recipients=1), worker(recipients=1)
     for each in (one, other):
         # An hour's window: nothing comes back while the test runs, however slow the machine.
-        each.claimer.change_limits(Limits((Limit("requests", 20.0, 3600.0),)))
+        each.claimer.change_limits(Limits("mta", (Limit("mta:requests", 20.0, 3600.0),)))
     for number in range(10):
         await enqueue(filled, number)
     assert len(await one.claim(50)) == 2

@@ -140,7 +140,7 @@ async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it
     await one.claim()
     taken = []
     for _ in range(4):
-        await grant(filled, "parts:1", 10.0)
+        await grant(filled, "mta:parts:1", 10.0)
         taken += await claimed(one, 20)
     assert taken == [one for one in ids if one in taken]
     assert len(taken) > 10
@@ -170,7 +170,7 @@ async def test_waiting_for_a_token_forgets_no_place(filled: Any, slow: Worker) -
     assert await claimed(slow) == ids[:1]
     assert await claimed(slow) == []
     await put_in_front(filled, await enqueue(filled, 9))
-    await grant(filled, "requests", 1.5)
+    await grant(filled, "mta:requests", 1.5)
     assert await claimed(slow) == ids[1:2]
 
 

@@ -52,7 +52,7 @@ async def test_the_only_token_goes_to_the_one_urgent_message_among_thousands_of_
     await crowd(filled, 5000)
     await one.claim(1)
     code = await enqueue(filled, 1, lane="otp", tenant="zzz")
-    await grant(filled, "requests", 1.0)
+    await grant(filled, "mta:requests", 1.0)
     (attempt,) = await one.claim(1)
     assert [message.id for message in attempt.messages] == [code]
 
@@ -133,10 +133,10 @@ async def test_a_number_without_tokens_hides_no_other_number_in_a_crowd(filled: 
     one = worker(parts=Limit("parts", 60.0, 60.0, paced=True))
     await crowd(filled, 60)
     other = await enqueue(filled, 9, lane="bulk", tenant="99999", sender_id=8)
-    while not await filled.fetchval("select exists(select from smsgw.bucket where name = 'parts:8')"):
+    while not await filled.fetchval("select exists(select from smsgw.bucket where name = 'mta:parts:8')"):
         await one.claim()
-    await grant(filled, "parts:1", -100.0)
-    await grant(filled, "parts:8", 1.0)
+    await grant(filled, "mta:parts:1", -100.0)
+    await grant(filled, "mta:parts:8", 1.0)
     while not (attempts := await one.claim()):
         pass
     assert [message.id for message in attempts[0].messages] == [other]

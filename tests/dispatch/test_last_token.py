@@ -37,7 +37,7 @@ async def one(filled: Any, worker: Callable[..., Worker]) -> Worker:
 async def limiter_held(pool: Pool) -> AsyncIterator[Any]:
     """Be another claim, which has the limiter's lock for long."""
     async with pool.acquire() as holder, holder.transaction():
-        await holder.execute("select from smsgw.bucket where name = 'requests' for update")
+        await holder.execute("select from smsgw.bucket where name = 'mta:requests' for update")
         yield holder
 
 
@@ -81,7 +81,7 @@ async def test_a_code_is_seen_beside_an_urgent_queue_that_may_not_go(one: Worker
     await enqueue(filled, 8, lane="alarm")
     await one.claim(0)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 0, counted_at = now()")
-    await grant(filled, "requests", 1.5)
+    await grant(filled, "mta:requests", 1.5)
     claiming, code = await claim_behind_a_code(one, pool, filled)
     assert (await claiming).more
     (attempt,) = await one.claim()

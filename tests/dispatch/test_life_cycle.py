@@ -236,7 +236,7 @@ async def test_no_more_is_claimed_than_there_are_tokens(filled: Any, worker: Mak
         await enqueue(filled, number)
     one = worker(limit=20, window=3600.0, recipients=1)
     await one.claim()
-    await grant(filled, "requests", 2.0)
+    await grant(filled, "mta:requests", 2.0)
     assert len(await one.claim(50)) == 2
     assert await one.claim(50) == []
 

@@ -229,7 +229,7 @@ EMPTY = """
     delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; delete from smsgw.receipt;
     delete from smsgw.pause; delete from smsgw.route; delete from smsgw.share; delete from smsgw.bucket;
     insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin)
-    values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)
+    values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)
 """
 
 

@@ -77,7 +77,7 @@ async def test_halves_wait_for_tokens_like_any_other_request(filled: Any, worker
     one = worker(limit=20, window=3600.0)
     Picky(one, number(3))
     await one.finish(*await one.claim(1))
-    await filled.execute("update smsgw.bucket set tokens = 1, counted_at = now() where name = 'requests'")
+    await filled.execute("update smsgw.bucket set tokens = 1, counted_at = now() where name = 'mta:requests'")
     assert len(await one.claim()) == 1
     assert await one.claim() == []
 

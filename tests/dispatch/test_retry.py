@@ -20,7 +20,7 @@ async def seconds_ago(connection: Any, column: str) -> float:
 
 
 async def bucket(connection: Any, what: str) -> Any:
-    return await connection.fetchval(f"select {what} from smsgw.bucket where name = 'requests'")
+    return await connection.fetchval(f"select {what} from smsgw.bucket where name = 'mta:requests'")
 
 
 async def test_the_horizon_is_counted_from_the_attempt_however_late_its_result_is_written(
@@ -71,7 +71,7 @@ async def test_waiting_for_tokens_uses_no_attempt(filled: Any, worker: Make) -> 
     one.wire.answers.append(UNREACHED)
     await one.turn()
     before = dict(await filled.fetchrow("select attempts, never_sent, ambiguous, crashes from smsgw.request"))
-    await grant(filled, "requests", 0.0)
+    await grant(filled, "mta:requests", 0.0)
     await make_due(filled)
     for _ in range(5):
         assert await one.claim() == []
@@ -97,11 +97,11 @@ async def test_retries_of_a_number_without_tokens_stand_in_no_other_numbers_way(
     for sender in (7, 8):
         await enqueue(filled, sender, sender_id=sender)
         await one.claim()  # makes the number's bucket, which starts empty
-        await grant(filled, f"parts:{sender}", 1.0)
+        await grant(filled, f"mta:parts:{sender}", 1.0)
         await one.finish(*await one.claim())
     await filled.execute("update smsgw.request set due_at = now() - make_interval(secs => 10 - sender_id)")
-    await grant(filled, "parts:7", 0.0)
-    await grant(filled, "parts:8", 1.0)
+    await grant(filled, "mta:parts:7", 0.0)
+    await grant(filled, "mta:parts:8", 1.0)
     (attempt,) = await one.claim()
     assert attempt.sender_id == 8
 
@@ -112,13 +112,13 @@ async def test_a_retry_of_any_number_takes_that_numbers_tokens(filled: Any, work
     for sender in (7, 8):
         await enqueue(filled, sender, sender_id=sender)
         await one.claim()
-        await grant(filled, f"parts:{sender}", 1.0)
+        await grant(filled, f"mta:parts:{sender}", 1.0)
         await one.finish(*await one.claim())
     await make_due(filled)
     for sender in (7, 8):
-        await grant(filled, f"parts:{sender}", 1.0)
+        await grant(filled, f"mta:parts:{sender}", 1.0)
     assert len(await one.claim()) == 2
-    left = await filled.fetch("select tokens from smsgw.bucket where name like 'parts:%'")
+    left = await filled.fetch("select tokens from smsgw.bucket where name like 'mta:parts:%'")
     assert [row["tokens"] < 0.5 for row in left] == [True, True]
 
 

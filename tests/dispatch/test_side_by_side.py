@@ -121,7 +121,7 @@ async def test_a_row_that_was_cancelled_while_the_claim_looked_is_not_bound(fill
     one = make_worker(wide, Wire())
     await one.claim(0)
     async with wide.acquire() as holder, holder.transaction():
-        await holder.execute("select from smsgw.bucket where name = 'requests' for update")
+        await holder.execute("select from smsgw.bucket where name = 'mta:requests' for update")
         claiming = asyncio.create_task(one.claim())
         await poll(lambda: filled.fetchval(WAITS), every=0.01)
         await holder.execute("update smsgw.outbox set ending = 'cancelled'")

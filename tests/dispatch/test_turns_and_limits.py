@@ -24,10 +24,10 @@ async def test_a_number_without_tokens_does_not_stand_in_the_way_of_another(fill
     for n in range(50):
         await enqueue(filled, n, sender_id=7)
     await one.claim()
-    await grant(filled, "parts:7", -100.0)
+    await grant(filled, "mta:parts:7", -100.0)
     other = await enqueue(filled, 99, sender_id=8)
     await one.claim()  # makes the bucket of 8, which starts empty
-    await grant(filled, "parts:8", 1.0)
+    await grant(filled, "mta:parts:8", 1.0)
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages] == [other]
 
@@ -36,7 +36,7 @@ async def test_a_pace_lets_one_long_message_borrow_and_then_waits(filled: Any, w
     one = worker(parts=Limit("parts", 60.0, 60.0, paced=True))
     await enqueue(filled, 2, body="y" * 400)
     await one.claim()
-    await grant(filled, "parts:1", 1.0)
+    await grant(filled, "mta:parts:1", 1.0)
     await enqueue(filled, 3)
     assert len(await one.claim()) == 1
     claimed = await one.claimer.claim(10)
@@ -66,7 +66,7 @@ async def test_an_urgent_lane_cannot_use_more_than_its_cap(filled: Any, worker: 
     await one.claim()
     bulk = await enqueue(filled, 99, lane="bulk")
     await grant(filled, "lane:otp", 2.0)
-    await grant(filled, "requests", 4.0)
+    await grant(filled, "mta:requests", 4.0)
     attempts = await one.claim()
     assert sorted(attempt.lane for attempt in attempts) == ["bulk", "otp", "otp"]
     assert await state(filled, bulk) == "sending"
@@ -79,7 +79,7 @@ async def test_a_new_cap_holds_from_the_next_claim_on(filled: Any, worker: Make)
     await lanes.change(filled, "otp", {"cap_percent": 30})
     await enqueue(filled, 2, lane="otp")
     await one.claim()
-    assert await filled.fetchval("select allowance from smsgw.bucket where name = 'lane:otp'") == 300.0
+    assert await filled.fetchval("select allowance from smsgw.bucket where name = 'mta:lane:otp'") == 300.0
 
 
 async def test_after_an_outage_the_newest_login_code_goes_first(filled: Any, worker: Make) -> None:
@@ -187,7 +187,7 @@ async def test_the_very_first_login_code_finds_its_lanes_cap_full(filled: Any, w
     await enqueue(filled, 1, lane="otp")
     (attempt,) = await worker(limit=25, window=15.0).claim()
     assert attempt.lane == "otp"
-    assert await filled.fetchval("select tokens from smsgw.bucket where name = 'lane:otp'") >= 1.0
+    assert await filled.fetchval("select tokens from smsgw.bucket where name = 'mta:lane:otp'") >= 1.0
 
 
 async def test_a_cap_follows_the_limit_that_another_replica_was_told(filled: Any, worker: Make) -> None:
@@ -195,7 +195,7 @@ async def test_a_cap_follows_the_limit_that_another_replica_was_told(filled: Any
     for each in (one, other):
         await enqueue(filled, 1, lane="otp")
         await each.claim()
-    one.claimer.change_limits(Limits((Limit("requests", 100.0, 3600.0),)))
+    one.claimer.change_limits(Limits("mta", (Limit("mta:requests", 100.0, 3600.0),)))
     await enqueue(filled, 2, lane="bulk")
     await one.claim()
     await filled.execute("update smsgw.bucket set tokens = 50, counted_at = now()")
@@ -211,9 +211,9 @@ async def test_a_new_limit_holds_for_every_replica_from_the_next_claim_on(filled
         await enqueue(filled, n)
     await one.claim(1)
     await other.claim(1)
-    one.claimer.change_limits(Limits((Limit("requests", 50.0, 3600.0),)))
+    one.claimer.change_limits(Limits("mta", (Limit("mta:requests", 50.0, 3600.0),)))
     await one.claim(1)
-    await grant(filled, "requests", 1000.0)
+    await grant(filled, "mta:requests", 1000.0)
     assert len(await other.claim(50)) == 5
 
 
@@ -250,15 +250,15 @@ async def test_nothing_is_taken_of_any_bucket_where_one_is_empty(filled: Any, wo
     one = worker(limit=20, window=3600.0, parts=Limit("parts", 60.0, 3600.0, paced=True))
     await enqueue(filled, 1)
     await one.claim()
-    await grant(filled, "requests", 2.0)
-    await grant(filled, "parts:1", 0.0)
+    await grant(filled, "mta:requests", 2.0)
+    await grant(filled, "mta:parts:1", 0.0)
     assert await one.claim() == []
-    await grant(filled, "parts:1", 1.0)
-    await grant(filled, "requests", 0.0)
+    await grant(filled, "mta:parts:1", 1.0)
+    await grant(filled, "mta:requests", 0.0)
     assert await one.claim() == []
     assert await filled.fetchval("select count(*) from smsgw.request") == 0
-    assert await filled.fetchval("select round(tokens::numeric, 1) from smsgw.bucket where name = 'parts:1'") == 1
-    await grant(filled, "requests", 1.0)
+    assert await filled.fetchval("select round(tokens::numeric, 1) from smsgw.bucket where name = 'mta:parts:1'") == 1
+    await grant(filled, "mta:requests", 1.0)
     assert len(await one.claim()) == 1
 
 

@@ -15,7 +15,7 @@ async def operator(database: Any) -> AsyncIterator[Any]:
     connection = await connect(database.dsn, purpose="test")
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
     )
     yield connection
     await connection.close()

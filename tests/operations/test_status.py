@@ -77,7 +77,7 @@ async def test_troubles_are_reported_by_kind(operator: Any, worker: Make) -> Non
 async def test_a_limit_says_how_much_of_it_is_used(operator: Any) -> None:
     await operator.execute("update smsgw.bucket set blocked_until = now() + interval '1 minute'")
     (limit,) = (await read_status(operator)).limits
-    assert limit.name == "requests"
+    assert limit.name == "mta:requests"
     assert (limit.used, limit.rate) == (1.0, 0.0)
     assert 50 < limit.blocked_for <= 60
 

@@ -18,7 +18,7 @@ async def sent(pool: Pool, connection: Any) -> tuple[int, str]:
     """Return a message that was accepted, and its external id."""
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     message_id = await enqueue(connection)
     await make_worker(pool, Wire()).turn()

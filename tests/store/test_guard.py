@@ -83,7 +83,7 @@ async def test_what_is_just_permitted_can_be_claimed_and_listed(
         await insert(connection, column, value, body)
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     one = make_worker(pool, Wire())
     await one.turn()

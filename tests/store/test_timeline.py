@@ -20,7 +20,7 @@ async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connecti
     message_id, one = await enqueue(connection), make_worker(pool, Wire())
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     one.wire.answers.extend([LOST, status(409)])
     await one.turn()
@@ -48,7 +48,7 @@ async def test_the_request_that_was_refused_first_stays_in_the_story(pool: Pool,
     first, _ = [await enqueue(connection, number) for number in range(2)]
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     one = make_worker(pool, Wire())
     one.wire.answers.append(status(400))
@@ -63,7 +63,7 @@ async def test_an_ending_of_our_own_says_why(pool: Pool, connection: Any) -> Non
     await connection.execute("insert into smsgw.suppression (number, source) values ('+12025550123', 'operator')")
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     await make_worker(pool, Wire()).turn()
     (*_, (what, why)) = await story(connection, message_id)

@@ -109,7 +109,7 @@ def make_worker(
         horizon=horizon,
         start_within=5.0,
     )
-    limits = Limits((Limit("requests", limit, window, 0.0),), parts, parts_per_day)
+    limits = Limits("mta", (Limit("mta:requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.name)
     places = QueueCursors(slow=slow, monotonic=monotonic)
     encoder = RequestEncoder(wire, ExternalIds())
