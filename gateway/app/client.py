@@ -8,13 +8,18 @@ from urllib.parse import urlsplit
 import structlog
 
 from gateway.app.limits import management_limit
-from gateway.provider.mta import MobileTextAlerts
+from gateway.provider.mta.client import MobileTextAlerts
 from gateway.settings import Settings
 from gateway.store import buckets, limiter
 from gateway.store.buckets import management_bucket
 from gateway.store.pool import Pool, lazy_pool
 
 log = structlog.get_logger(__name__)
+
+
+def has_key(settings: Settings) -> bool:
+    """Whether the settings hold a key of the provider's."""
+    return settings.mta_api_key is not None
 
 
 def is_unencrypted(address: str) -> bool:
@@ -30,7 +35,7 @@ async def rate_limited_client(settings: Settings, pool: Pool, *, connections: in
             "provider_unencrypted", advice="give SMSGW_MTA_BASE_URL an https address: the key crosses a network"
         )
     async with pool.acquire() as connection:
-        await buckets.configure(connection, [management_limit(settings, MobileTextAlerts.name)])
+        await buckets.configure(connection, [management_limit(settings, MobileTextAlerts.route)])
     return _client(settings, pool, connections)
 
 
@@ -66,5 +71,5 @@ def _client(settings: Settings, pool: "Pool | None", connections: int) -> Mobile
         default_sender=settings.sender_id,
         rate_limit=None
         if pool is None
-        else partial(limiter.await_token, pool, management_bucket(MobileTextAlerts.name)),
+        else partial(limiter.await_token, pool, management_bucket(MobileTextAlerts.route)),
     )

@@ -28,7 +28,7 @@ from gateway.metrics.backlog import BacklogGauges
 from gateway.metrics.observers import DispatchMetrics, ReceiptMetrics
 from gateway.metrics.registry import Metrics
 from gateway.provider.errors import KeyRefused, ProviderError
-from gateway.provider.mta import MobileTextAlerts
+from gateway.provider.mta.client import MobileTextAlerts
 from gateway.provider.protocol import Provider
 from gateway.receipts.applier import ReceiptApplier
 from gateway.receipts.journal import Journal
@@ -92,7 +92,7 @@ class Daemon:
         the next start.
         """
         try:
-            limits = sending_limits(load(), MobileTextAlerts.name)
+            limits = sending_limits(load(), MobileTextAlerts.route)
         except SettingsError as error:
             log.error("settings_not_reloaded", reason=str(error))
             return
@@ -219,9 +219,10 @@ class Daemon:
         observer = ReceiptMetrics(metrics)
         external_ids = ExternalIds(self.settings.external_id_prefix)
         journal = Journal(pool)
-        folder = ReceiptApplier(pool, observer, external_ids=external_ids, busy=lambda: journal.busy)
+        folder = ReceiptApplier(pool, observer, busy=lambda: journal.busy)
         listener = Listener(
             journal,
+            MobileTextAlerts.kind.webhooks,
             [secret.get_secret_value() for secret in self.settings.webhook_secret],
             observer,
             external_ids=external_ids,
@@ -265,7 +266,7 @@ class Daemon:
             # The key was just accepted. What an earlier refusal paused may try again; if the cause is still there,
             # the first answer pauses it anew. A person's pause stays.
             async with pool.acquire() as connection:
-                await pauses.resume(connection, Scope.ROUTE, provider.name, made_by="gateway")
+                await pauses.resume(connection, Scope.ROUTE, provider.route, made_by="gateway")
 
         await self._retry_while_unavailable(resume)
         self.engine = build_engine(
@@ -286,7 +287,7 @@ class Daemon:
         """
         try:
             await provider.verify()
-            log.info("key_verified", route=provider.name)
+            log.info("key_verified", route=provider.route)
             if self.settings.sender_id is not None:
                 return
             sender = await provider.choose_default_sender()

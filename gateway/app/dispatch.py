@@ -55,11 +55,11 @@ def build_engine(
         horizon=settings.idempotency_horizon,
         start_within=START_WITHIN,
     )
-    breaker = RouteBreaker(pool, provider.name)
+    breaker = RouteBreaker(pool, provider.route)
     leases = Leases(pool, seconds=settings.lease)
     encoder = RequestEncoder(provider, ExternalIds(settings.external_id_prefix))
     claimer = Claimer(
-        pool, provider, encoder, claim_settings, sending_limits(settings, provider.name), breaker, observer
+        pool, provider, encoder, claim_settings, sending_limits(settings, provider.route), breaker, observer
     )
     waker = Waker(Doorbell(dsn), poll_interval=settings.poll_interval)
 

@@ -11,8 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
+from gateway.app.client import has_key
 from gateway.embedded import EmbeddedError, EmbeddedPostgres, default_state
 from gateway.embedded.account import child_options
+from gateway.provider.registry import DEFAULT
 from gateway.settings import Settings
 from gateway.store import messages
 from gateway.store.migrate import MigrationError, migrate
@@ -50,7 +52,7 @@ async def run_locally(settings: Settings) -> None:
         except (MigrationError, *UNAVAILABLE) as error:
             raise LocalError(f"the schema could not be brought up to date: {error}") from None
         environment = dict(os.environ) | {"SMSGW_DATABASE_URL": dsn, "SMSGW_LOG_FORMAT": "json"}
-        simulated = settings.mta_api_key is None
+        simulated = not has_key(settings)
         if simulated:
             environment |= await _simulator(stack, settings, folder)
         died = await _gateway(stack, settings, environment, folder)
@@ -92,7 +94,7 @@ async def _simulator(stack: AsyncExitStack, settings: Settings, folder: Path) ->
     secret = secrets.token_hex(32)
     arguments = [
         "-m", "gateway.cli", "simulate", "--port", "0", "--ledger-file", str(folder / "ledger.jsonl"),
-        "--webhook-url", f"http://{_connectable(host)}:{port}/webhooks/mta",
+        "--webhook-url", f"http://{_connectable(host)}:{port}{DEFAULT.webhooks.path}",
     ]  # fmt: skip
     # In the environment and not on the command line, which every user of the machine may read.
     environment = dict(os.environ) | {"SMSGW_WEBHOOK_SECRET": secret}

@@ -14,7 +14,7 @@ from gateway.bench.floors import notify_wake
 from gateway.bench.processes import BenchError, gateway
 from gateway.bench.rawclient import body
 from gateway.bench.results import Better, Line, Measure, Result
-from gateway.provider.protocol import ROUTES
+from gateway.provider.registry import ROUTES
 from gateway.store import buckets
 from gateway.store.buckets import requests_bucket
 from gateway.store.pool import Connection, connect

@@ -23,7 +23,7 @@ from typing import cast
 import uvloop
 from aiohttp import web
 
-from gateway.receipts.signature import verify
+from gateway.provider.mta.signature import verify
 
 SECRET = "a-secret-of-the-benchmark"  # noqa: S105  no secret of anybody
 

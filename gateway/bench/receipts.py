@@ -21,7 +21,7 @@ from gateway.bench.database import Database
 from gateway.bench.posting import SECRET, Load
 from gateway.bench.processes import START_TIMEOUT, BenchError, child
 from gateway.bench.results import Better, Line, Measure, Result
-from gateway.receipts.signature import sign
+from gateway.provider.mta.signature import sign
 
 EVENTS = ("message-send", "delivery-status", "delivery-status")
 STATUSES = (3, 3, 4)

@@ -39,10 +39,11 @@ async def _run(webhook_url: str | None, *, only_database: bool, as_json: bool) -
 
 
 async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
-    from gateway.app.client import client_for_command
+    from gateway.app.client import client_for_command, has_key
+    from gateway.app.doctor import listener_of
     from gateway.operations.doctor.account import ExpectedAccount
     from gateway.operations.doctor.checks import fail
-    from gateway.operations.doctor.runner import Webhooks, check_database, check_provider
+    from gateway.operations.doctor.runner import check_database, check_provider
     from gateway.store.pool import UNAVAILABLE, connect
 
     found = settings()
@@ -58,14 +59,9 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
             await connection.close()
     if only_database:
         return
-    host, port = found.webhook_listen
-    listener = Webhooks(
-        secrets=tuple(secret.get_secret_value() for secret in found.webhook_secret),
-        local=f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/webhooks/mta",  # noqa: S104
-        public=webhook_url,
-    )
+    listener = listener_of(found, public=webhook_url)
     expected = ExpectedAccount(found.sender_id, found.management_limit)
-    if found.mta_api_key is None:
+    if not has_key(found):
         async for check in check_provider(None, expected, listener):
             yield check
         return

@@ -98,11 +98,12 @@ def fail_by_database(error: Exception) -> NoReturn:
 
 def with_provider(found: Settings, work: Callable[[Provider], Awaitable[T]]) -> T:
     """Run `work` with the provider and return its result. A refusal ends the command with an error."""
-    from gateway.app.client import client_for_command
+    from gateway.app.client import client_for_command, has_key
     from gateway.provider.errors import ProviderError
+    from gateway.provider.registry import DEFAULT
 
-    if found.mta_api_key is None:
-        fail("SMSGW_MTA_API_KEY is not set", 2)
+    if not has_key(found):
+        fail(f"{DEFAULT.key_setting} is not set", 2)
 
     async def session() -> T:
         async with client_for_command(found) as provider:

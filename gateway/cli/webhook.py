@@ -18,8 +18,6 @@ EVENTS_PER_PART = 4
 UNLIMITED = 100_000
 """Calls a minute if parts are not limited: more than a short code can cause."""
 
-PATH = "/webhooks/mta"
-
 
 @group.command()
 def register(
@@ -37,6 +35,7 @@ def register(
 ) -> None:
     """Register one address for each event. Existing registrations stay as they are."""
     from gateway.operations.webhooks import desired_webhooks
+    from gateway.provider.registry import DEFAULT
     from gateway.store import actions
 
     base = _base(url)
@@ -44,7 +43,8 @@ def register(
     if not found.webhook_secret:
         fail("SMSGW_WEBHOOK_SECRET is not set; to create one: openssl rand -hex 64", 2)
     pace = found.parts_per_minute * EVENTS_PER_PART or UNLIMITED
-    wanted = desired_webhooks(base, found.webhook_secret[0].get_secret_value(), alert_email, per_minute or pace)
+    secret = found.webhook_secret[0].get_secret_value()
+    wanted = desired_webhooks(DEFAULT.webhooks, base, secret, alert_email, per_minute or pace)
 
     done = with_provider(found, lambda provider: _apply(provider, wanted, dry_run=dry_run))
     created = [webhook_id for step, webhook_id in done if step.what == "register"]
@@ -122,6 +122,8 @@ def delete(webhook_id: Annotated[int, typer.Argument(metavar="ID", help="From sm
 
 def _base(url: str) -> str:
     """Return the base of the events' addresses. The provider accepts only https."""
+    from gateway.provider.registry import DEFAULT
+
     parts = urlsplit(url)
     loopback = parts.hostname in {"127.0.0.1", "::1", "localhost"}
     if not parts.hostname or parts.scheme not in {"http", "https"} or (parts.scheme == "http" and not loopback):
@@ -129,7 +131,7 @@ def _base(url: str) -> str:
     if parts.query or parts.fragment:
         fail("--url must not contain ? or #; each event gets its own path", 2)
     path = parts.path.rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path or PATH}"
+    return f"{parts.scheme}://{parts.netloc}{path or DEFAULT.webhooks.path}"
 
 
 def register_group(app: typer.Typer) -> None:

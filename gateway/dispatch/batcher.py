@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt, deadline
 from gateway.dispatch.budget import Budget, ClaimSettings
-from gateway.dispatch.encoder import NOT_ENCODABLE, Batch, RequestEncoder, SenderAllowance, select_messages
+from gateway.dispatch.encoder import Batch, RequestEncoder, SenderAllowance, select_messages
 from gateway.domain.fair_share import Allocation, Queue, allocate, floor_pass_value
 from gateway.domain.message import Message
 from gateway.domain.observers import DispatchObserver
+from gateway.domain.reasons import NOT_ENCODABLE, SUPPRESSED, ReasonCode
 from gateway.provider.protocol import Provider
 from gateway.store import claims
 from gateway.store.claims import Cursor, Key, Lease, NewRequest, QueueHead, TerminalStatus, WaitingMessage, Wanted
@@ -20,8 +21,6 @@ MOST_AT_ONCE = 5000
 
 SLOW_CLAIM = 0.4
 """Of the time within which an attempt must go on the wire, what a claim may use before the next one takes less."""
-
-SUPPRESSED = "suppressed: this number asked not to be written to"
 
 Heads = dict[Key, QueueHead]
 
@@ -96,7 +95,7 @@ class Batcher:
         behind = not all(row.next for row in found)
         if not requests:
             return BatchResult([], moved, behind, left)
-        await claims.create_requests(connection, requests, lease, self._provider.name)
+        await claims.create_requests(connection, requests, lease, self._provider.route)
         await self._remember(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
         attempts = [self._attempt(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
@@ -134,10 +133,10 @@ class Batcher:
         return [row for row in rest if not row.unreadable]
 
     async def _end(
-        self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: str
+        self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: ReasonCode
     ) -> None:
         if rows:
-            for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason):
+            for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason.reason):
                 self._observer.ended(lane, ending.value, 1)
 
     @staticmethod
@@ -167,6 +166,7 @@ class Batcher:
                 max_recipients=most,
                 coalesces=most > 1,
                 sender=sender,
+                rules=self._provider.batch_rules,
                 room=SenderAllowance(budget.pace_left(sender), budget.quota_left(sender)),
             ):
                 budget.spend(queue.lane, sender, sum(group.parts))
@@ -208,7 +208,7 @@ class Batcher:
             number=1,
             body=request.body,
             lane=request.lane,
-            route=self._provider.name,
+            route=self._provider.route,
             sender_id=request.sender_id,
             recipients=len(request.messages),
             failures=0,

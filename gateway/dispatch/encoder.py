@@ -8,14 +8,13 @@ from uuid import UUID
 
 import structlog
 
-from gateway.domain.batching import pack
+from gateway.domain.batching import BatchRules, pack
 from gateway.domain.cost import cost
 from gateway.domain.ids import ExternalIds, request_id
 from gateway.domain.message import Message
+from gateway.domain.reasons import NOT_ENCODABLE
 from gateway.provider.protocol import Provider
 from gateway.store.claims import NewRequest
-
-NOT_ENCODABLE = "not_encodable: the message cannot be written as a request"
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +45,7 @@ def select_messages(
     max_recipients: int,
     coalesces: bool,
     sender: int | None,
+    rules: BatchRules,
     room: SenderAllowance,
 ) -> list[Batch]:
     """Choose messages of one sending number, in order, and group them into at most `slots` requests."""
@@ -64,7 +64,7 @@ def select_messages(
     lanes_alone = () if coalesces else {message.lane for message in allowed}
     return [
         Batch(tuple(group), tuple(costs[m.id] for m in group), sender)
-        for group in pack(allowed, slots=slots, max_recipients=max_recipients, alone=lanes_alone)
+        for group in pack(allowed, rules, slots=slots, max_recipients=max_recipients, lanes_alone=lanes_alone)
     ]
 
 
@@ -94,7 +94,7 @@ class RequestEncoder:
             except Exception as error:  # noqa: BLE001  the input comes from applications: any of it may be wrong
                 log.warning("request_not_encoded", error=type(error).__name__, messages=len(batch.messages))
                 if len(batch.messages) == 1:
-                    failed.append((batch.messages[0], NOT_ENCODABLE))
+                    failed.append((batch.messages[0], NOT_ENCODABLE.reason))
                     continue
                 singles = [
                     Batch((message,), (parts,), batch.sender_id)

@@ -1,46 +1,40 @@
-"""Notices when the provider refuses everything: then it is not the messages that are wrong."""
+"""Detects that the provider refuses everything: then the cause is not in the messages."""
 
 from dataclasses import replace
 
 from gateway.dispatch.sender import AnsweredAttempt
-from gateway.domain.outcome import CONTENT_STATUSES, Outcome
+from gateway.domain.outcome import Outcome
 
 REFUSAL_THRESHOLD = 5
-"""Refusals that do not speak of the content, with no acceptance in between, before the route is stopped."""
+"""Refusals that are not about the content, with no acceptance in between, before the route is stopped."""
 
 
 class RefusalStreak:
     """Counts such refusals in this process.
 
-    A 403 may be about one message or about the account, and its body does not always say; a 404 about a template or
-    about a wrong address. One by one each fails its messages. Five in a row would go on to fail the whole backlog, and
-    so the fifth stops the route like an answer that names the account: its request keeps its place, a person looks.
+    Some refusals may be about one message or about the account, and the answer does not always tell which. One by one,
+    each fails its messages. A row of them would fail the whole backlog. So the fifth in a row stops the route, like an
+    answer that names the account: its request keeps its place, and an operator decides.
     """
 
     def __init__(self) -> None:
-        self._row = 0
+        self._count = 0
 
     def observe(self, one: AnsweredAttempt) -> AnsweredAttempt:
-        """Return the attempt with what it means in the light of those before it."""
-        classification, status = one.classification, one.answer.status
+        """Return the attempt, blocked if it completes a streak."""
+        classification = one.classification
         if classification.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED}:
-            self._row = 0
-        if (
-            classification.outcome is not Outcome.REFUSED
-            or status is None
-            or status < 400
-            or status in CONTENT_STATUSES
-        ):
+            self._count = 0
+        if classification.outcome is not Outcome.REFUSED or classification.about_content:
             return one
-        self._row += 1
-        if self._row < REFUSAL_THRESHOLD:
+        self._count += 1
+        if self._count < REFUSAL_THRESHOLD:
             return one
         stopped = replace(
             classification,
             outcome=Outcome.BLOCKED,
             reason="refused_in_a_row",
-            sentence=f"{self._row} requests in a row were refused, the last with status {status}: check the account, "
-            "SMSGW_MTA_BASE_URL and the templates in use, then resume the route",
+            sentence=f"{self._count} requests in a row were refused, the last with status {one.answer.status}",
             splittable=False,
         )
         return replace(one, classification=stopped)

@@ -9,7 +9,7 @@ import structlog
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.observers import DispatchObserver
-from gateway.domain.outcome import Answer, Classification, History, classify
+from gateway.domain.outcome import Answer, Classification, History
 from gateway.provider.protocol import Provider
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class Sender:
             tuple(max(0.0, wall - ready) for ready in attempt.ready_at) if attempt.number == 1 else (),
         )
         answer = await self._provider.send(attempt.request_id.hex, attempt.body, by=attempt.send_by)
-        classification = classify(
+        classification = self._provider.classify(
             answer,
             History(recipients=attempt.recipients, maybe_arrived=attempt.maybe_arrived, attempts=attempt.number),
         )

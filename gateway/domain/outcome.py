@@ -1,20 +1,22 @@
-"""What an answer means: the one place that decides whether a message may have been sent.
+"""The outcomes of an attempt, and what decides them, in the gateway's own words.
 
-The rule behind every line: *refused* and *never sent* are claims about the world ("the phone will not ring"), so they
-need proof; *ambiguous* needs none. Sources: the provider's error catalogue, and docs/design.md, "Outcomes".
+Each provider classifies its own answers (`Provider.classify`); the rule is the same for all: *refused* and *never sent*
+are claims about the world ("the phone will not ring"), so they need proof; *ambiguous* needs none. See docs/design.md,
+"Outcomes of an attempt".
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.reasons import ReasonCode
 from gateway.domain.token_bucket import BURST_SHARE
 
 LARGEST_USUAL_LIMIT = 30
-"""Requests in a window, where the answer tells only what remains: the larger of the provider's two usual limits."""
+"""Requests in a window, assumed where an answer reports only what remains: the larger of the usual limits."""
 
 
 class Outcome(StrEnum):
-    """The classes of an attempt's outcome."""
+    """The class of an attempt's result."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -27,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far a call came."""
+    """How far a call got."""
 
     HELD_BACK = "held_back"
     """It was too late to begin: the tokens were taken for an earlier moment. Nothing was tried."""
@@ -41,7 +43,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateHeaders:
-    """What an answer says of the provider's window."""
+    """What an answer reports of the provider's window."""
 
     limit: int | None = None
     remaining: int | None = None
@@ -58,46 +60,43 @@ class RateHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from one call, in the gateway's own words."""
+    """What came back from one call. A provider's own type of answer adds what only it reports."""
 
     phase: Phase
     duration: float
     """Seconds from the start of the call to its end."""
     status: int | None = None
+    """Of HTTP."""
     readable: bool = False
-    """The body is JSON of the documented shape."""
-    success_false: bool = False
-    """The body says `success: false` although the status says otherwise."""
+    """The body has the documented shape."""
     total_sent: int | None = None
-    failed_international: int | None = None
+    """Recipients that the provider counts as sent."""
     provider_message_id: str | None = None
     outbound_ids: tuple[int, ...] = ()
     provider_request_id: str | None = None
     """The provider's name for this call, for its support."""
     error_name: str | None = None
-    account_level: bool = False
-    """The refusal is about the account, not about this request."""
     retry_after: float | None = None
     """Seconds, clamped by the reader of the headers."""
     rate: RateHeaders | None = None
     error: str | None = None
-    """What went wrong on the way, as a stable code: `connect`, `dns`, `tls`, `timeout_read`, `reset`, …"""
+    """What broke the call, as a stable code: `connect`, `dns`, `tls`, `timeout_read`, `reset`, …"""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What earlier attempts of the same request id say."""
+    """What earlier attempts of the same request id left open."""
 
     recipients: int
     maybe_arrived: bool
     """An earlier attempt may have reached the provider."""
     attempts: int
-    """Including the one that is judged."""
+    """Including the one that is classified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What an answer means, and for a person why."""
+    """What an answer means, and for an operator why."""
 
     outcome: Outcome
     reason: str
@@ -108,105 +107,25 @@ class Classification:
     shortfall: int = 0
     """Recipients that the provider did not count as sent, out of an accepted request."""
     splittable: bool = False
-    """The content was refused: among many messages, the guilty one can be found by halving."""
+    """The content was refused: among several messages, splitting finds the one that is meant."""
+    about_content: bool = False
+    """A refusal is about what the request carries, and tells nothing of the account, the address or the route."""
 
 
-CONTENT_STATUSES = frozenset({400, 413, 422})
-"""Statuses that speak of what the request carries."""
-
-_SPLITTABLE = CONTENT_STATUSES | {403}
-"""Of many messages perhaps only one is meant: a filter that takes offence at a text answers 403 too."""
-
-_REFUSALS = {
-    400: ("bad_request", "the provider refused the message: its text, number or template is not acceptable"),
-    403: ("forbidden", "the provider does not permit this message on this account"),
-    404: ("not_found", "the provider knows nothing at this address, or not the template or sender named"),
-    405: ("not_allowed", "the provider does not take this call at this address: check SMSGW_MTA_BASE_URL"),
-    413: ("too_large", "the request is larger than the provider takes"),
-    422: ("unprocessable", "the provider understood the request and refused its content"),
-}
-
-_BLOCKS = {
-    401: ("unauthorized", "the provider does not accept the API key: set a valid one and start again"),
-    402: ("no_credit", "the account has no credits or its trial is over: buy credits, then resume the route"),
-    403: (
-        "account_restricted",
-        "the account may not send: settle its verification or trial, then resume the route",
-    ),
-}
-
-
-def classify(answer: Answer, history: History) -> Classification:
-    """Return what an answer means, given what earlier attempts of the same id left open."""
-    if answer.phase in {Phase.NOT_SENT, Phase.HELD_BACK}:
-        return Classification(
-            Outcome.NEVER_SENT,
-            answer.error or "not_sent",
-            "the provider could not be reached; no byte of the request left",
-        )
-    if answer.phase is Phase.MAYBE_SENT or answer.status is None:
-        return _ambiguous(answer, answer.error or "no_answer", "the connection ended before a complete answer came")
-    if 200 <= answer.status < 300:
-        return _success(answer, history)
-    if answer.status == 409:
-        return _conflict(history)
-    if answer.status == 429:
-        return Classification(
-            Outcome.THROTTLED,
-            "throttled",
-            "the provider's limit was met; nothing was sent",
-            retry_after=answer.retry_after,
-        )
-    if answer.status in {401, 402} or (answer.status == 403 and answer.account_level):
-        return Classification(Outcome.BLOCKED, *_BLOCKS[answer.status])
-    if 400 <= answer.status < 500 and answer.status != 408:
-        reason, sentence = _REFUSALS.get(
-            answer.status,
-            (f"http_{answer.status}", f"the provider refused the request with status {answer.status}"),
-        )
-        return Classification(Outcome.REFUSED, reason, sentence, splittable=answer.status in _SPLITTABLE)
-    # 408 and 5xx may come from a proxy after the provider took the message; 1xx and 3xx are not documented at all.
-    return _ambiguous(
-        answer,
-        f"http_{answer.status}",
-        f"the provider answered {answer.status}; whether it sent is not known",
-    )
-
-
-def _success(answer: Answer, history: History) -> Classification:
-    if not answer.readable:
-        return _ambiguous(answer, "unreadable_answer", "the provider said yes in a body that cannot be read")
-    if answer.success_false:
-        # Undocumented: a yes in the status, a no in the body. "Not sent" would need proof, so it stays open.
-        return _ambiguous(answer, "success_false", "the provider said yes and no in one answer")
-    if answer.total_sent == 0:
-        # The count is definite, and the id is used up: what is tried again goes under a new one.
-        return Classification(
-            Outcome.REFUSED,
-            "sent_to_nobody",
-            "the provider took the request and sent it to nobody: unsubscribed, invalid or not enabled abroad",
-            splittable=True,
-        )
-    shortfall = 0 if answer.total_sent is None else max(0, history.recipients - answer.total_sent)
-    if shortfall:
-        return Classification(
-            Outcome.ACCEPTED,
-            "shortfall",
-            f"the provider sent to {answer.total_sent} of {history.recipients} and does not say to whom",
-            shortfall=shortfall,
-        )
-    return Classification(Outcome.ACCEPTED, "accepted", "the provider took the request")
-
-
-def _conflict(history: History) -> Classification:
-    if history.maybe_arrived:
-        return Classification(Outcome.DUPLICATE, "duplicate", "an earlier attempt had arrived; nothing was sent twice")
+def never_sent(answer: Answer) -> Classification:
+    """Return what a call means of which no byte reached the provider."""
     return Classification(
-        Outcome.DUPLICATE_UNEXPECTED,
-        "duplicate_unexpected",
-        "the provider says it had this request before, though no earlier attempt can have arrived",
+        Outcome.NEVER_SENT, answer.error or "not_sent", "the provider could not be reached; the message was not sent"
     )
 
 
-def _ambiguous(answer: Answer, reason: str, sentence: str) -> Classification:
+def ambiguous(answer: Answer, reason: str, sentence: str) -> Classification:
+    """Return what an attempt means that may have arrived, and may not."""
     return Classification(Outcome.AMBIGUOUS, reason, sentence, retry_after=answer.retry_after)
+
+
+def duplicate(history: History, expected: ReasonCode, unexpected: ReasonCode) -> Classification:
+    """Return what it means that the provider knows the request id: the request arrived, now or earlier."""
+    if history.maybe_arrived:
+        return Classification(Outcome.DUPLICATE, expected.code, expected.sentence)
+    return Classification(Outcome.DUPLICATE_UNEXPECTED, unexpected.code, unexpected.sentence)

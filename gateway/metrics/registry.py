@@ -11,15 +11,13 @@ from prometheus_client.process_collector import ProcessCollector
 import gateway
 from gateway.domain.lanes import BUILT_IN_LANES
 from gateway.domain.outcome import Outcome
+from gateway.domain.receipt import Event, Source
 from gateway.domain.states import FINAL_STATES, OPEN_STATES
 from gateway.domain.status import DeliveryStatus
-from gateway.provider.protocol import ROUTES, Event
+from gateway.provider.registry import ROUTES
+from gateway.receipts.listener import WebhookResult
 from gateway.store.buckets import BUCKET_KINDS
 from gateway.store.pauses import Scope
-
-EVENTS = (*Event, "other")
-WEBHOOK_RESULTS = ("stored", "repeated", "unauthorized", "too_large", "too_slow", "not_json", "unavailable")
-SOURCES = ("webhook", "poll")
 
 TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
 INDEXES = ("outbox_waiting", "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
@@ -108,15 +106,15 @@ class Metrics:
         )
 
     def _receiving(self) -> None:
-        lane, event = ("lane", self._lanes), ("event", EVENTS)
+        lane, event = ("lane", self._lanes), ("event", Event)
         self.webhooks = self._counter(
-            "smsgw_webhook_requests", "Calls to the webhook listener.", event, ("result", WEBHOOK_RESULTS)
+            "smsgw_webhook_requests", "Calls to the webhook listener.", event, ("result", WebhookResult)
         )
         self.webhook_seconds = self._histogram(
             "smsgw_webhook_seconds", "Duration of calls to the webhook listener.", QUICK, event
         )
         self.receipts = self._counter(
-            "smsgw_receipts", "Receipts applied.", ("status", DeliveryStatus), ("source", SOURCES)
+            "smsgw_receipts", "Receipts applied.", ("status", DeliveryStatus), ("source", Source)
         )
         self.receipts_unmatched = self._gauge("smsgw_receipts_unmatched", "Receipts that found no message yet.")
         self.receipt_conflicts = self._counter(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.domain.reasons import CANCELLED
 from gateway.domain.states import State
 from gateway.operations import NotPossible, search
 from gateway.store import actions, claims, replays, resolutions, searches
@@ -57,7 +58,7 @@ async def cancel(connection: Connection, ids: Sequence[int], *, actor: str, beca
             await claims.requeue_messages(connection, sorted(unsent), new_generation=False)
         wanted = [one.id for one in judged if one.step in ("waiting", "unsent")]
         if wanted:
-            await claims.end_messages(connection, wanted, TerminalStatus.CANCELLED, "cancelled: by an operator")
+            await claims.end_messages(connection, wanted, TerminalStatus.CANCELLED, CANCELLED.reason)
             await actions.record(connection, actor=actor, action="cancel", reason=because, message_ids=sorted(wanted))
     # A message that could not be locked does not exist, or a claim took it between the two locks.
     others = sorted(set(ids) - set(free))

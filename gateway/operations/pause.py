@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.operations import NotPossible
-from gateway.provider.protocol import ROUTES
+from gateway.provider.registry import ROUTES
 from gateway.store import actions, lanes, pauses, status
 from gateway.store.pauses import Scope
 from gateway.store.pool import Connection

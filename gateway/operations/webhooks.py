@@ -1,10 +1,10 @@
-"""Which registrations there should be, and what to do about those there are."""
+"""Which webhook registrations there should be, and what to do about the existing ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.provider.protocol import Event, Webhook, WebhookSpec
+from gateway.provider.protocol import Webhook, WebhookReader, WebhookSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,18 @@ class Step:
     spec: WebhookSpec | None = None
 
 
-def desired_webhooks(base: str, secret: str, alert_email: str | None, per_minute: int) -> list[WebhookSpec]:
-    """Return one registration for each event, at an address of its own: the payload's own type is not documented."""
-    return [WebhookSpec(event, f"{base}/{event.value}", secret, alert_email, per_minute) for event in Event]
+def desired_webhooks(
+    reader: WebhookReader, base: str, secret: str, alert_email: str | None, max_per_minute: int
+) -> list[WebhookSpec]:
+    """Return one registration for each event, at an address of its own, so that the body need not name its event."""
+    return [WebhookSpec(event, f"{base}/{event.value}", secret, alert_email, max_per_minute) for event in reader.events]
 
 
 def plan(wanted: Sequence[WebhookSpec], found: Sequence[Webhook]) -> list[Step]:
-    """Return what to do: register what is missing, keep what is there, and point at what else is called.
+    """Return what to do: register what is missing, keep what exists, and show other addresses of the same events.
 
-    The provider would make a second registration for the same event and address, and call both; its list does not show
-    secrets, so one that is there is taken to be right.
+    The provider would make a second registration for the same event and address, and call both. Its list does not show
+    secrets, so an existing registration is assumed to have the right one.
     """
     steps = []
     for spec in wanted:

@@ -9,7 +9,7 @@ from gateway.domain.states import FINAL_STATES, State
 from gateway.operations.reasons import explain
 from gateway.operations.search import get_message
 from gateway.operations.status import SILENT
-from gateway.provider.protocol import ROUTES
+from gateway.provider.registry import ROUTES
 from gateway.store import lanes, overview, status, why_facts
 from gateway.store.buckets import bucket_kind, bucket_subject, day_bucket, lane_bucket, parts_bucket, requests_bucket
 from gateway.store.pool import Connection

@@ -1,7 +1,8 @@
-"""The way to the provider: a small protocol, and the Mobile Text Alerts client behind it.
+"""Providers: a protocol, a registry, and one package for each provider.
 
-The only package that knows the provider's field names and its HTTP. It decides nothing: it turns messages into bytes,
-and whatever comes back, or does not, into an `Answer`; `gateway.domain.outcome` judges it. No database here.
+Only here are a provider's field names, status codes and HTTP known. A provider's package turns messages into bytes,
+answers into an `Answer` and its classification, and webhooks into receipts. It decides nothing else and uses no
+database.
 
-Keeps promise 2 where it is decided: what certainly never left is told from what may have arrived.
+Keeps promise 2 where it begins: it separates what was certainly not sent from what may have arrived.
 """

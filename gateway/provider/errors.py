@@ -1,4 +1,4 @@
-"""What calls other than a send may raise. A send never raises: its troubles are answers."""
+"""What calls other than a send may raise. A send never raises: what goes wrong there is an answer."""
 
 
 class ProviderError(Exception):
@@ -16,7 +16,7 @@ class ProviderError(Exception):
         self.status = status
         self.provider_request_id = provider_request_id
         self.retry_after = retry_after
-        """Seconds that the provider asks to be left alone."""
+        """Seconds that the provider asks to wait."""
 
 
 class ProviderUnreachable(ProviderError):
@@ -25,3 +25,7 @@ class ProviderUnreachable(ProviderError):
 
 class KeyRefused(ProviderError):
     """The provider does not accept the API key."""
+
+
+class NotJson(ValueError):
+    """The body of a webhook is not JSON."""

@@ -1,30 +1,27 @@
-"""What the gateway asks of a provider."""
+"""What the gateway asks of a provider.
 
-from collections.abc import Sequence
+`ProviderKind` is what is known without an account: how to read webhooks, what fits into a request, what reasons mean.
+`Provider` is a client of one account. Everything that is one provider's own (field names, status codes, signatures,
+limits of a request, texts of answers) stays behind these two.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Protocol
 
+from gateway.domain.batching import BatchRules
+from gateway.domain.ids import ExternalIds
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer, RateHeaders
-
-ROUTES = ("mta",)
-"""Names of the ways out: one for each provider that the gateway can speak to."""
-
-
-class Event(StrEnum):
-    """What a provider can tell by webhook."""
-
-    DELIVERY_STATUS = "delivery-status"
-    MESSAGE_REPLY = "message-reply"
-    MESSAGE_SEND = "message-send"
-    NUMBER_OPT_IN = "number-opt-in"
+from gateway.domain.outcome import Answer, Classification, History, RateHeaders
+from gateway.domain.reasons import ReasonCode
+from gateway.domain.receipt import Event, Receipt
+from gateway.domain.status import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose key it is, and what the answer to that question says of the provider."""
+    """Whose key it is, and what the answer to that question shows of the provider."""
 
     name: str
     rate: RateHeaders | None = None
@@ -35,13 +32,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One line of the provider's delivery listing."""
+    """One row of the provider's delivery listing, read as far as it can be."""
 
-    number: str | None
     external_id: str | None
+    number: str | None
+    """E.164."""
+    delivery_status: DeliveryStatus | None
+    provider_status: str | None
     provider_message_id: str | None
-    status: str | None
-    happened_at: str | None
+    happened_at: datetime | None
+    raw: bytes
+    """The row as the journal keeps it: equal for equal rows, on whatever page they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,61 @@ class WebhookSpec:
     url: str
     secret: str
     alert_email: str | None = None
-    most_per_minute: int = 6000
+    max_per_minute: int = 6000
+
+
+class WebhookReader(Protocol):
+    """Reads a provider's webhooks. It needs no account: the listener runs without a key."""
+
+    @property
+    def path(self) -> str:
+        """Where the provider's webhooks arrive; below it each event has an address of its own."""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every event that the provider can report."""
+
+    def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
+        """Return the headers of a signed call, as the provider would send them."""
+
+    def is_authentic(self, secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the call was signed with one of the secrets; two are in use while they rotate."""
+
+    def read(self, body: bytes, event: Event | None, external_ids: ExternalIds) -> Receipt:
+        """Return the receipt in a body. `event` is what the address said; None leaves it to the body.
+
+        Raises `gateway.provider.errors.NotJson` for a body that is not JSON, and nothing else.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """What is known of a provider without an account."""
+
+    route: str
+    """The route's name in rows, metrics and commands."""
+    webhooks: WebhookReader
+    reasons: Mapping[str, tuple[ReasonCode, ...]]
+    """Codes that only this provider's answers lead to, by the heading under which they are explained."""
+    key_setting: str
+    url_setting: str
+    """Names of settings, for sentences that tell an operator what to change."""
 
 
 class Provider(Protocol):
-    """A provider of text messages. Calls but `send` raise `gateway.provider.errors.ProviderError`."""
+    """A client of one account. Calls other than `send` raise `gateway.provider.errors.ProviderError`."""
 
     @property
-    def name(self) -> str:
+    def kind(self) -> ProviderKind:
+        """What is known of the provider without the account."""
+
+    @property
+    def route(self) -> str:
         """The route's name in rows and metrics."""
+
+    @property
+    def batch_rules(self) -> BatchRules:
+        """What fits into one request."""
 
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
@@ -93,6 +140,9 @@ class Provider(Protocol):
         After the moment `by` of `gateway.clock` the first byte must not be written; the answer is then `HELD_BACK`.
         """
 
+    def classify(self, answer: Answer, history: History) -> Classification:
+        """Return what an answer of `send` means, given what earlier attempts of the same request id left open."""
+
     async def deliveries(self, *, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
         """Return one page of the delivery listing, newest first."""
 
@@ -103,7 +153,7 @@ class Provider(Protocol):
         """Make a registration; the provider makes a second one if asked twice."""
 
     async def delete_webhook(self, webhook_id: int) -> None:
-        """Take a registration away."""
+        """Delete a registration."""
 
     async def unsubscribed(self, page: int) -> list[str]:
         """Return one page of numbers that opted out at the provider."""

@@ -6,13 +6,11 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.domain.ids import NO_PREFIX, ExternalIds
 from gateway.domain.observers import NullObserver, ReceiptObserver
 from gateway.receipts.opt_out import keyword
-from gateway.receipts.parse import NotJson, parse
 from gateway.store import actions, feed, receipts, suppressions
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
-from gateway.store.receipts import InboundReply
+from gateway.store.receipts import Reply
 
 BATCH = 1000
 BACK_OFF_FACTOR = 3.0
@@ -38,13 +36,11 @@ class ReceiptApplier:
         pool: Pool,
         observer: ReceiptObserver | None = None,
         *,
-        external_ids: ExternalIds = NO_PREFIX,
         busy: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`busy` says that receipts come in a flood: then most of the database's time is left to taking them in."""
         self._pool = pool
-        self._external_ids = external_ids
         self._observer = observer or NullObserver()
         self._busy = busy
         self._monotonic = monotonic
@@ -99,8 +95,8 @@ class ReceiptApplier:
                 return 0
             applied = await receipts.apply(connection, taken)
             settled = await receipts.settle_groups(connection) if any(row.of_group for row in applied) else []
-            for receipt_id, raw in taken.replies:
-                await self._reply(connection, receipt_id, raw)
+            for reply in await receipts.replies(connection, taken.replies) if taken.replies else ():
+                await self._reply(connection, reply)
         self._observer.applied(applied)
         self._observer.settled(settled)
         conflicts = sum(row.receipts for row in applied if row.result == "conflict")
@@ -120,30 +116,11 @@ class ReceiptApplier:
             async with self._pool.acquire() as connection:
                 self._observer.settled(await receipts.settle_groups(connection))
 
-    async def _reply(self, connection: Connection, receipt_id: int, raw: bytes) -> None:
-        try:
-            receipt = parse(raw, "message-reply", external_ids=self._external_ids)
-        except NotJson:
-            return
-        reply = receipt.reply
-        if reply is None:
-            return
+    async def _reply(self, connection: Connection, reply: Reply) -> None:
         word = keyword(reply.text)
-        new = await receipts.add_reply(
-            connection,
-            InboundReply(
-                receipt_id=receipt_id,
-                happened_at=receipt.happened_at,
-                from_number=reply.from_number,
-                to_number=reply.to_number,
-                text=reply.text,
-                keyword=word,
-                external_id=receipt.external_id,
-                provider_reply_id=reply.provider_reply_id,
-            ),
-        )
-        # Only a reply that is new changes the list, and only the phone's last word: neither folding an old STOP again
-        # nor one that was long on its way may undo a later START.
+        new = await receipts.add_reply(connection, reply, word)
+        # Only a new reply changes the list, and only the phone's last word: neither an old STOP that is applied again
+        # nor one that was delayed on its way may undo a later START.
         if new is not None and word in ("stop", "start") and not await receipts.overtaken(connection, new):
             await self._apply_opt_out(connection, reply.from_number, word)
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.receipts.parse import Receipt
+from gateway.domain.receipt import Receipt
 from gateway.store import receipts
 from gateway.store.pool import REJECTED, UNAVAILABLE, Connection, Pool
-from gateway.store.receipts import Entry
 
 BATCH = 500
 BACKLOG = 5000
@@ -97,7 +96,7 @@ class Journal:
 
     async def _commit(self, connection: Connection, batch: list[_Waiting]) -> None:
         # The same content twice in one batch: both are answered by the one row.
-        entries = {one.receipt.digest: to_entry(one.receipt) for one in batch}
+        entries = {one.receipt.digest: one.receipt for one in batch}
         try:
             new = await receipts.journal(connection, list(entries.values()))
         except UNAVAILABLE:
@@ -127,21 +126,3 @@ class Journal:
 def _fail(waiting: _Waiting, error: Exception) -> None:
     if not waiting.done.done():
         waiting.done.set_exception(error)
-
-
-def to_entry(receipt: Receipt) -> Entry:
-    """Return the receipt as the journal's table takes it."""
-    return Entry(
-        digest=receipt.digest,
-        raw=receipt.raw,
-        source=receipt.source,
-        event=receipt.event,
-        number=receipt.number,
-        external_id=receipt.external_id,
-        request_id=receipt.request_id,
-        generation=receipt.generation,
-        delivery=None if receipt.delivery is None else receipt.delivery.value,
-        status=receipt.status,
-        provider_message_id=receipt.provider_message_id,
-        happened_at=receipt.happened_at,
-    )

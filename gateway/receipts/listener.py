@@ -1,39 +1,56 @@
-"""The webhook listener: `POST /webhooks/mta/{event}`, and `/webhooks/mta` for an account that sends all to one address.
+"""The webhook listener: one address for each event, and one for an account that sends all events to one address.
 
-The order of the checks is the order of their cost: size, signature, JSON, journal. The answer 200 comes after the
-commit; anything else tells the provider to come again, which it does twice at the most.
+The checks are in the order of their cost: size, signature, JSON, journal. The answer 200 comes after the commit. Any
+other answer asks the provider to try again, which it does at most twice.
 """
 
 import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 import structlog
 from aiohttp import web
 
 from gateway.domain.ids import NO_PREFIX, ExternalIds
 from gateway.domain.observers import ReceiptObserver
+from gateway.domain.receipt import Event
+from gateway.provider.errors import NotJson
+from gateway.provider.protocol import WebhookReader
 from gateway.receipts.journal import Journal, Overloaded
-from gateway.receipts.parse import EVENTS, NotJson, parse
-from gateway.receipts.signature import verify
 
-LARGEST = 1024 * 1024
-"""Bytes of a body; a real one has a few hundred. It is what aiohttp reads of a request at the most."""
+MAX_BODY = 1024 * 1024
+"""Bytes. A real body has a few hundred. aiohttp reads at most this much of a request."""
 
 BODY_TIMEOUT = 10.0
-"""Seconds in which a body must have come; the provider sends it in one piece."""
-
-PATH = "/webhooks/mta"
-ADDRESSES = {PATH: "", f"{PATH}/": ""} | {f"{PATH}/{event}": event for event in EVENTS}
-UNKNOWN_EVENT = re.compile(PATH + r"/[^/]+/?")
-"""An event that we have never heard of is journalled too."""
+"""Seconds in which a body must arrive; the provider sends it in one piece."""
 
 JSON = {"Content-Type": "application/json"}
-ANSWERS = {
-    result: b'{"result": "%s"}' % result.encode()
-    for result in ("stored", "repeated", "unauthorized", "too_large", "too_slow", "not_json", "unavailable")
+
+
+class WebhookResult(StrEnum):
+    """How a call was answered."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    UNAUTHORIZED = "unauthorized"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    NOT_JSON = "not_json"
+    UNAVAILABLE = "unavailable"
+
+
+STATUSES = {
+    WebhookResult.STORED: 200,
+    WebhookResult.REPEATED: 200,
+    WebhookResult.UNAUTHORIZED: 401,
+    WebhookResult.TOO_LARGE: 413,
+    WebhookResult.TOO_SLOW: 408,
+    WebhookResult.NOT_JSON: 400,
+    WebhookResult.UNAVAILABLE: 503,
 }
+ANSWERS = {result: b'{"result": "%s"}' % result.encode() for result in WebhookResult}
 
 log = structlog.get_logger(__name__)
 
@@ -44,59 +61,67 @@ class Listener:
     def __init__(
         self,
         journal: Journal,
+        webhooks: WebhookReader,
         secrets: Sequence[str],
         observer: ReceiptObserver,
         *,
         external_ids: ExternalIds = NO_PREFIX,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
-        """Without a secret every call is refused: an unsigned receipt could declare any message delivered."""
+        """`on_stored` is called after a receipt was committed: there is something to apply."""
         self._journal = journal
+        self._webhooks = webhooks
         self._secrets = tuple(secrets)
         self._observer = observer
         self._external_ids = external_ids
         self._on_stored = on_stored
+        path = webhooks.path
+        self._addresses: dict[str, Event | None] = {path: None, f"{path}/": None}
+        self._addresses |= {f"{path}/{event}": event for event in webhooks.events}
+        self._unknown_event = re.compile(re.escape(path) + r"/[^/]+/?")
         if not self._secrets:
             log.warning("webhooks_refused", reason="SMSGW_WEBHOOK_SECRET is not set")
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one call. Served without a router: finding one of five addresses is a look into a dictionary."""
+        """Answer one call. There is no router: one of five addresses is found by a lookup in a dictionary."""
         path = request.raw_path.partition("?")[0]
-        event = ADDRESSES.get(path)
-        if event is None:
-            if not UNKNOWN_EVENT.fullmatch(path):
-                return web.Response(status=404)
-            event = ""
+        event = self._addresses.get(path)
+        # The journal keeps events that we do not know, too.
+        if event is None and path not in self._addresses and not self._unknown_event.fullmatch(path):
+            return web.Response(status=404)
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "POST"})
         began = time.monotonic()
-        status, result = await self._answer(request, event)
-        self._observer.webhook(event or "other", result, time.monotonic() - began)
-        return web.Response(body=ANSWERS[result], status=status, headers=JSON)
+        result = await self._answer(request, event)
+        self._observer.webhook(event or Event.OTHER, result, time.monotonic() - began)
+        return web.Response(body=ANSWERS[result], status=STATUSES[result], headers=JSON)
 
-    async def _answer(self, request: web.BaseRequest, event: str) -> tuple[int, str]:
+    async def _answer(self, request: web.BaseRequest, event: Event | None) -> WebhookResult:
         try:
             body = await _body(request)
         except web.HTTPRequestEntityTooLarge:
-            return 413, "too_large"
+            return WebhookResult.TOO_LARGE
         except TimeoutError:
-            return 408, "too_slow"
-        if not verify(self._secrets, body, request.headers.get("X-Signature")):
-            return 401, "unauthorized"
+            return WebhookResult.TOO_SLOW
+        if not self._webhooks.is_authentic(self._secrets, request.headers, body):
+            return WebhookResult.UNAUTHORIZED
         try:
-            receipt = parse(body, event or None, external_ids=self._external_ids)
+            receipt = self._webhooks.read(body, event, self._external_ids)
         except NotJson:
-            return 400, "not_json"
+            return WebhookResult.NOT_JSON
         try:
             new = await self._journal.add(receipt)
         except Overloaded:
-            return 503, "unavailable"
+            return WebhookResult.UNAVAILABLE
         self._on_stored()
-        return 200, "stored" if new else "repeated"
+        return WebhookResult.STORED if new else WebhookResult.REPEATED
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    """Return the body; raises `TimeoutError` when it does not come. One that came with its headers needs no timer."""
+    """Return the body; raises `TimeoutError` when it does not come.
+
+    A body that came with its headers needs no timer.
+    """
     if request.content.is_eof():
         return await request.read()
     async with asyncio.timeout(BODY_TIMEOUT):

@@ -8,7 +8,6 @@ call per message. What is news is journalled like a webhook and applied like one
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,11 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from gateway.domain.ids import ExternalIds
-from gateway.domain.phone import normalise
+from gateway.domain.receipt import Event, Receipt, Source
 from gateway.provider.errors import ProviderError
 from gateway.provider.protocol import DeliveryRow, Provider
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import Receipt, read_status, read_time
 from gateway.store import poller, receipts
 from gateway.store.leadership import Leadership
 from gateway.store.poller import Listed, Missing
@@ -127,35 +124,25 @@ class Poller:
     async def _page(self, missing: Missing, number: int) -> list[DeliveryRow]:
         assert missing.since is not None  # noqa: S101  the caller saw to it
         first, last = days(missing.since, datetime.fromtimestamp(self._clock(), UTC))
-        try:
-            return await self._provider.deliveries(since=first, until=last, page=number, page_size=PAGE)
-        except ProviderError as error:
-            # Where pages are counted from 1, there may be no page 0.
-            if number == 0 and error.status in {400, 404, 422}:
-                return await self._provider.deliveries(since=first, until=last, page=1, page_size=PAGE)
-            raise
+        return await self._provider.deliveries(since=first, until=last, page=number, page_size=PAGE)
 
     async def _journal(self, rows: Sequence[DeliveryRow]) -> int:
         ours = [(row, listed) for row in rows if (listed := self._listed(row)) is not None]
         if not ours:
             return 0
         news = await poller.news(self._pool, [listed for _, listed in ours])
-        entries = {}
-        for position in sorted(news):
-            row, listed = ours[position]
-            receipt = to_receipt(row, listed)
-            entries[receipt.digest] = to_entry(receipt)
-        if not entries:
+        found = [to_receipt(*ours[position]) for position in sorted(news)]
+        if not found:
             return 0
+        distinct = {receipt.digest: receipt for receipt in found}
         async with self._pool.acquire() as connection:
-            return len(await receipts.journal(connection, list(entries.values())))
+            return len(await receipts.journal(connection, list(distinct.values())))
 
     def _listed(self, row: DeliveryRow) -> Listed | None:
         request_id, generation = self._external_ids.read(row.external_id)
-        number, delivery = normalise(row.number), read_status(row.status)
-        if request_id is None or generation is None or number is None or delivery is None:
+        if request_id is None or generation is None or row.number is None or row.delivery_status is None:
             return None
-        return Listed(request_id, generation, number, delivery.value)
+        return Listed(request_id, generation, row.number, row.delivery_status.value)
 
 
 def days(oldest: datetime, now: datetime) -> tuple[date, date]:
@@ -165,25 +152,18 @@ def days(oldest: datetime, now: datetime) -> tuple[date, date]:
 
 def to_receipt(row: DeliveryRow, listed: Listed) -> Receipt:
     """Return a row of the listing as a receipt: the same whenever and on whatever page it is read."""
-    raw = json.dumps(
-        {
-            "externalId": row.external_id, "toNumber": row.number, "messageId": row.provider_message_id,
-            "status": row.status, "date": row.happened_at,
-        },
-        sort_keys=True,
-    ).encode()  # fmt: skip
     identity = f"poll\0{row.external_id}\0{listed.number}\0{listed.delivery}".encode()
     return Receipt(
-        event="delivery-status",
         digest=hashlib.sha256(identity).digest(),
-        raw=raw,
-        source="poll",
+        raw=row.raw,
+        source=Source.POLL,
+        event=Event.DELIVERY_STATUS,
         number=listed.number,
         external_id=row.external_id,
         request_id=listed.request_id,
         generation=listed.generation,
-        delivery=read_status(row.status),
-        status=row.status,
+        delivery_status=row.delivery_status,
+        provider_status=row.provider_status,
         provider_message_id=row.provider_message_id,
-        happened_at=read_time(row.happened_at),
+        happened_at=row.happened_at,
     )

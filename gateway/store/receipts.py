@@ -3,32 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
-from gateway.domain.receipt import AppliedReceipt
+from gateway.domain.receipt import AppliedReceipt, Receipt
 from gateway.store.pool import Connection, Pool
 from gateway.store.sql import query
-
-
-class Entry(NamedTuple):
-    """One receipt as the journal takes it; see `sql/migrations/0002_pre_journal.sql` for the columns.
-
-    A tuple, because the columns of a batch are then one `zip`: of all that is done for a receipt this is done most.
-    """
-
-    digest: bytes
-    raw: bytes
-    source: str
-    event: str
-    number: str | None
-    external_id: str | None
-    request_id: UUID | None
-    generation: int | None
-    delivery: str | None
-    status: str | None
-    provider_message_id: str | None
-    happened_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +17,24 @@ class Taken:
     ids: Sequence[int]
     requests: Sequence[UUID]
     """Every request that one of them names, once."""
-    replies: Sequence[tuple[int, bytes]]
-    """Id and body of those that hold a reply; the journal has taken apart all others already."""
+    replies: Sequence[int]
+    """Ids of those that are replies."""
 
 
 @dataclass(frozen=True, slots=True)
-class InboundReply:
-    """What a phone wrote back."""
+class Reply:
+    """A text that a phone sent back."""
 
     receipt_id: int
     happened_at: datetime | None
     from_number: str
     to_number: str | None
     text: str
-    keyword: str | None
     external_id: str | None
     provider_reply_id: str | None
 
 
-async def journal(connection: Connection, entries: Sequence[Entry]) -> set[bytes]:
+async def journal(connection: Connection, entries: Sequence[Receipt]) -> set[bytes]:
     """Commit receipts, at least one; return the digests that were new."""
     rows = await connection.fetch(query("receipt_journal"), *zip(*entries, strict=True))
     return {row[0] for row in rows}
@@ -68,7 +46,7 @@ async def lock_pending(connection: Connection, most: int) -> Taken:
     return Taken(
         ids=[row[0] for row in rows],
         requests=list({row[1] for row in rows if row[1] is not None}),
-        replies=[(row[0], row[2]) for row in rows if row[2] is not None],
+        replies=[row[0] for row in rows if row[2]],
     )
 
 
@@ -127,7 +105,12 @@ async def unmatched(connection: Connection) -> int:
     return count
 
 
-async def add_reply(connection: Connection, reply: InboundReply) -> int | None:
+async def replies(connection: Connection, receipt_ids: Sequence[int]) -> list[Reply]:
+    """Return the replies in these receipts, in the order in which they came."""
+    return [Reply(**row) for row in await connection.fetch(query("receipt_replies"), receipt_ids)]
+
+
+async def add_reply(connection: Connection, reply: Reply, keyword: str | None) -> int | None:
     """Keep a reply; return its id if it is new. To the end of the transaction no other of this number is added."""
     await connection.execute(query("inbound_lock"), reply.from_number)
     added: int | None = await connection.fetchval(
@@ -137,7 +120,7 @@ async def add_reply(connection: Connection, reply: InboundReply) -> int | None:
         reply.from_number,
         reply.to_number,
         reply.text,
-        reply.keyword,
+        keyword,
         reply.external_id,
         reply.provider_reply_id,
     )

@@ -21,6 +21,10 @@ create table smsgw.receipt (
     provider_message_id text,
     -- The status as the provider wrote it, a code or a word.
     status text,
+    -- Of a reply: the number it was sent to, its text, and the provider's id of it.
+    reply_to_number text,
+    reply_text text,
+    provider_reply_id text,
     digest bytea not null unique check (octet_length(digest) = 32),
     raw bytea not null
 )

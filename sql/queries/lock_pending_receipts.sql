@@ -1,9 +1,9 @@
 -- The next receipts to fold, oldest first. $1 how many. Served by receipt_unfolded; steps over those that another
--- replica is folding. The body comes along where it holds a reply, which the fold reads again.
+-- replica is folding.
 select
     r.id,
     r.request_id,
-    case when r.event = 'message-reply' then r.raw end as raw
+    r.event = 'message-reply' as is_reply
 from smsgw.receipt as r
 where r.folded_at is null
 order by r.id

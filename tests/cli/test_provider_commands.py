@@ -13,7 +13,7 @@ import typer
 from support.processes import Simulator, free_port, run_command
 
 from gateway.cli.webhook import _base
-from gateway.receipts.parse import EVENTS
+from gateway.provider.mta.kind import MTA
 
 HEADERS = {"Authorization": "Bearer simulator-key", "Content-Type": "application/json"}
 Run = Callable[..., Awaitable[Any]]
@@ -67,7 +67,7 @@ async def test_registering_twice_makes_one_address_for_each_event(simulator: Sim
     second = await smsgw("webhook", "register", "--url", url)
     assert said(second.stdout) == {"kept": 4, "OTHER": 4, "OTHER:": 1}
     rows = await registered(simulator, url)
-    assert sorted(row["url"] for row in rows) == sorted(f"{url}/webhooks/mta/{event}" for event in EVENTS)
+    assert sorted(row["url"] for row in rows) == sorted(f"{url}/webhooks/mta/{event}" for event in MTA.webhooks.events)
     whole = await call(simulator, "PATCH", f"/webhooks/{rows[0]['id']}", {})
     assert (whole["retryOnError"], whole["maxThroughputPerMinute"]) == (True, 4 * 1200)
     assert (whole["alertEmail"], whole["sendAlertEmail"]) == ("ops@example.org", True)

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from support.outbox import ACCEPTED, LOST, enqueue, make_due, state
 from support.processes import poll
+from support.receipts import parse
 from support.workers import News, Wire
 
 from gateway.app.dispatch import build_engine
@@ -16,8 +17,6 @@ from gateway.dispatch.engine import Engine
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.domain.outcome import Answer
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import parse
 from gateway.settings import Settings
 from gateway.store import claims, receipts, suppressions
 from gateway.store.buckets import Limit
@@ -279,7 +278,7 @@ async def test_a_receipt_that_outruns_its_answer_is_not_taken_back_by_it(filled:
     (attempt,) = await one.claim()
     external_id = await filled.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 3}}'.encode()
-    await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
+    await receipts.journal(pool, [parse(body, "delivery-status")])
     await ReceiptApplier(pool).apply_some()
     await one.finish(attempt)
     assert await state(filled, message_id) == "accepted"

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.outbox import ACCEPTED, LOST, UNREACHED, status
+from support.receipts import parse
 from support.workers import Worker, make_worker
 
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer
-from gateway.provider.mta.request import encode
+from gateway.domain.outcome import Answer, Classification, History
+from gateway.provider.mta.classify import classify
+from gateway.provider.mta.request import BATCH_RULES, encode
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import parse
 from gateway.store import receipts
 from gateway.store.pool import Pool, open_pool
 
@@ -67,7 +67,7 @@ PASS = "; ".join(
 class Provider:
     """Takes a request once, and remembers its id for a while."""
 
-    name: str = "mta"
+    route: str = "mta"
     now: float = 1000.0
     behaviour: str = "ok"
     taken: dict[str, float] = field(default_factory=dict)
@@ -78,6 +78,11 @@ class Provider:
     def encode(self, messages: Any, *, external_id: str) -> bytes:
         found: list[Message] = list(messages)
         return encode(found, external_id=external_id, default_sender=1)
+
+    batch_rules = BATCH_RULES
+
+    def classify(self, answer: Answer, history: History) -> Classification:
+        return classify(answer, history)
 
     def sender(self, sender_id: int | None) -> int | None:
         return sender_id or 1
@@ -173,7 +178,7 @@ class World:
 
     async def _receipt(self, external_id: str, number: str, code: int) -> None:
         body = json.dumps({"externalId": external_id, "toNumber": number, "status": code}).encode()
-        await receipts.journal(self.pool, [to_entry(parse(body, "delivery-status"))])
+        await receipts.journal(self.pool, [parse(body, "delivery-status")])
         await ReceiptApplier(self.pool).apply_some()
 
     async def come_to_rest(self) -> None:

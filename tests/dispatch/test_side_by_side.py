@@ -9,12 +9,11 @@ import pytest
 import structlog
 from support.outbox import LOST, enqueue, make_due, status
 from support.processes import poll
+from support.receipts import parse
 from support.workers import Wire, Worker, make_worker
 
 from gateway.domain.outcome import Answer
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import parse
 from gateway.store import receipts
 from gateway.store.pool import Pool, open_pool
 
@@ -71,7 +70,7 @@ async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Poo
         for external_id, numbers in list(wire.taken.values())[-5:]:
             for number in numbers:
                 body = json.dumps({"externalId": external_id, "toNumber": number, "status": 4}).encode()
-                await receipts.journal(wide, [to_entry(parse(body, "delivery-status"))])
+                await receipts.journal(wide, [parse(body, "delivery-status")])
         await folder.apply_some()
 
     async def operate() -> None:

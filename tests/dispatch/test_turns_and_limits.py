@@ -65,7 +65,7 @@ async def test_an_urgent_lane_cannot_use_more_than_its_cap(filled: Any, worker: 
         await enqueue(filled, n, lane="otp")
     await one.claim()
     bulk = await enqueue(filled, 99, lane="bulk")
-    await grant(filled, "lane:otp", 2.0)
+    await grant(filled, "mta:lane:otp", 2.0)
     await grant(filled, "mta:requests", 4.0)
     attempts = await one.claim()
     assert sorted(attempt.lane for attempt in attempts) == ["bulk", "otp", "otp"]

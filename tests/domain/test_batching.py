@@ -4,16 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.batching import (
-    BYTES_PER_RECIPIENT,
-    MAX_BODY_BYTES,
     _content_bytes,
     _shared_bytes,
     group_key,
-    has_liquid,
     pack,
 )
 from gateway.domain.message import Message, Recipient
-from gateway.provider.mta.request import encode
+from gateway.provider.mta.request import BATCH_RULES, encode
 
 
 def message(number: int, **changes: object) -> Message:
@@ -28,54 +25,55 @@ def ids(groups: list[list[Message]]) -> list[list[int]]:
 
 
 def test_with_slots_to_spare_each_message_goes_alone() -> None:
-    assert ids(pack([message(1), message(2)], slots=5, max_recipients=500)) == [[1], [2]]
+    assert ids(pack([message(1), message(2)], BATCH_RULES, slots=5, max_recipients=500)) == [[1], [2]]
 
 
 def test_a_backlog_fills_requests_only_as_far_as_it_must() -> None:
-    assert ids(pack([message(n) for n in range(6)], slots=3, max_recipients=500)) == [[0, 1], [2, 3], [4, 5]]
+    six = [message(n) for n in range(6)]
+    assert ids(pack(six, BATCH_RULES, slots=3, max_recipients=500)) == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_one_slot_carries_the_whole_backlog() -> None:
-    assert ids(pack([message(n) for n in range(4)], slots=1, max_recipients=500)) == [[0, 1, 2, 3]]
+    assert ids(pack([message(n) for n in range(4)], BATCH_RULES, slots=1, max_recipients=500)) == [[0, 1, 2, 3]]
 
 
 def test_no_request_is_larger_than_allowed_and_the_rest_keeps_its_place() -> None:
-    assert ids(pack([message(n) for n in range(7)], slots=2, max_recipients=3)) == [[0, 1, 2], [3, 4, 5]]
+    assert ids(pack([message(n) for n in range(7)], BATCH_RULES, slots=2, max_recipients=3)) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_a_number_stands_once_in_a_request() -> None:
     twice = [message(1), message(2, recipient=message(1).recipient)]
-    assert ids(pack(twice, slots=1, max_recipients=500)) == [[1]]
+    assert ids(pack(twice, BATCH_RULES, slots=1, max_recipients=500)) == [[1]]
 
 
 def test_different_texts_share_a_request() -> None:
-    assert ids(pack([message(1, body="a"), message(2, body="b")], slots=1, max_recipients=9)) == [[1, 2]]
+    assert ids(pack([message(1, body="a"), message(2, body="b")], BATCH_RULES, slots=1, max_recipients=9)) == [[1, 2]]
 
 
 def test_different_templates_do_not() -> None:
     pair = [message(1, body="Hi {{a}}", variables={"a": 1}), message(2, body="Ho {{a}}", variables={"a": 1})]
-    assert ids(pack(pair, slots=1, max_recipients=9)) == [[1]]
+    assert ids(pack(pair, BATCH_RULES, slots=1, max_recipients=9)) == [[1]]
 
 
 def test_one_template_with_different_values_does() -> None:
     pair = [message(1, body="Hi {{a}}", variables={"a": 1}), message(2, body="Hi {{a}}", variables={"a": 2})]
-    assert ids(pack(pair, slots=1, max_recipients=9)) == [[1, 2]]
+    assert ids(pack(pair, BATCH_RULES, slots=1, max_recipients=9)) == [[1, 2]]
 
 
 def test_a_text_with_liquid_markers_goes_alone() -> None:
-    assert group_key(message(1, body="50% off {{ today }}")) is None
+    assert group_key(message(1, body="50% off {{ today }}"), BATCH_RULES) is None
 
 
 def test_a_subscriber_goes_alone() -> None:
-    assert group_key(message(1, recipient=Recipient(subscriber_id=7))) is None
+    assert group_key(message(1, recipient=Recipient(subscriber_id=7)), BATCH_RULES) is None
 
 
 def test_messages_of_two_senders_never_share_a_request() -> None:
-    assert group_key(message(1, sender_id=1)) != group_key(message(1, sender_id=2))
+    assert group_key(message(1, sender_id=1), BATCH_RULES) != group_key(message(1, sender_id=2), BATCH_RULES)
 
 
 def test_a_lane_may_forbid_sharing() -> None:
-    assert ids(pack([message(1), message(2)], slots=1, max_recipients=9, alone=["bulk"])) == [[1]]
+    assert ids(pack([message(1), message(2)], BATCH_RULES, slots=1, max_recipients=9, lanes_alone=["bulk"])) == [[1]]
 
 
 @given(
@@ -86,24 +84,24 @@ def test_a_lane_may_forbid_sharing() -> None:
 )
 def test_whatever_comes_every_rule_holds(numbers: list[int], tenants: list[str], slots: int, most: int) -> None:
     messages = [message(number, id=index, tenant=tenants[index % len(tenants)]) for index, number in enumerate(numbers)]
-    groups = pack(messages, slots=slots, max_recipients=most)
+    groups = pack(messages, BATCH_RULES, slots=slots, max_recipients=most)
     placed = [one.id for group in groups for one in group]
     assert len(groups) <= slots
     assert len(placed) == len(set(placed))
     for group in groups:
         assert 1 <= len(group) <= most
         assert len({one.recipient.number for one in group}) == len(group)
-        assert len({group_key(one) for one in group}) == 1
+        assert len({group_key(one, BATCH_RULES) for one in group}) == 1
     if slots:
         assert not messages or placed
 
 
 def test_a_request_grows_no_longer_than_its_bytes_allow() -> None:
     long = [message(n, body=f"{n} " + "é" * 3990) for n in range(200)]
-    (group,) = pack(long, slots=1, max_recipients=1000)
+    (group,) = pack(long, BATCH_RULES, slots=1, max_recipients=1000)
     assert 1 < len(group) < 100
     body = encode(group, external_id="e" * 64, default_sender=4410)
-    assert 0.8 * MAX_BODY_BYTES < len(body) <= MAX_BODY_BYTES + 1024
+    assert 0.8 * BATCH_RULES.max_body_bytes < len(body) <= BATCH_RULES.max_body_bytes + 1024
 
 
 @given(
@@ -117,10 +115,10 @@ def test_a_request_grows_no_longer_than_its_bytes_allow() -> None:
 def test_what_a_message_adds_to_the_bytes_is_never_underrated(
     texts: list[str], values: list[dict[str, object]]
 ) -> None:
-    plain = [message(n, body=text) for n, text in enumerate(texts) if not has_liquid(text)]
+    plain = [message(n, body=text) for n, text in enumerate(texts) if not BATCH_RULES.is_template(text)]
     templates = [message(1000 + n, body="Hi {{a}}", variables=each) for n, each in enumerate(values)]
-    for group in pack([*plain, *templates], slots=5, max_recipients=1000):
-        size = sum(BYTES_PER_RECIPIENT + _content_bytes(one) for one in group) + _shared_bytes(group[0])
+    for group in pack([*plain, *templates], BATCH_RULES, slots=5, max_recipients=1000):
+        size = sum(BATCH_RULES.bytes_per_recipient + _content_bytes(one) for one in group) + _shared_bytes(group[0])
         try:
             body = encode(group, external_id="e", default_sender=1)
         except ValueError:
@@ -131,5 +129,5 @@ def test_what_a_message_adds_to_the_bytes_is_never_underrated(
 def test_a_long_template_counts_once_however_many_it_goes_to() -> None:
     template = "Dear {{name}}, " + "z" * 3900
     crowd = [message(n, body=template, variables={"name": f"n{n}"}) for n in range(500)]
-    (group,) = pack(crowd, slots=1, max_recipients=500)
+    (group,) = pack(crowd, BATCH_RULES, slots=1, max_recipients=500)
     assert len(group) == 500

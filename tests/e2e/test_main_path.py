@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from support.processes import SECRET, poll
 
-from gateway.receipts.signature import sign
+from gateway.provider.mta.signature import sign
 
 INSERT = "insert into smsgw.outbox (to_number, body) values ('+12025550123', 'hello') returning id"
 THOUSAND = """

@@ -11,7 +11,7 @@ import pytest
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
 from gateway.embedded import EmbeddedPostgres
-from gateway.receipts.signature import sign
+from gateway.provider.mta.signature import sign
 from gateway.store.migrate import migrate
 
 

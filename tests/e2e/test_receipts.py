@@ -13,7 +13,7 @@ import pytest
 from support.dropping_proxy import DroppingProxy
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
-from gateway.receipts.signature import sign
+from gateway.provider.mta.signature import sign
 from gateway.store.leadership import NAMESPACE, RECONCILE
 
 FAST = {

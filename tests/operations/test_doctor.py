@@ -14,6 +14,7 @@ from gateway.operations.doctor import Check, account, database, vacuum, webhooks
 from gateway.operations.doctor.account import ExpectedAccount
 from gateway.operations.doctor.runner import Webhooks, check_provider
 from gateway.provider.errors import KeyRefused
+from gateway.provider.mta.kind import MTA
 from gateway.provider.protocol import Account, Webhook
 from gateway.store.health import Holder, Index, Table
 from gateway.store.pool import connect
@@ -203,7 +204,7 @@ async def listener(pool: Any) -> AsyncIterator[str]:
 
     journal = Journal(pool)
     running = asyncio.create_task(journal.run())
-    runner = web.ServerRunner(web.Server(Listener(journal, ["right"], ReceiptMetrics(Metrics())).handle))
+    runner = web.ServerRunner(web.Server(Listener(journal, MTA.webhooks, ["right"], ReceiptMetrics(Metrics())).handle))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -217,20 +218,21 @@ async def listener(pool: Any) -> AsyncIterator[str]:
 async def test_a_round_trip_with_the_secret_is_well_and_leaves_one_harmless_receipt(
     listener: str, operator: Any
 ) -> None:
+    url = webhooks.probe_url(listener, MTA.webhooks.path)
     for _ in range(2):
-        assert (await webhooks.check_round_trip(webhooks.probe_url(listener), ["right"])).level == "ok"
+        assert (await webhooks.check_round_trip(MTA.webhooks, url, ["right"])).level == "ok"
     rows = await operator.fetch("select event, number, request_id from smsgw.receipt")
     assert [tuple(row) for row in rows] == [("other", None, None)]
 
 
 async def test_a_wrong_secret_and_no_secret_fail(listener: str) -> None:
-    url = webhooks.probe_url(listener)
-    assert "refuses the signature" in (await webhooks.check_round_trip(url, ["wrong"])).message
-    assert "SMSGW_WEBHOOK_SECRET is not set" in (await webhooks.check_round_trip(url, [])).message
+    url = webhooks.probe_url(listener, MTA.webhooks.path)
+    assert "refuses the signature" in (await webhooks.check_round_trip(MTA.webhooks, url, ["wrong"])).message
+    assert "SMSGW_WEBHOOK_SECRET is not set" in (await webhooks.check_round_trip(MTA.webhooks, url, [])).message
 
 
 async def test_an_address_where_nobody_listens_fails() -> None:
-    found = await webhooks.check_round_trip("http://127.0.0.1:1/webhooks/mta/doctor", ["right"])
+    found = await webhooks.check_round_trip(MTA.webhooks, "http://127.0.0.1:1/webhooks/mta/doctor", ["right"])
     assert "does not answer" in found.message
 
 
@@ -243,7 +245,9 @@ async def test_somebody_else_who_says_yes_to_everything_fails() -> None:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found = await webhooks.check_round_trip(f"http://127.0.0.1:{runner.addresses[0][1]}/doctor", ["right"])
+    found = await webhooks.check_round_trip(
+        MTA.webhooks, f"http://127.0.0.1:{runner.addresses[0][1]}/doctor", ["right"]
+    )
     await runner.cleanup()
     assert "wrong signature" in found.message
 
@@ -257,9 +261,9 @@ async def test_somebody_else_who_says_yes_to_everything_fails() -> None:
     ],
 )
 def test_the_probe_goes_beside_the_real_events(url: str, probe: str) -> None:
-    assert webhooks.probe_url(url) == probe
+    assert webhooks.probe_url(url, MTA.webhooks.path) == probe
 
 
 async def test_without_a_key_the_listener_is_looked_at_all_the_same(listener: str) -> None:
-    found = [check async for check in check_provider(None, EXPECTED, Webhooks(("right",), listener))]
+    found = [check async for check in check_provider(None, EXPECTED, Webhooks(MTA, ("right",), listener))]
     assert [(check.name, check.level.value) for check in found] == [("key", "warn"), ("webhook round trip", "ok")]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.domain.reasons import ReasonCode
 from gateway.operations.reasons import GROUPS, explain, explain_status
+from gateway.provider.mta import reasons
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "errors.md"
@@ -30,13 +32,16 @@ def written_codes() -> set[str]:
     return found - NO_REASONS
 
 
-def outcome_codes() -> set[str]:
-    """Return the codes that a verdict can carry, read from the module that makes verdicts."""
-    text = (ROOT / "gateway" / "domain" / "outcome.py").read_text()
-    pairs = re.findall(r'\d{3}: \(\s*"([a-z_]+)"', text)
-    called = re.findall(r'_ambiguous\(answer, (?:answer\.error or )?"([a-z_]+)"', text)
-    verdicts = re.findall(r'Classification\(\s*Outcome\.[A-Z_]+,\s*"([a-z_]+)"', text)
-    return {*pairs, *called, *verdicts} - {"accepted"}
+def classified_codes() -> set[str]:
+    """Return the codes that a classification can carry, read from the modules that classify."""
+    texts = [
+        (ROOT / "gateway" / "domain" / "outcome.py").read_text(),
+        (ROOT / "gateway" / "provider" / "mta" / "classify.py").read_text(),
+        (ROOT / "gateway" / "dispatch" / "refusal_streak.py").read_text(),
+    ]
+    found = set(re.findall(r'answer\.error or "([a-z_]+)"|reason="([a-z_]+)"', "\n".join(texts)))
+    constants = re.findall(r"\breasons\.([A-Z_]+)", texts[1])
+    return {one or other for one, other in found} | {getattr(reasons, name).code for name in constants}
 
 
 def wire_codes() -> set[str]:
@@ -46,9 +51,21 @@ def wire_codes() -> set[str]:
 
 
 def test_every_code_that_the_gateway_writes_is_explained() -> None:
-    codes = written_codes() | outcome_codes() | wire_codes()
+    codes = written_codes() | classified_codes() | wire_codes()
     assert len(codes) > 30
     assert sorted(code for code in codes if explain(code) is None) == []
+
+
+def test_every_reason_of_the_provider_is_registered() -> None:
+    defined = {value for value in vars(reasons).values() if isinstance(value, ReasonCode)}
+    assert defined <= {reason for group in GROUPS.values() for reason in group}
+
+
+def test_a_stored_reason_is_its_code_and_the_first_sentence_of_its_meaning() -> None:
+    assert reasons.UNAUTHORIZED.reason == "unauthorized: the provider does not accept the API key"
+    for group in GROUPS.values():
+        for reason in group:
+            assert re.fullmatch(r"[a-z_0-9]+: \S.*[^.]", reason.reason)
 
 
 def test_no_code_is_explained_twice() -> None:

@@ -17,7 +17,7 @@ import structlog
 from gateway.clock import monotonic
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.errors import KeyRefused, ProviderUnreachable
-from gateway.provider.mta import MobileTextAlerts
+from gateway.provider.mta.client import MobileTextAlerts
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.outcome import Answer, Classification, History, Outcome, Phase, classify
+from gateway.domain.outcome import Answer, Classification, History, Outcome, Phase
+from gateway.provider.mta.classify import classify
 from gateway.provider.mta.response import read_answer
 
 WINDOW = 15.0

@@ -11,9 +11,10 @@ import pytest
 from aiohttp.test_utils import RawTestServer, TestClient
 from support.processes import poll
 
+from gateway.provider.mta.kind import MTA
+from gateway.provider.mta.signature import sign
 from gateway.receipts.journal import Journal
 from gateway.receipts.listener import Listener
-from gateway.receipts.signature import sign
 from gateway.store.pool import Pool, lazy_pool
 
 SECRET = "secret-of-this-test"
@@ -32,7 +33,7 @@ class Deaf:
 async def listening(pool: Pool) -> AsyncIterator[TestClient[Any, Any]]:
     journal = Journal(pool)
     running = asyncio.create_task(journal.run())
-    client: TestClient[Any, Any] = TestClient(RawTestServer(Listener(journal, [SECRET], Deaf()).handle))
+    client: TestClient[Any, Any] = TestClient(RawTestServer(Listener(journal, MTA.webhooks, [SECRET], Deaf()).handle))
     await client.start_server()
     try:
         yield client

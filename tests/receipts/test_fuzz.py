@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.receipts import apply_all
+from support.receipts import apply_all, parse
 
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import EVENTS, NotJson, Receipt, parse
+from gateway.domain.receipt import Event, Receipt
+from gateway.provider.errors import NotJson
 from gateway.store import receipts
 from gateway.store.pool import Pool
 
@@ -42,9 +42,8 @@ VALUES: tuple[Any, ...] = (
 
 def storable(receipt: Receipt) -> None:
     """What Postgres would refuse, checked without asking it."""
-    texts = [receipt.event, receipt.number, receipt.external_id, receipt.status, receipt.provider_message_id]
-    if receipt.reply is not None:
-        texts += [receipt.reply.from_number, receipt.reply.to_number, receipt.reply.text]
+    texts = [receipt.event, receipt.number, receipt.external_id, receipt.provider_status, receipt.provider_message_id]
+    texts += [receipt.reply_to_number, receipt.reply_text, receipt.provider_reply_id]
     for text in texts:
         assert text is None or "\0" not in text
         (text or "").encode()
@@ -73,13 +72,13 @@ CONTENT = st.recursive(
 
 
 @settings(max_examples=200)
-@given(CONTENT, st.sampled_from([*EVENTS, None, "other"]))
+@given(CONTENT, st.sampled_from([*Event, None]))
 def test_any_json_is_read(content: Any, event: str | None) -> None:
     assert read(json.dumps(content).encode(), event) is not None
 
 
 @settings(max_examples=400)
-@given(st.binary(max_size=200), st.sampled_from([*EVENTS, None]))
+@given(st.binary(max_size=200), st.sampled_from([*Event, None]))
 def test_any_bytes_are_read_or_no_json(body: bytes, event: str | None) -> None:
     read(body, event)
 
@@ -115,7 +114,7 @@ def resident() -> int:
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow("fuzz"))])
 def test_many_bodies_are_read_without_growing(count: int) -> None:
     rng = random.Random(count)
-    events = [*EVENTS, None]
+    events = [*Event, None]
     understood = 0
     for body in bodies(rng, count // 10):
         understood += read(body, rng.choice(events)) is not None
@@ -130,9 +129,9 @@ async def test_what_is_read_is_stored_and_folded(pool: Pool) -> None:
     rng = random.Random(7)
     entries = {}
     for body in bodies(rng, 3000):
-        receipt = read(body, rng.choice([*EVENTS, None]))
+        receipt = read(body, rng.choice([*Event, None]))
         if receipt is not None:
-            entries[receipt.digest] = to_entry(receipt)
+            entries[receipt.digest] = receipt
     async with pool.acquire() as connection:
         assert len(await receipts.journal(connection, list(entries.values()))) == len(entries) > 1000
     await apply_all(pool)

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from gateway.app import lifecycle
 from gateway.app.lifecycle import background, listening
+from gateway.provider.mta.kind import MTA
+from gateway.provider.mta.signature import sign
 from gateway.receipts import journal as journal_module
 from gateway.receipts import listener as listener_module
 from gateway.receipts.journal import Journal
 from gateway.receipts.listener import Listener
-from gateway.receipts.signature import sign
 from gateway.store.pool import Pool, open_pool
 
 OLD, NEW = "the-old-secret", "the-new-secret"
@@ -74,7 +75,7 @@ async def served(pool: Pool) -> AsyncIterator[Served]:
 
 async def serve(stack: AsyncExitStack, pool: Pool) -> Served:
     journal, seen = Journal(pool), Seen()
-    listener = Listener(journal, [OLD, NEW], seen)
+    listener = Listener(journal, MTA.webhooks, [OLD, NEW], seen)
     await stack.enter_async_context(background("journal", journal.run, lambda: None))
     port = await stack.enter_async_context(listening("webhook", listener.handle, ("127.0.0.1", 0)))
     session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -109,7 +110,7 @@ async def test_without_a_secret_every_call_is_refused(pool: Pool) -> None:
     seen = Seen()
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(
-            listening("webhook", Listener(Journal(pool), [], seen).handle, ("127.0.0.1", 0))
+            listening("webhook", Listener(Journal(pool), MTA.webhooks, [], seen).handle, ("127.0.0.1", 0))
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         assert await Served(port, session, seen, pool).post(BODY, X_Signature=sign("", BODY)) == 401
@@ -150,7 +151,7 @@ async def test_what_stands_behind_the_address_is_no_part_of_it(served: Served) -
 
 
 async def test_a_body_above_the_bound_is_refused(served: Served) -> None:
-    assert await served.post(b" " * (listener_module.LARGEST + 1)) == 413
+    assert await served.post(b" " * (listener_module.MAX_BODY + 1)) == 413
     assert await served.post(json.dumps({"x": "a" * 900_000}).encode()) == 200
 
 

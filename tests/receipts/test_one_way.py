@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 from support.outbox import enqueue, state
+from support.receipts import parse
 from support.workers import Wire, make_worker
 
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import parse
 from gateway.store import receipts
 from gateway.store.pool import Pool
 
@@ -27,7 +26,7 @@ async def sent(pool: Pool, connection: Any) -> tuple[int, str]:
 
 async def tell(pool: Pool, external_id: str, code: int) -> None:
     body = json.dumps({"externalId": external_id, "toNumber": "+12025550123", "status": code}).encode()
-    await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
+    await receipts.journal(pool, [parse(body, "delivery-status")])
     await ReceiptApplier(pool).apply_some()
 
 

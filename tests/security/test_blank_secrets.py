@@ -10,7 +10,7 @@ import pytest
 from gateway.console.auth import AuthSettings
 from gateway.console.sessions import Sessions
 from gateway.domain.secret import same_secret
-from gateway.receipts.signature import sign, verify
+from gateway.provider.mta.signature import sign, verify
 from gateway.settings import SettingsError, load
 from gateway.simulator.config import ConfigError, SimulatorConfig
 

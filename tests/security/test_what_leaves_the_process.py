@@ -13,7 +13,7 @@ import pytest
 from gateway.app.client import is_unencrypted
 from gateway.cli.output import table, visible
 from gateway.domain.outcome import Phase
-from gateway.provider.mta import MobileTextAlerts
+from gateway.provider.mta.client import MobileTextAlerts
 from gateway.provider.mta.response import read_answer
 
 ROOT = Path(__file__).parent.parent.parent / "gateway"

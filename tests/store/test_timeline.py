@@ -3,11 +3,10 @@
 from typing import Any
 
 from support.outbox import LOST, enqueue, make_due, status
+from support.receipts import parse
 from support.workers import Wire, make_worker
 
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import to_entry
-from gateway.receipts.parse import parse
 from gateway.store import actions, messages, receipts
 from gateway.store.pool import Pool
 
@@ -28,7 +27,7 @@ async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connecti
     await one.turn()
     external_id = await connection.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 9}}'.encode()
-    await receipts.journal(pool, [to_entry(parse(body, "delivery-status"))])
+    await receipts.journal(pool, [parse(body, "delivery-status")])
     await ReceiptApplier(pool).apply_some()
     async with pool.acquire() as session:
         await actions.record(session, actor="ann", action="resolve", reason="asked by phone", message_ids=[message_id])

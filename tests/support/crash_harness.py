@@ -20,7 +20,7 @@ from support.processes import SECRET, free_port
 from support.scenario import CONSTANTS, KNOBS, SETTINGS, Expected, Scenario
 from support.wire_failpoints import DIED
 
-from gateway.receipts.signature import sign
+from gateway.provider.mta.signature import sign
 from gateway.simulator.config import SimulatorConfig
 from gateway.simulator.plan import read_plan
 from gateway.simulator.server import build_app, register_all

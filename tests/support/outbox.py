@@ -7,6 +7,7 @@ from typing import Any
 from support.leaks import MARK
 
 from gateway.domain.outcome import Answer, Phase
+from gateway.provider.mta.response import MtaAnswer
 
 ACCEPTED = Answer(Phase.ANSWERED, 0.01, status=200, readable=True, total_sent=1, provider_message_id="m")
 LOST = Answer(Phase.MAYBE_SENT, 0.01, error="timeout_read")
@@ -15,7 +16,7 @@ UNREACHED = Answer(Phase.NOT_SENT, 0.01, error="connect")
 
 def status(code: int, **changes: Any) -> Answer:
     """Return a complete and readable answer."""
-    return Answer(Phase.ANSWERED, 0.01, status=code, readable=True, **changes)
+    return MtaAnswer(Phase.ANSWERED, 0.01, status=code, readable=True, **changes)
 
 
 async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from gateway.domain.ids import NO_PREFIX, ExternalIds
+from gateway.domain.receipt import Event as Kind
+from gateway.domain.receipt import Receipt
+from gateway.provider.mta.events import read
 from gateway.receipts.applier import ReceiptApplier
-from gateway.receipts.journal import Journal, to_entry
-from gateway.receipts.parse import parse
+from gateway.receipts.journal import Journal
 from gateway.store import receipts
 from gateway.store.pool import Pool
 
@@ -17,6 +20,11 @@ STATUS = {"sent": 3, "delivered": 4, "undelivered": 9}
 TIMES = {"send": 10, "sent": 11, "undelivered": 12, "delivered": 13, "reply": 14}
 
 Event = tuple[str, bytes]
+
+
+def parse(body: bytes, address: str | None, external_ids: ExternalIds = NO_PREFIX) -> Receipt:
+    """Read an event as the listener does at the address of that name."""
+    return read(body, Kind(address) if address in set(Kind) else None, external_ids)
 
 
 async def make_request(
@@ -78,7 +86,7 @@ def event(request: UUID, kind: str, generation: int = 0, *, number: str = NUMBER
 
 async def store(pool: Pool, *events: Event) -> int:
     """Journal these events in this order; return how many were new."""
-    entries = [to_entry(parse(body, address)) for address, body in events]
+    entries = [parse(body, address) for address, body in events]
     distinct = {entry.digest: entry for entry in entries}
     async with pool.acquire() as connection:
         return len(await receipts.journal(connection, list(distinct.values())))

@@ -21,8 +21,9 @@ from gateway.dispatch.sender import Sender
 from gateway.dispatch.splitter import Splitter
 from gateway.domain.ids import ExternalIds
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer
-from gateway.provider.mta.request import encode
+from gateway.domain.outcome import Answer, Classification, History
+from gateway.provider.mta.classify import classify
+from gateway.provider.mta.request import BATCH_RULES, encode
 from gateway.store.buckets import Limit
 from gateway.store.pool import Pool
 
@@ -31,9 +32,14 @@ from gateway.store.pool import Pool
 class Wire:
     """A provider: remembers what was sent, and answers in the order that the test laid out, then with a yes."""
 
-    name: str = "mta"
+    route: str = "mta"
     answers: deque[Answer] = field(default_factory=deque)
     sent: list[tuple[str, bytes]] = field(default_factory=list)
+
+    batch_rules = BATCH_RULES
+
+    def classify(self, answer: Answer, history: History) -> Classification:
+        return classify(answer, history)
 
     def sender(self, sender_id: int | None) -> int | None:
         return sender_id or 1
@@ -110,7 +116,7 @@ def make_worker(
         start_within=5.0,
     )
     limits = Limits("mta", (Limit("mta:requests", limit, window, 0.0),), parts, parts_per_day)
-    breaker = RouteBreaker(pool, wire.name)
+    breaker = RouteBreaker(pool, wire.route)
     places = QueueCursors(slow=slow, monotonic=monotonic)
     encoder = RequestEncoder(wire, ExternalIds())
     return Worker(

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.domain.receipt import Event
 from gateway.operations.doctor.checks import Check, fail, ok, warn
 from gateway.provider.errors import KeyRefused, ProviderError
-from gateway.provider.protocol import Account, Event, Provider, Webhook
+from gateway.provider.protocol import Account, Provider, Webhook
 
 CLOCK_WARN = 5.0
 """Seconds; the provider's header has whole ones."""
@@ -30,7 +31,8 @@ async def run_checks(
         account = await provider.verify()
         after = clock()
     except KeyRefused as error:
-        return [fail("key", str(error), "create a key in the provider's dashboard and set SMSGW_MTA_API_KEY")], []
+        remedy = f"create a key in the provider's dashboard and set {provider.kind.key_setting}"
+        return [fail("key", str(error), remedy)], []
     except ProviderError as error:
         return [fail("key", str(error), "try again; if it still fails, check the provider's status page")], []
     lines = [

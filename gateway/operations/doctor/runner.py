@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from gateway.domain.receipt import Event
 from gateway.operations.doctor import account, database, vacuum, webhooks
 from gateway.operations.doctor.account import ExpectedAccount
 from gateway.operations.doctor.checks import Check, fail, warn
-from gateway.provider.protocol import Event, Provider, Webhook
+from gateway.provider.protocol import Provider, ProviderKind, Webhook
 from gateway.store.pool import REJECTED, UNAVAILABLE, Connection
 
 
@@ -14,6 +15,7 @@ from gateway.store.pool import REJECTED, UNAVAILABLE, Connection
 class Webhooks:
     """What is known of the webhook listener."""
 
+    kind: ProviderKind
     secrets: tuple[str, ...]
     local: str
     """Its address on this machine."""
@@ -44,11 +46,13 @@ async def check_provider(
     """Yield the checks of the account and the webhooks."""
     registered: Sequence[Webhook] = ()
     if provider is None:
-        yield warn("key", "SMSGW_MTA_API_KEY is not set; the account was not checked", "set SMSGW_MTA_API_KEY")
+        setting = listener.kind.key_setting
+        yield warn("key", f"{setting} is not set; the account was not checked", f"set {setting}")
     else:
         lines, registered = await account.run_checks(provider, expected)
         for check in lines:
             yield check
     urls = dict.fromkeys(row.url for row in registered if row.event == Event.DELIVERY_STATUS.value)
     url = listener.public or next(iter(urls), listener.local)
-    yield await webhooks.check_round_trip(webhooks.probe_url(url), listener.secrets)
+    reader = listener.kind.webhooks
+    yield await webhooks.check_round_trip(reader, webhooks.probe_url(url, reader.path), listener.secrets)

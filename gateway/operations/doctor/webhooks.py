@@ -1,12 +1,13 @@
 """Whether the listener takes signed receipts and refuses others: one round trip, which registers nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
 from gateway.operations.doctor.checks import Check, fail, ok, warn
-from gateway.receipts.signature import sign
+from gateway.provider.protocol import WebhookReader
 
 BODY = b'{"type":"smsgw-doctor"}'
 """Not an event of the provider: it is journalled once and belongs to no message."""
@@ -15,15 +16,15 @@ TIMEOUT = 10.0
 NAME = "webhook round trip"
 
 
-def probe_url(url: str) -> str:
+def probe_url(url: str, path: str) -> str:
     """Return an address next to a registered one at which a body is not taken for a receipt."""
     parts = urlsplit(url)
     head, _, last = parts.path.rstrip("/").rpartition("/")
-    base = f"{head}/{last}" if last == "mta" else head
+    base = f"{head}/{last}" if last == path.rpartition("/")[2] else head
     return urlunsplit((parts.scheme, parts.netloc, f"{base}/doctor", "", ""))
 
 
-async def check_round_trip(url: str, secrets: Sequence[str]) -> Check:
+async def check_round_trip(reader: WebhookReader, url: str, secrets: Sequence[str]) -> Check:
     """Check a listener: it must take a signed body, and refuse the same body with a wrong signature."""
     shown = urlsplit(url).netloc
     if not secrets:
@@ -34,8 +35,8 @@ async def check_round_trip(url: str, secrets: Sequence[str]) -> Check:
         )
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
-            taken = [await _post(session, url, sign(secret, BODY)) for secret in secrets]
-            refused = await _post(session, url, "0" * 64)
+            taken = [await _post(session, url, reader.sign(secret, BODY)) for secret in secrets]
+            refused = await _post(session, url, reader.sign(token_hex(32), BODY))
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         return fail(
             NAME,
@@ -61,8 +62,8 @@ async def check_round_trip(url: str, secrets: Sequence[str]) -> Check:
     return ok(NAME, f"{shown} takes signed receipts and refuses others")
 
 
-async def _post(session: aiohttp.ClientSession, url: str, signature: str) -> int:
-    headers = {"X-Signature": signature, "Content-Type": "application/json"}
+async def _post(session: aiohttp.ClientSession, url: str, signature: Mapping[str, str]) -> int:
+    headers = {"Content-Type": "application/json", **signature}
     async with session.post(url, data=BODY, headers=headers, allow_redirects=False) as response:
         await response.read()
         return response.status

@@ -1,5 +1,5 @@
-"""Mobile Text Alerts, API v3."""
+"""Mobile Text Alerts, API v3: everything that is this provider's own.
 
-from gateway.provider.mta.client import MobileTextAlerts
-
-__all__ = ["MobileTextAlerts"]
+`kind` is what is known without an account; `client` is an account. Only `gateway.provider.registry` and the composition
+root `gateway.app` import from here.
+"""

@@ -8,12 +8,14 @@ import aiohttp
 
 from gateway.clock import monotonic
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer, Phase
+from gateway.domain.outcome import Answer, Classification, History, Phase
 from gateway.provider.errors import KeyRefused, ProviderError, ProviderUnreachable
 from gateway.provider.mta import management
+from gateway.provider.mta.classify import classify
 from gateway.provider.mta.deadline import SEND_DEADLINE, ConnectionLostBeforeWrite, DeadlineConnector, DeadlineExceeded
 from gateway.provider.mta.headers import http_date, rate_headers
-from gateway.provider.mta.request import encode
+from gateway.provider.mta.kind import MTA
+from gateway.provider.mta.request import BATCH_RULES, encode
 from gateway.provider.mta.response import read_answer
 from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookSpec
 
@@ -32,7 +34,9 @@ MANAGEMENT_WINDOW = 60.0
 class MobileTextAlerts:
     """A client of the API v3 under one key. Make it inside a running loop; `close` it there."""
 
-    name = "mta"
+    kind = MTA
+    route = MTA.route
+    batch_rules = BATCH_RULES
 
     def __init__(
         self,
@@ -103,10 +107,14 @@ class MobileTextAlerts:
                     duration=monotonic() - began,
                 )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            phase, code = classify(error)
+            phase, code = classify_error(error)
             return Answer(phase=phase, duration=monotonic() - began, error=code)
         finally:
             SEND_DEADLINE.reset(deadline)
+
+    def classify(self, answer: Answer, history: History) -> Classification:
+        """Return what an answer of `send` means, given what earlier attempts of the same request id left open."""
+        return classify(answer, history)
 
     async def verify(self) -> Account:
         """Check the key; raises `KeyRefused` for a wrong one."""
@@ -128,7 +136,18 @@ class MobileTextAlerts:
         return management.senders(await self._manage("GET", "/dedicated-numbers"))
 
     async def deliveries(self, *, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
-        """Return one page of the delivery listing, newest first; the filters are whole days."""
+        """Return one page of the delivery listing, newest first; the filters are whole days.
+
+        Whether pages are counted from 0 or from 1 is not certain. Where there is no page 0, it is page 1.
+        """
+        try:
+            return await self._delivery_page(since, until, page, page_size)
+        except ProviderError as error:
+            if page == 0 and error.status in {400, 404, 422}:
+                return await self._delivery_page(since, until, 1, page_size)
+            raise
+
+    async def _delivery_page(self, since: date, until: date, page: int, page_size: int) -> list[DeliveryRow]:
         query = {
             "page": str(page),
             "pageSize": str(page_size),
@@ -202,7 +221,7 @@ class MobileTextAlerts:
             ) as response:
                 status, headers, content = response.status, response.headers, await _bounded(response)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            _, code = classify(error)
+            _, code = classify_error(error)
             raise ProviderUnreachable(
                 f"the provider did not answer ({code}); check SMSGW_MTA_BASE_URL and the network"
             ) from None
@@ -223,7 +242,7 @@ class MobileTextAlerts:
         )
 
 
-def classify(error: BaseException) -> tuple[Phase, str]:
+def classify_error(error: BaseException) -> tuple[Phase, str]:
     """Return how far a call came that ended in this exception of aiohttp, and a stable code for it.
 
     Only what is raised before a connection is handed over proves that no byte left. The total timeout does not: it may

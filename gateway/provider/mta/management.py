@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from gateway.domain.phone import normalise
 from gateway.provider.errors import ProviderUnreachable
+from gateway.provider.mta.events import read_status, read_time
 from gateway.provider.protocol import DeliveryRow, Webhook, WebhookSpec
 
 
@@ -16,9 +18,7 @@ def read_object(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ProviderUnreachable(
-            "the provider's answer cannot be read; something between us may have answered instead"
-        )
+        raise ProviderUnreachable("the provider's answer cannot be read; a proxy on the way may have answered instead")
     return value
 
 
@@ -40,16 +40,23 @@ def senders(answer: dict[str, Any]) -> list[int]:
 
 def delivery_rows(answer: dict[str, Any]) -> list[DeliveryRow]:
     """Return the rows of a delivery listing."""
-    return [
-        DeliveryRow(
-            number=_text(row.get("to")),
-            external_id=_text(row.get("externalId")),
-            provider_message_id=_text(row.get("messageId")),
-            status=_text(row.get("status")),
-            happened_at=_text(row.get("date")),
-        )
-        for row in _rows(answer)
-    ]
+    return [_delivery_row(row) for row in _rows(answer)]
+
+
+def _delivery_row(row: dict[str, Any]) -> DeliveryRow:
+    external_id, number = _text(row.get("externalId")), _text(row.get("to"))
+    status, message_id, date = _text(row.get("status")), _text(row.get("messageId")), _text(row.get("date"))
+    # The fields of a webhook, so that the journal holds one format.
+    raw = {"externalId": external_id, "toNumber": number, "messageId": message_id, "status": status, "date": date}
+    return DeliveryRow(
+        external_id=external_id,
+        number=normalise(number),
+        delivery_status=read_status(status),
+        provider_status=status,
+        provider_message_id=message_id,
+        happened_at=read_time(date),
+        raw=json.dumps(raw, sort_keys=True).encode(),
+    )
 
 
 def webhook_rows(answer: dict[str, Any]) -> list[Webhook]:
@@ -73,7 +80,7 @@ def webhook_body(spec: WebhookSpec) -> dict[str, Any]:
         "url": spec.url,
         "secret": spec.secret,
         "retryOnError": True,
-        "maxThroughputPerMinute": spec.most_per_minute,
+        "maxThroughputPerMinute": spec.max_per_minute,
     }
     if spec.alert_email is not None:
         body |= {"alertEmail": spec.alert_email, "sendAlertEmail": True}

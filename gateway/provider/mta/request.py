@@ -8,10 +8,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.domain.batching import has_liquid
+from gateway.domain.batching import BatchRules
 from gateway.domain.message import Message
 
 TEXT_TEMPLATE = "{{text}}"
+"""Each number's own text is the value of this placeholder."""
+
+BATCH_RULES = BatchRules(
+    # No limit is documented. Half a megabyte is far below what any HTTP server refuses, and 500 texts take a tenth.
+    max_body_bytes=512 * 1024,
+    # The number twice, and JSON's punctuation.
+    bytes_per_recipient=48,
+    # Of Liquid, in which the provider renders texts.
+    template_markers=("{{", "{%"),
+)
 
 
 def encode(messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
@@ -81,7 +91,7 @@ def _content(messages: Sequence[Message]) -> dict[str, Any]:
         if any(texts):
             raise ValueError("messages with and without a text can't share a request")
         return {}
-    if len(set(texts)) == 1 and not has_liquid(first.body):
+    if len(set(texts)) == 1 and not BATCH_RULES.is_template(first.body):
         return {"message": first.body}
     if first.recipient.number is None:
         # No documentation says how properties name a subscriber or a group.

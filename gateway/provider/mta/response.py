@@ -3,23 +3,35 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.outcome import Answer, Phase
 from gateway.provider.mta.headers import rate_headers, retry_after
 
 ACCOUNT_WORDS = ("unverified", "trial", "suspended", "not verified")
-"""Seen in the wild in refusals that concern the whole account."""
+"""Seen in refusals that concern the whole account."""
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window: float, duration: float) -> Answer:
+@dataclass(frozen=True, slots=True)
+class MtaAnswer(Answer):
+    """An answer with what only this provider reports."""
+
+    success_false: bool = False
+    """The body says `success: false` although the status says otherwise."""
+    failed_international: int | None = None
+    account_level: bool = False
+    """A 403 is about the account, not about this request."""
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, window: float, duration: float) -> MtaAnswer:
     """Return the answer; whatever the body is, this does not raise."""
     content = _object(body)
     data = content.get("data") if content is not None else None
     values: dict[str, Any] = data if isinstance(data, dict) else {}
     error: dict[str, Any] = content or {}
     rate = rate_headers(headers, window=window)
-    return Answer(
+    return MtaAnswer(
         phase=Phase.ANSWERED,
         duration=duration,
         status=status,

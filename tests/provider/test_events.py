@@ -8,11 +8,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.receipts import parse
 
 from gateway.domain.ids import ExternalIds
 from gateway.domain.status import DeliveryStatus
+from gateway.provider.errors import NotJson
+from gateway.provider.mta.events import read_status
 from gateway.receipts.opt_out import keyword
-from gateway.receipts.parse import NotJson, parse, read_status
 
 REQUEST = UUID("0195f3f0-0000-7000-8000-000000000001")
 OURS = f"{REQUEST.hex}-2"
@@ -35,7 +37,7 @@ def read(body: dict[str, Any], event: str | None = "delivery-status", **settings
 def test_every_version_says_the_same(body: Any) -> None:
     receipt = read(body)
     assert (receipt.request_id, receipt.generation) == (REQUEST, 2)
-    assert (receipt.number, receipt.delivery) == ("+12025550123", DeliveryStatus.DELIVERED)
+    assert (receipt.number, receipt.delivery_status) == ("+12025550123", DeliveryStatus.DELIVERED)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,17 @@ def test_the_same_body_at_two_addresses_is_two_receipts() -> None:
 
 def test_a_reply_names_who_wrote_it() -> None:
     receipt = read({"fromNumber": "+12025550123", "toNumber": "+18005550199", "message": "STOP\0"}, "message-reply")
-    assert receipt.reply is not None
-    assert (receipt.reply.from_number, receipt.reply.text) == ("+12025550123", "STOP")
+    assert (receipt.number, receipt.reply_to_number) == ("+12025550123", "+18005550199")
+    assert receipt.reply_text == "STOP"
+
+
+def test_only_a_reply_has_a_text() -> None:
+    receipt = read({"fromNumber": "+12025550123", "toNumber": "+18005550199", "message": "STOP", "status": 4})
+    assert (receipt.number, receipt.reply_to_number, receipt.reply_text) == ("+18005550199", None, None)
+
+
+def test_the_number_of_a_reply_may_stand_under_an_older_name() -> None:
+    assert read({"originationNumber": 2025550123, "message": "hi"}, "message-reply").number == "+12025550123"
 
 
 def test_a_body_that_is_not_json_says_so() -> None:
@@ -97,7 +108,7 @@ names = st.sampled_from(
 )
 def test_whatever_the_fields_hold_nothing_is_raised(body: dict[str, Any], event: str | None) -> None:
     receipt = read(body, event)
-    for text in (receipt.number, receipt.external_id, receipt.status, receipt.provider_message_id):
+    for text in (receipt.number, receipt.external_id, receipt.provider_status, receipt.provider_message_id):
         assert text is None or ("\0" not in text and text.encode("utf-8"))
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.outcome import Answer, History, Outcome, Phase, classify
+from gateway.domain.outcome import Answer, History, Outcome, Phase
+from gateway.provider.mta.classify import classify
+from gateway.provider.mta.response import MtaAnswer
 
 FIRST = History(recipients=1, maybe_arrived=False, attempts=1)
 BATCH = History(recipients=3, maybe_arrived=False, attempts=1)
@@ -13,7 +15,7 @@ AFTER_REFUSAL = History(recipients=1, maybe_arrived=False, attempts=2)
 
 
 def answered(status: int, **changes: Any) -> Answer:
-    return Answer(**({"phase": Phase.ANSWERED, "duration": 0.1, "status": status, "readable": True} | changes))
+    return MtaAnswer(**({"phase": Phase.ANSWERED, "duration": 0.1, "status": status, "readable": True} | changes))
 
 
 @pytest.mark.parametrize(

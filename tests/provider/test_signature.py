@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.receipts.signature import sign, verify
+from gateway.provider.mta.signature import sign, verify
 
 FOX = b"The quick brown fox jumps over the lazy dog"
 VECTOR = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"

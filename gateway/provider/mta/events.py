@@ -1,21 +1,21 @@
-"""One tolerant reader for every shape in which the provider is known to write an event.
+"""One tolerant reader for every shape of a webhook that the provider is known to send.
 
 Versions 1 to 3 of the payload name the same things differently, an `externalId` comes with a number or without, a
 status is a code or a word, everything may be wrapped in `data`, and anything may be missing or null. What is not
-understood is journalled as it came and changes nothing: this module never raises for a body.
+understood is journalled as it came and changes nothing: apart from `NotJson`, no body makes this module raise.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from gateway.domain.ids import NO_PREFIX, ExternalIds
+from gateway.domain.ids import ExternalIds
 from gateway.domain.phone import is_e164, normalise
+from gateway.domain.receipt import Event, Receipt, Source
 from gateway.domain.status import DeliveryStatus
+from gateway.provider.errors import NotJson
 
 CODES = {
     1: DeliveryStatus.NONE,
@@ -47,44 +47,13 @@ WORDS = {
 }
 
 NUMBER_FIELDS = ("toNumber", "destinationNumber", "to", "number", "recipient")
+REPLY_NUMBER_FIELDS = ("fromNumber", "originationNumber")
+REPLY_TO_FIELDS = ("toNumber", "destinationNumber")
 TIME_FIELDS = ("timestamp", "deliveredAt", "date", "sentAt")
-EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
+EVENTS = frozenset(Event) - {Event.OTHER}
 
 
-class NotJson(ValueError):
-    """The body is not JSON at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One event as it is journalled."""
-
-    event: str
-    digest: bytes
-    raw: bytes
-    source: str = "webhook"
-    number: str | None = None
-    external_id: str | None = None
-    request_id: UUID | None = None
-    generation: int | None = None
-    delivery: DeliveryStatus | None = None
-    status: str | None = None
-    provider_message_id: str | None = None
-    happened_at: datetime | None = None
-    reply: "Reply | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a phone wrote back."""
-
-    from_number: str
-    to_number: str | None
-    text: str
-    provider_reply_id: str | None
-
-
-def parse(body: bytes, event: str | None, *, external_ids: ExternalIds = NO_PREFIX, source: str = "webhook") -> Receipt:
+def read(body: bytes, event: Event | None, external_ids: ExternalIds) -> Receipt:
     """Return the receipt in a body. `event` is what the address said; it wins over the body's own type.
 
     Raises `NotJson` for a body that is not JSON, and nothing else.
@@ -95,28 +64,30 @@ def parse(body: bytes, event: str | None, *, external_ids: ExternalIds = NO_PREF
         raise NotJson("the body is not JSON") from None
     fields = _fields(content)
     kind = event if event in EVENTS else _event(fields)
+    is_reply = kind is Event.MESSAGE_REPLY
     external_id = _text(fields.get("externalId"))
     request_id, generation = external_ids.read(external_id)
-    status = _text(fields.get("status"))
     return Receipt(
-        event=kind,
         digest=hashlib.sha256(kind.encode() + b"\0" + body).digest(),
         raw=body,
-        source=source,
-        number=_number(fields, "fromNumber" if kind == "message-reply" else None),
+        source=Source.WEBHOOK,
+        event=kind,
+        number=_number(fields, REPLY_NUMBER_FIELDS if is_reply else NUMBER_FIELDS),
         external_id=external_id,
         request_id=request_id,
         generation=generation,
-        delivery=DeliveryStatus.SENT if kind == "message-send" else _delivery(fields.get("status"), kind),
-        status=status,
+        delivery_status=_delivery_status(fields.get("status"), kind),
+        provider_status=_text(fields.get("status")),
         provider_message_id=_text(fields.get("messageId")),
         happened_at=_moment(fields),
-        reply=_reply(fields) if kind == "message-reply" else None,
+        reply_to_number=_number(fields, REPLY_TO_FIELDS) if is_reply else None,
+        reply_text=_reply_text(fields.get("message")) if is_reply else None,
+        provider_reply_id=_text(fields.get("replyId")) if is_reply else None,
     )
 
 
 def read_status(status: object) -> DeliveryStatus | None:
-    """Return what a status says, None for one that nobody has documented: code, digits, or word in any case."""
+    """Return the status that a code, digits, or a word in any case stands for; None for an undocumented one."""
     if isinstance(status, bool):
         return None
     if isinstance(status, int):
@@ -128,14 +99,14 @@ def read_status(status: object) -> DeliveryStatus | None:
 
 
 def read_time(value: object) -> datetime | None:
-    """Return an ISO 8601 time in UTC, None for anything else; without an offset it is taken for UTC."""
+    """Return an ISO 8601 time in UTC, None for anything else; without an offset it is UTC."""
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        # A year that Postgres or the arithmetic cannot take is no time.
+        # A year that Postgres or the arithmetic cannot represent.
         return None
 
 
@@ -149,21 +120,23 @@ def _fields(content: object) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _event(fields: dict[str, Any]) -> str:
-    kind = re.sub(r"[^a-z]+", "-", str(fields.get("type", "")).lower()).strip("-")
-    if kind in EVENTS:
-        return kind
+def _event(fields: dict[str, Any]) -> Event:
+    word = re.sub(r"[^a-z]+", "-", str(fields.get("type", "")).lower()).strip("-")
+    if word in EVENTS:
+        return Event(word)
     if "status" in fields:
-        return "delivery-status"
-    return "message-reply" if "replyId" in fields else "other"
+        return Event.DELIVERY_STATUS
+    return Event.MESSAGE_REPLY if "replyId" in fields else Event.OTHER
 
 
-def _delivery(status: object, kind: str) -> DeliveryStatus | None:
-    return read_status(status) if kind == "delivery-status" else None
+def _delivery_status(status: object, kind: Event) -> DeliveryStatus | None:
+    if kind is Event.MESSAGE_SEND:
+        return DeliveryStatus.SENT
+    return read_status(status) if kind is Event.DELIVERY_STATUS else None
 
 
-def _number(fields: dict[str, Any], first: str | None) -> str | None:
-    for name in (first,) if first else NUMBER_FIELDS:
+def _number(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
         given = fields.get(name)
         if given is None:
             continue
@@ -173,17 +146,8 @@ def _number(fields: dict[str, Any], first: str | None) -> str | None:
     return None
 
 
-def _reply(fields: dict[str, Any]) -> Reply | None:
-    sender = normalise(fields.get("fromNumber")) or normalise(fields.get("originationNumber"))
-    if sender is None:
-        return None
-    text = fields.get("message")
-    return Reply(
-        from_number=sender,
-        to_number=normalise(fields.get("toNumber")) or normalise(fields.get("destinationNumber")),
-        text=_clean(text if isinstance(text, str) else ""),
-        provider_reply_id=_text(fields.get("replyId")),
-    )
+def _reply_text(value: object) -> str:
+    return _clean(value if isinstance(value, str) else "")
 
 
 def _text(value: object) -> str | None:
