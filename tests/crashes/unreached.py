@@ -10,7 +10,6 @@ BY_COMMAND = "only an operator's command calls this, and its change is one trans
 
 REASONS = {
     r"provider\.mta\.client MobileTextAlerts\.(webhooks|register_webhook|delete_webhook|unsubscribed): .*": BY_COMMAND,
-    r"provider\.mta\.client MobileTextAlerts\.sender_numbers: .*": BY_COMMAND,
     r"store\.actions list_actions: .*": BY_COMMAND,
     r"store\.receipts requeue: .*": BY_COMMAND,
     r"store\.suppressions (list_numbers|newest|one): .*": BY_COMMAND,
@@ -20,7 +19,7 @@ REASONS = {
     r"receipts\.journal Journal\._commit: await 2 _commit, .*": (
         "only for a receipt that Postgres refuses; each one of the batch is then committed by `await 1`"
     ),
-    r"receipts\.poller Poller\._page: await 2 deliveries, .*": (
+    r"provider\.mta\.client MobileTextAlerts\.deliveries: await 2 _delivery_page, .*": (
         "the call of `await 1` for another page, of a listing that counts from 1"
     ),
     r"store\.limiter await_token: await 2 sleep, .*": "the token was not taken, so nothing was changed",
