@@ -1,7 +1,7 @@
-"""The local clock by which this process keeps its promises: how long a lease is its own, and until when it may send.
+"""The local clock for deadlines of this process: how long it holds a lease, and until when it may send.
 
-`time.monotonic` stands still on Linux while the machine sleeps: after a closed lid, or a virtual machine that was
-suspended, everything claimed before would still look fresh, and would be sent long after its lease has ended elsewhere.
+On Linux `time.monotonic` does not advance while the machine sleeps. After a closed lid or a suspended virtual machine,
+everything claimed before would still seem fresh, and would be sent long after other workers saw its lease end.
 """
 
 import time
@@ -18,4 +18,4 @@ def _choose() -> Callable[[], float]:
 
 
 monotonic = _choose()
-"""Seconds since some moment; never goes back, and goes on while the machine sleeps."""
+"""Seconds since some moment. It never goes back, and it advances while the machine sleeps."""

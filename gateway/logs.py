@@ -1,9 +1,9 @@
 """Structured logs that cannot carry a phone number, a text or a secret.
 
-Redaction is the last processor before rendering, so it sees everything: events of our own, of libraries, and
-tracebacks. It works on values (anything that looks like a number or a credential is replaced wherever it stands) and
-on keys (what stands under a name that holds people's data is replaced whatever it looks like). Ids and counts are
-kept by their keys, because a long id looks like a number.
+Redaction is the last processor before rendering, so it sees everything: our own events, events of libraries, and
+tracebacks. It works on values (anything that looks like a number or a credential is replaced) and on keys (the value of
+a key that holds personal data is replaced, whatever it looks like). Ids and counts are kept by their keys, because a
+long id looks like a number.
 """
 
 import logging

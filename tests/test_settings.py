@@ -106,7 +106,7 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_misspelt_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMSGW_CONCURENCY", "3")
-    assert unknown_variables() == ["SMSGW_CONCURENCY is no setting; did you mean SMSGW_CONCURRENCY?"]
+    assert unknown_variables() == ["unknown setting SMSGW_CONCURENCY; did you mean SMSGW_CONCURRENCY?"]
 
 
 def test_every_setting_is_described() -> None:

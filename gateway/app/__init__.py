@@ -1,7 +1,7 @@
-"""The composition root: builds the parts from the settings, starts them, and brings them to a halt in order.
+"""The composition root: builds the parts from the settings, starts them, and stops them in order.
 
-`daemon` is `smsgw run`; `local` is `smsgw up`, which starts a Postgres, a simulator and a daemon for one person.
+`daemon` is `smsgw run`; `local` is `smsgw up`, which starts a Postgres, a simulator and a gateway for one person.
 Nothing here decides anything about a message.
 
-Keeps promise 1 at the edges: a stop drains what is in the air, and a database that is away delays but loses nothing.
+Keeps promise 1 at the edges: a stop drains what is in flight, and an unavailable database delays but loses nothing.
 """

@@ -1,4 +1,4 @@
-"""The provider for calls that are not sends, inside the limit that all replicas and commands share."""
+"""Clients of the provider whose management calls share one limit with all replicas and commands."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ def has_key(settings: Settings) -> bool:
 
 
 def is_unencrypted(address: str) -> bool:
-    """Whether the key and every number and text would cross a network as they are."""
+    """Whether the key and every number and text would cross a network unencrypted."""
     parts = urlsplit(address)
     return parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}
 
@@ -32,7 +32,7 @@ async def rate_limited_client(settings: Settings, pool: Pool, *, connections: in
     """Return a client whose management calls wait for a token of the database's bucket."""
     if is_unencrypted(settings.mta_base_url):
         log.warning(
-            "provider_unencrypted", advice="give SMSGW_MTA_BASE_URL an https address: the key crosses a network"
+            "provider_unencrypted", advice="use an https address in SMSGW_MTA_BASE_URL: the key crosses a network"
         )
     async with pool.acquire() as connection:
         await buckets.configure(connection, [management_limit(settings, MobileTextAlerts.route)])
@@ -41,7 +41,7 @@ async def rate_limited_client(settings: Settings, pool: Pool, *, connections: in
 
 @asynccontextmanager
 async def client_for_command(settings: Settings) -> AsyncIterator[MobileTextAlerts]:
-    """Give a client for a command. Without a database the few calls of a command go unpaced."""
+    """Give a client for a command. Without a database the few calls of a command are not rate-limited."""
     if settings.direct_url is None:
         client = _client(settings, None, 1)
         try:

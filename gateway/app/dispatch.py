@@ -23,16 +23,16 @@ from gateway.store.doorbell import Doorbell
 from gateway.store.pool import Pool, lazy_pool
 
 CONNECTIONS = 6
-"""Sessions for sending: one claims, one writes results, one renews leases; the rest looks before the wire."""
+"""Sessions for sending: one claims, one writes results, one renews leases; the others recheck suppressions."""
 
 
 async def sending_pool(dsn: str, *, pooler: bool) -> Pool:
     """Return the sessions of the engine; `pooler` as in `gateway.store.pool.open_pool`.
 
-    Apart from those of receipts and the console, so that neither makes a message wait for a session. Its statements
-    are few and have one good plan each (tests/store/test_claim_plan.py), so they are planned once a session: planning
-    anew took longer than running, 2 ms of the 5 between a lone message's commit and its first byte. Behind a pooler no
-    statement is kept prepared, and each is planned every time.
+    They are separate from those of receipts and the console, so that neither makes a message wait for a session. The
+    statements are few and have one good plan each (tests/store/test_claim_plan.py), so each is planned once a session:
+    planning every time took longer than running, 2 ms of the 5 between a single message's commit and its first byte.
+    Behind a pooler no statement stays prepared, and each is planned every time.
     """
     generic = {"plan_cache_mode": "force_generic_plan"}
     return await lazy_pool(dsn, purpose="send", most=CONNECTIONS, pooler=pooler, settings=generic)
@@ -66,7 +66,7 @@ def build_engine(
     def written(attempts: Sequence[Attempt]) -> None:
         leases.drop(attempts)
         if claimer.some_parked_by_order:
-            # What waits for another of its order key may go now, and nothing else would say so.
+            # A message that waits for another of its order key may go now, and nothing else would wake the waker.
             waker.wake()
 
     return Engine(

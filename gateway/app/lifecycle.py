@@ -1,4 +1,4 @@
-"""Runs long-lived parts side by side, and stops them in order."""
+"""Runs long-lived parts concurrently and stops them in order."""
 
 import asyncio
 import signal
@@ -9,16 +9,16 @@ from typing import Any, TypeAlias, cast
 import structlog
 from aiohttp import web
 
-MOST_CONNECTIONS = 1000
+MAX_CONNECTIONS = 1000
 """Open connections of one listener."""
 
 IDLE_TIMEOUT = 75.0
-"""Seconds in which a connection must bring a request, its first one too."""
+"""Seconds in which a connection must send a request, its first one too."""
 
 LINGER = 2.0
-"""Seconds in which the rest of a refused body is read and dropped, so that the refusal is heard."""
+"""Seconds in which the rest of a refused body is read and dropped, so that the client receives the refusal."""
 
-LONGEST_HEADER = 4096
+MAX_HEADER = 4096
 """Bytes of a header or of the request line; there may be 128 of them."""
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 async def background(name: str, run: Callable[[], Awaitable[None]], on_end: Callable[[], None]) -> AsyncIterator[None]:
     """Keep `run` going for the length of the context, then cancel it.
 
-    A part that ends by itself has broken: it is logged, and `on_end` brings the process down, so that whoever runs it
-    starts it anew instead of keeping half a gateway.
+    A part that ends by itself has failed: it is logged, and `on_end` stops the process, so that it is restarted instead
+    of running as half a gateway.
     """
 
     async def guarded() -> None:
@@ -63,8 +63,8 @@ async def listening(name: str, app: web.Application | Handler, address: tuple[st
         "access_log": None,
         "keepalive_timeout": IDLE_TIMEOUT,
         "lingering_time": LINGER,
-        "max_line_size": LONGEST_HEADER,
-        "max_field_size": LONGEST_HEADER,
+        "max_line_size": MAX_HEADER,
+        "max_field_size": MAX_HEADER,
     }
     runner: web.BaseRunner
     if isinstance(app, web.Application):
@@ -75,7 +75,7 @@ async def listening(name: str, app: web.Application | Handler, address: tuple[st
     try:
         assert runner.server is not None  # made by setup()  # noqa: S101
         server = await asyncio.get_running_loop().create_server(
-            bounded(runner.server, MOST_CONNECTIONS), address[0], address[1], backlog=1024
+            bounded(runner.server, MAX_CONNECTIONS), address[0], address[1], backlog=1024
         )
         port = int(server.sockets[0].getsockname()[1])
         log.info("listening", service=name, host=address[0], port=port)
@@ -87,16 +87,16 @@ async def listening(name: str, app: web.Application | Handler, address: tuple[st
         await runner.cleanup()
 
 
-def bounded(server: web.Server, most: int) -> Callable[[], asyncio.Protocol]:
-    """Return a protocol factory that takes up to `most` connections and sends others away at once.
+def bounded(server: web.Server, max_connections: int) -> Callable[[], asyncio.Protocol]:
+    """Return a protocol factory that accepts up to `max_connections` and answers any more with 503 at once.
 
-    Each open connection costs memory even when it says nothing; without a bound anybody could use up all of it.
+    Each open connection costs memory even when it is idle; without a bound, clients could use up all of it.
     """
-    return lambda: server() if len(server.connections) < most else _Full()
+    return lambda: server() if len(server.connections) < max_connections else _Full()
 
 
 class _Full(asyncio.Protocol):
-    """Says 503 and hangs up, without reading."""
+    """Answers 503 and closes the connection, without reading."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not checked by isinstance: uvloop's transports are no subclasses of asyncio's.

@@ -1,24 +1,24 @@
-"""From the settings to the limiter's buckets."""
+"""The limiter's buckets, from the settings."""
 
 from gateway.dispatch.budget import Limits
 from gateway.settings import Settings
 from gateway.store.buckets import Limit, management_bucket, requests_bucket
 
 START_WITHIN = 0.5
-"""Seconds after a claim asked for its tokens in which an attempt must go on the wire; else it is given back."""
+"""Seconds after a claim took its tokens in which an attempt must be sent; otherwise it is released."""
 
 JOURNEY = 0.5
 """Seconds that a request may take longer than another one to arrive at the provider."""
 
 MARGIN = START_WITHIN + JOURNEY
-"""Seconds between a claim and the arrival of its request at the provider: what the limiter reckons with."""
+"""Seconds that the limiter allows between a claim and the arrival of its request at the provider."""
 
 MINUTE = 60.0
 DAY = 86400.0
 
 
 def sending_limits(settings: Settings, route: str) -> Limits:
-    """Return what every request, and every part of a message, must be afforded by."""
+    """Return the limits that every request and every part of a message must fit into."""
     requests = float(settings.request_limit - settings.request_spare)
     pace, day = settings.parts_per_minute, settings.parts_per_day
     return Limits(

@@ -32,7 +32,7 @@ SAMPLES = (
 
 
 class LocalError(Exception):
-    """It cannot start; the message says why and what to do."""
+    """It cannot start; the message names the cause and the remedy."""
 
 
 async def run_locally(settings: Settings) -> None:
@@ -63,7 +63,7 @@ async def run_locally(settings: Settings) -> None:
         waiting = {asyncio.create_task(stop.wait()), died}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
-            raise LocalError(f"the gateway ended by itself; the reason is in {folder / 'gateway.log'}")
+            raise LocalError(f"the gateway stopped; the reason is in {folder / 'gateway.log'}")
         print("\nstopping", flush=True)
 
 
@@ -133,11 +133,11 @@ async def _refuse_taken(host: str, port: int) -> None:
     except OSError:
         return
     writer.close()
-    raise LocalError(f"something listens at {host}:{port} already, another smsgw up perhaps; set SMSGW_OPS_LISTEN")
+    raise LocalError(f"{host}:{port} is in use, perhaps by another smsgw up; stop it, or set SMSGW_OPS_LISTEN")
 
 
 async def _answers(host: str, port: int) -> bool:
-    """Whether the gateway says that it is ready, by the same question that a load balancer asks."""
+    """Whether the gateway reports that it is ready, asked as a load balancer asks."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:
@@ -194,7 +194,7 @@ async def _samples(dsn: str, stop: asyncio.Event) -> None:
 async def _child(
     arguments: list[str], environment: dict[str, str], log: Path, *, pipe: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a Python child that ends with this process, however that ends; its words go to a log."""
+    """Run a Python child that ends with this process, however that ends; its output goes to a log."""
     with _fresh(log) as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -26,7 +26,8 @@ def run(
 ) -> None:
     """Run the gateway."""
     from gateway import logs
-    from gateway.app.daemon import ComponentFailed, Daemon, StartError
+    from gateway.app.daemon import ComponentFailed, Daemon
+    from gateway.app.startup import StartError
     from gateway.domain.components import Component
 
     found = settings()

@@ -51,8 +51,8 @@ class ReceiptObserver(Protocol):
     def settled(self, groups: Sequence[tuple[str, str]]) -> None:
         """Messages to groups became final: lane and state of each."""
 
-    def given_up(self, count: int) -> None:
-        """Receipts were given up that found no message in three days."""
+    def abandoned(self, count: int) -> None:
+        """Receipts were abandoned that found no message in three days."""
 
 
 class NullObserver:
@@ -67,5 +67,5 @@ class NullObserver:
     def settled(self, groups: Sequence[tuple[str, str]]) -> None:
         """Ignore it."""
 
-    def given_up(self, count: int) -> None:
+    def abandoned(self, count: int) -> None:
         """Ignore it."""

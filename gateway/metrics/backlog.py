@@ -1,4 +1,4 @@
-"""Asks the database at a slow beat what only it can know, and sets the gauges."""
+"""Sets the gauges from what only the database knows, at a slow rate."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,24 +14,24 @@ from gateway.store.pauses import Scope
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.status import Status, status
 
-BEAT = 15.0
-"""Seconds; Prometheus scrapes as often."""
+INTERVAL = 15.0
+"""Seconds between two refreshes; Prometheus scrapes as often."""
 
 HEALTH_EVERY = 4
-"""Beats: what the catalogue tells of dead rows and indexes moves slowly."""
+"""Refreshes: the catalogue's figures of dead rows and indexes change slowly."""
 
 log = structlog.get_logger(__name__)
 
 
 class BacklogGauges:
-    """The loop that keeps the gauges fresh."""
+    """The loop that refreshes the gauges."""
 
     def __init__(self, pool: Pool, metrics: Metrics, *, max_recipients: int) -> None:
         self._pool = pool
         self._metrics = metrics
         self._max_recipients = max_recipients
         self._lanes: set[str] = set()
-        self._beats = 0
+        self._refreshes = 0
 
     async def run(self) -> None:
         """Refresh until cancelled."""
@@ -40,22 +40,22 @@ class BacklogGauges:
                 await self.refresh()
             except UNAVAILABLE as error:
                 log.debug("gauges_not_refreshed", error=type(error).__name__)
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(INTERVAL)
 
     async def refresh(self) -> None:
-        """Ask once."""
+        """Refresh once."""
         async with self._pool.acquire() as connection:
             found = await status(connection)
             ends = etas(found, await lanes.list_lanes(connection), self._max_recipients)
             unmatched = await receipts.unmatched(connection)
-            if self._beats % HEALTH_EVERY == 0:
+            if self._refreshes % HEALTH_EVERY == 0:
                 await self._health(connection)
-        self._beats += 1
+        self._refreshes += 1
         self._metrics.receipts_unmatched.set(unmatched)
         self._set(found, ends)
 
     async def _health(self, connection: Connection) -> None:
-        """Set what the doctor looks at: whether Postgres can tidy up behind us."""
+        """Set what the doctor checks too: whether vacuum can keep up."""
         metrics = self._metrics
         held = [one.seconds for one in await health.holders(connection) if one.seconds is not None]
         metrics.oldest_snapshot.set(max(held, default=0.0))

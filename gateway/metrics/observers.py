@@ -15,7 +15,7 @@ class DispatchMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        # Looking a child up by its labels costs more than counting on it, and each message counts on several.
+        # Finding a child by its labels costs more than counting, and each message counts on several.
         self._inflight = cache(metrics.inflight.labels)
         self._requests = cache(metrics.requests.labels)
         self._request_seconds = cache(metrics.request_seconds.labels)
@@ -31,7 +31,7 @@ class DispatchMetrics:
         self._metrics.finished.labels(lane, state).inc(messages)
 
     def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
-        """A request goes on the wire."""
+        """A request is about to be sent."""
         self._inflight(route).inc()
         self._metrics.recipients.observe(recipients)
         wait = self._commit_to_send(lane)
@@ -39,7 +39,7 @@ class DispatchMetrics:
             wait.observe(age)
 
     def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
-        """A request came back."""
+        """An attempt ended."""
         self._inflight(route).dec()
         self._requests(route, outcome.value, code).inc()
         self._request_seconds(route, outcome.value).observe(seconds)
@@ -60,7 +60,7 @@ class DispatchMetrics:
         self._metrics.retries.labels(outcome.value).inc()
 
     def lease_expired(self, requests: int) -> None:
-        """Other workers' leases ended."""
+        """Leases of other workers ended."""
         self._metrics.lease_expired.inc(requests)
 
     def lease_lost(self, requests: int) -> None:
@@ -77,7 +77,7 @@ class ReceiptMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        # Looking a child up by its labels costs as much as the rest of a call's metrics.
+        # Finding a child by its labels costs as much as the rest of a call's metrics.
         self._children = cache(
             lambda event, result: (metrics.webhooks.labels(event, result), metrics.webhook_seconds.labels(event))
         )
@@ -93,9 +93,9 @@ class ReceiptMetrics:
         for lane, state in groups:
             self._metrics.finished.labels(lane, state).inc()
 
-    def given_up(self, count: int) -> None:
-        """Receipts were given up that found no message in three days."""
-        self._metrics.receipts_given_up.inc(count)
+    def abandoned(self, count: int) -> None:
+        """Receipts were abandoned that found no message in three days."""
+        self._metrics.receipts_abandoned.inc(count)
 
     def applied(self, rows: Sequence[AppliedReceipt]) -> None:
         """Receipts were applied."""

@@ -21,7 +21,7 @@ from gateway.store.pauses import Scope
 
 TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
 INDEXES = ("outbox_waiting", "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
-"""Those whose growth beyond their rows tells that vacuum does not keep up; the doctor looks at the same figures."""
+"""Growth beyond their rows shows that vacuum does not keep up; the doctor checks the same figures."""
 
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds: for calls and for the wait of a message that should not wait."""
@@ -85,7 +85,7 @@ class Metrics:
         self.request_seconds = self._histogram(
             "smsgw_provider_request_seconds", "Duration of calls to the provider.", QUICK, route, outcome
         )
-        self.inflight = self._gauge("smsgw_provider_inflight", "Calls to the provider in the air.", route)
+        self.inflight = self._gauge("smsgw_provider_inflight", "Calls to the provider in flight.", route)
         self.recipients = self._histogram("smsgw_request_recipients", "Messages in a request.", RECIPIENTS)
         self.commit_to_send = self._histogram(
             "smsgw_commit_to_send_seconds",
@@ -95,12 +95,14 @@ class Metrics:
         )
         self.commit_to_accept = self._histogram(
             "smsgw_commit_to_accept_seconds",
-            "From when a message could go to the provider's yes.",
+            "From when a message could go to its acceptance by the provider.",
             SLOW_AND_QUICK,
             lane,
         )
         self.retries = self._counter("smsgw_retries", "Attempts that will be repeated.", outcome)
-        self.lease_expired = self._counter("smsgw_lease_expired", "Leases that ended in mid-attempt, or too late.")
+        self.lease_expired = self._counter(
+            "smsgw_lease_expired", "Leases that ended during an attempt or before its result was written."
+        )
         self.duplicate_unexpected = self._counter(
             "smsgw_duplicate_unexpected", "Conflicts although no earlier attempt can have arrived."
         )
@@ -124,9 +126,10 @@ class Metrics:
             "smsgw_receipts_foreign", "Receipts of messages that others on the account sent."
         )
         self.receipts_unread = self._counter(
-            "smsgw_receipts_unread", "Receipts whose status is none that the provider documents; kept, and harmless."
+            "smsgw_receipts_unread",
+            "Receipts with a status that the provider does not document; they are kept and change nothing.",
         )
-        self.receipts_given_up = self._counter(
+        self.receipts_abandoned = self._counter(
             "smsgw_receipts_given_up", "Receipts that found no message in three days."
         )
         self.corrections = self._counter("smsgw_reconcile_corrections", "States that only the poller brought.")
@@ -144,12 +147,12 @@ class Metrics:
         )
         self.oldest_ready = self._gauge("smsgw_outbox_oldest_ready_seconds", "Age of the oldest waiting message.", lane)
         self.drain_eta = self._gauge(
-            "smsgw_drain_eta_seconds", "Until the backlog is gone, at the limiter's rate.", lane
+            "smsgw_drain_eta_seconds", "Seconds until the backlog is gone, at the limiter's rate.", lane
         )
         buckets = ("bucket", [f"{route}:{kind}" for route in self._routes for kind in BUCKET_KINDS])
         self.tokens = self._gauge("smsgw_limiter_tokens", "Tokens in a bucket of the limiter.", buckets)
         self.limiter_wait = self._histogram(
-            "smsgw_limiter_wait_seconds", "Waits of claims for a bucket.", QUICK, buckets
+            "smsgw_limiter_wait_seconds", "Waits of claims for tokens of a bucket.", QUICK, buckets
         )
         self.breaker = self._gauge(
             "smsgw_breaker_open", "Whether the route's breaker is open.", ("route", self._routes)

@@ -1,7 +1,8 @@
-"""What the provider tells us by itself: verify, journal, answer, and later fold.
+"""Receipts: verify, journal, answer, and later apply.
 
-`listener` takes webhooks in and answers only after the commit; `parse` reads any shape they come in; `folder` applies
-journalled receipts to messages, as often as one likes. Nothing here sends, and nothing here asks.
+`listener` receives webhooks and answers only after the commit of `journal`. `poller` reads the provider's delivery
+listing for what webhooks missed, and journals it too. `applier` applies journalled receipts to messages; applying one
+twice changes nothing. Nothing here sends a message.
 
 Keeps promise 7: truth only moves forward, whatever the order of arrival.
 """

@@ -1,4 +1,4 @@
-"""Applies journalled receipts, as they come and again on a timer; any number of replicas may do so side by side."""
+"""Applies journalled receipts when they arrive and again on a timer. Any number of replicas may do so at once."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ from gateway.store.receipts import Reply
 
 BATCH = 1000
 BACK_OFF_FACTOR = 3.0
-"""During a flood the fold has this database for one part in `1 + BACK_OFF_FACTOR` of the time."""
+"""During a flood the applier uses the database for one part in `1 + BACK_OFF_FACTOR` of the time."""
 
 MAX_PAUSE = 1.0
-"""Seconds between two batches, whatever comes in."""
+"""Seconds: the longest pause between two batches."""
 
 REMATCH_EVERY = 15.0
 POLL_EVERY = 1.0
-"""Seconds between looks at the journal without a hint: another replica's listener may have written to it."""
+"""Seconds between checks of the journal without a hint: another replica's listener may have written to it."""
 
 DATABASE_RETRY = 0.5
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class ReceiptApplier:
-    """The loop of the fold."""
+    """The loop of one replica."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class ReceiptApplier:
         busy: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`busy` says that receipts come in a flood: then most of the database's time is left to taking them in."""
+        """`busy` tells whether receipts arrive in a flood: then most of the database's time is left to the journal."""
         self._pool = pool
         self._observer = observer or NullObserver()
         self._busy = busy
@@ -48,18 +48,18 @@ class ReceiptApplier:
         self._next_rematch = 0.0
 
     def hint(self) -> None:
-        """Say that something was journalled."""
+        """Wake the loop: something was journalled."""
         self._hint.set()
 
     async def run(self) -> None:
-        """Fold until cancelled."""
+        """Apply until cancelled."""
         while True:
             try:
                 await self._rematch()
-                while await self._apply_in_turn() or await feed.place(self._pool, BATCH):
+                while await self._apply_batch() or await feed.place(self._pool, BATCH):
                     continue
             except UNAVAILABLE as error:
-                log.warning("fold_delayed", error=type(error).__name__)
+                log.warning("receipts_delayed", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
                 continue
             try:
@@ -68,51 +68,51 @@ class ReceiptApplier:
                 continue
             self._hint.clear()
 
-    async def _apply_in_turn(self) -> int:
-        """Fold one batch, then stand back for `BACK_OFF_FACTOR` times as long while receipts come in a flood.
+    async def _apply_batch(self) -> int:
+        """Apply one batch; during a flood, then pause for `BACK_OFF_FACTOR` times as long.
 
-        The provider waits for answers and for nothing else, so a flood is taken in first. What is journalled meanwhile
-        is applied at a share of the full rate, and at all of it as soon as the flood is over; see docs/design.md.
+        The provider waits only for answers, so in a flood the journal comes first. Until the flood is over, journalled
+        receipts are applied at a share of the full rate; see docs/design.md.
         """
         began = self._monotonic()
         count = await self.apply_some()
         if count:
-            # After each batch, so that applications hear of final states during a flood as well.
+            # After each batch, so that applications see final states during a flood too.
             await feed.place(self._pool, BATCH)
-        taken = self._monotonic() - began
+        duration = self._monotonic() - began
         if count and self._busy():
-            await asyncio.sleep(min(MAX_PAUSE, BACK_OFF_FACTOR * taken))
+            await asyncio.sleep(min(MAX_PAUSE, BACK_OFF_FACTOR * duration))
         return count
 
     async def apply_some(self) -> int:
-        """Fold one batch; return how many receipts it held.
+        """Apply one batch; return how many receipts it held.
 
-        Killed in here, the transaction rolls back and the receipts are applied by the next: nothing is half applied.
+        If the process dies in here, the transaction rolls back and the next batch holds the same receipts.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            taken = await receipts.lock_pending(connection, BATCH)
-            if not taken.ids:
+            pending = await receipts.lock_pending(connection, BATCH)
+            if not pending.ids:
                 return 0
-            applied = await receipts.apply(connection, taken)
+            applied = await receipts.apply(connection, pending)
             settled = await receipts.settle_groups(connection) if any(row.of_group for row in applied) else []
-            for reply in await receipts.replies(connection, taken.replies) if taken.replies else ():
+            for reply in await receipts.replies(connection, pending.replies) if pending.replies else ():
                 await self._reply(connection, reply)
         self._observer.applied(applied)
         self._observer.settled(settled)
         conflicts = sum(row.receipts for row in applied if row.result == "conflict")
         if conflicts:
-            log.warning("receipts_contradict", count=conflicts)
-        return len(taken.ids)
+            log.warning("receipts_conflict", count=conflicts)
+        return len(pending.ids)
 
     async def _rematch(self) -> None:
         if self._monotonic() >= self._next_rematch:
             self._next_rematch = self._monotonic() + REMATCH_EVERY
             await receipts.retry_unmatched(self._pool)
-            given_up = await receipts.abandon_unmatched(self._pool)
-            if given_up:
-                log.warning("receipts_given_up", count=given_up)
-                self._observer.given_up(given_up)
-            # An answer that says how many there are may come after the last receipt.
+            abandoned = await receipts.abandon_unmatched(self._pool)
+            if abandoned:
+                log.warning("receipts_abandoned", count=abandoned)
+                self._observer.abandoned(abandoned)
+            # The answer that reports how many members a group has may come after the last receipt.
             async with self._pool.acquire() as connection:
                 self._observer.settled(await receipts.settle_groups(connection))
 

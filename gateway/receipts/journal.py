@@ -1,7 +1,7 @@
 """Group commit: many receipts in one INSERT, each answered after its own commit.
 
-There is no timer. While one INSERT is being committed the next receipts gather, so a lone one waits for nobody, and a
-flood costs one fsync for as many as came meanwhile.
+There is no timer. While one INSERT is being committed, the next receipts gather. So a single receipt does not wait, and
+in a flood one fsync serves all receipts that arrived during the last commit.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from gateway.store.pool import REJECTED, UNAVAILABLE, Connection, Pool
 
 BATCH = 500
 BACKLOG = 5000
-"""Receipts that may wait at most; beyond, the provider is told to come again. Bounds memory at some megabytes."""
+"""Receipts that may wait. Any more are answered with "try again", which bounds memory at some megabytes."""
 
 BUSY_FOR = 0.05
-"""Seconds after a batch of several in which the fold leaves the database to the next one."""
+"""Seconds after a batch of several receipts during which the applier leaves the database to the journal."""
 
 log = structlog.get_logger(__name__)
 
 
 class Overloaded(Exception):
-    """Too many receipts wait, or the database is away: the provider should try again."""
+    """Too many receipts wait, or the database is unavailable: the provider should try again."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Waiting:
 
 
 class Journal:
-    """Takes receipts and commits them in batches."""
+    """Commits receipts in batches."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -46,14 +46,14 @@ class Journal:
 
     @property
     def busy(self) -> bool:
-        """Whether receipts come faster than one by one: a batch of several was committed a moment ago."""
+        """Whether receipts arrive faster than one by one: a batch of several was committed just now."""
         return bool(self._waiting) or time.monotonic() < self._busy_until
 
     async def add(self, receipt: Receipt) -> bool:
         """Return after the receipt is committed: True if it is new, False if the same content came before.
 
-        Raises `Overloaded` when it could not be committed. A caller that is cancelled loses nothing: the receipt is
-        committed all the same, or the provider repeats it.
+        Raises `Overloaded` when it could not be committed. If the caller is cancelled, nothing is lost: either the
+        receipt is committed, or the provider repeats it.
         """
         if self._ended or len(self._waiting) >= BACKLOG:
             raise Overloaded
@@ -71,17 +71,17 @@ class Journal:
                 try:
                     await self._commit_waiting()
                 except (*UNAVAILABLE, REJECTED) as error:
-                    # Refused too: a database that takes no connections says so in many ways.
+                    # REJECTED too: a database that accepts no connections reports it in many ways.
                     log.warning("journal_unavailable", receipts=len(self._waiting), error=type(error).__name__)
-                    self._send_away()
+                    self._fail_waiting()
         finally:
             self._ended = True
-            self._send_away()
+            self._fail_waiting()
 
     async def _commit_waiting(self) -> None:
-        """Commit batch after batch on one connection: giving it back between two would cost a round trip each time.
+        """Commit batch after batch on one connection: releasing it between two would cost a round trip each time.
 
-        Raises one of `UNAVAILABLE`; then the batch in hand has been told, and the rest still waits.
+        Raises one of `UNAVAILABLE`; then the callers of the current batch have been answered, and the rest still waits.
         """
         async with self._pool.acquire() as connection:
             while self._waiting:
@@ -89,20 +89,20 @@ class Journal:
                 try:
                     await self._commit(connection, batch)
                 except BaseException:
-                    # Cancelled too: nobody else knows of this batch any more.
+                    # On cancellation too: no other code knows of this batch any more.
                     for one in batch:
                         _fail(one, Overloaded())
                     raise
 
     async def _commit(self, connection: Connection, batch: list[_Waiting]) -> None:
         # The same content twice in one batch: both are answered by the one row.
-        entries = {one.receipt.digest: one.receipt for one in batch}
+        distinct = {one.receipt.digest: one.receipt for one in batch}
         try:
-            new = await receipts.journal(connection, list(entries.values()))
+            new = await receipts.journal(connection, list(distinct.values()))
         except UNAVAILABLE:
             raise
         except REJECTED as error:
-            # One receipt that Postgres will not take must not take its neighbours with it.
+            # A receipt that Postgres refuses must not fail the others of its batch.
             if len(batch) == 1:
                 log.error("receipt_not_stored", error=type(error).__name__)
                 _fail(batch[0], Overloaded())
@@ -117,7 +117,7 @@ class Journal:
                 one.done.set_result(one.receipt.digest in new)
                 new.discard(one.receipt.digest)
 
-    def _send_away(self) -> None:
+    def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             _fail(one, Overloaded())

@@ -6,7 +6,7 @@ HELP = frozenset({"help", "info"})
 
 
 def keyword(text: str) -> str | None:
-    """Return `stop`, `start` or `help` when the whole reply is such a word, whatever its case and punctuation."""
+    """Return `stop`, `start` or `help` if the whole reply is such a word, in any case and punctuation."""
     word = "".join(character for character in text.lower() if character.isalnum())
     if word in STOP:
         return "stop"

@@ -1,9 +1,9 @@
-"""Asks the provider for what its webhooks did not tell.
+"""Reads the provider's delivery listing for receipts that webhooks missed.
 
-A webhook is tried three times and then gone, so the provider's delivery listing is the only second source. It is read
-only while something is missing: requests that may or may not have arrived, and messages that are without a final
-receipt for a while. One replica reads, inside the limit for management calls, page by page over whole days; never one
-call per message. What is news is journalled like a webhook and applied like one, so the poller itself decides nothing.
+A webhook is tried three times and then dropped, so the delivery listing is the only second source. It is read only
+while something is missing: requests that may have arrived, and messages that have had no final receipt for a while.
+One replica reads it, within the limit of management calls, page by page over whole days, never with one call per
+message. New rows are journalled and applied like webhooks, so the poller itself decides nothing.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from gateway.store.poller import Listed, Missing
 from gateway.store.pool import UNAVAILABLE, Pool
 
 PAGE = 100
-"""Rows of a page; the provider's largest is not documented."""
+"""Rows of a page. The largest page that the provider allows is not documented."""
 
 OVERLAP = timedelta(days=1)
-"""The listing's filters are whole days of an unknown time zone, so a day more is asked on each side."""
+"""The listing's filters are whole days of an unknown time zone, so one more day is asked for on each side."""
 
-MOST_PAGES = 5000
-"""Of one reading; only a listing that never ends has so many."""
+MAX_PAGES = 5000
+"""Of one poll. Only a listing that never ends has as many."""
 
 FOLLOW_EVERY = 2.0
-"""Seconds between tries to become the one that reads: how soon a dead one is replaced."""
+"""Seconds between attempts to become the replica that polls: how soon a dead one is replaced."""
 
 RETRY_AFTER = 30.0
-"""Seconds to leave the provider alone after a refusal that does not say how long."""
+"""Seconds to wait after a refusal that does not report how long to wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +56,9 @@ class Poller:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`interval` is both the time between two readings and how long a receipt may take before it is missing.
+        """`interval` is both the time between two polls and how long a receipt may take before it counts as missing.
 
-        `until` seconds after its acceptance a message's receipt is expected no more.
+        `until` seconds after its acceptance a message's receipt is no longer expected.
         """
         self._pool = pool
         self._provider = provider
@@ -70,14 +70,14 @@ class Poller:
         self._clock = clock
 
     async def run(self) -> None:
-        """Read, or wait for one's turn to, until cancelled."""
+        """Poll, or wait to become the replica that polls, until cancelled."""
         try:
             while True:
                 if not await self._leadership.held():
                     await self._sleep(min(FOLLOW_EVERY, self._interval))
                     continue
                 try:
-                    await self.look()
+                    await self.poll()
                     await self._sleep(self._interval)
                 except UNAVAILABLE as error:
                     log.debug("poll_delayed", error=type(error).__name__)
@@ -88,33 +88,33 @@ class Poller:
         finally:
             await self._leadership.close()
 
-    async def look(self) -> int:
-        """Read the listing once, if anything is missing; return how many rows were news.
+    async def poll(self) -> int:
+        """Read the listing once, if anything is missing; return how many rows were new.
 
-        Killed in here, the rows journalled so far stay, and the next reading finds the rest.
+        If the process dies in here, the rows journalled so far stay, and the next poll finds the rest.
         """
         missing = await poller.missing(self._pool, after=self._interval, until=self._until)
         if missing.since is None:
             return 0
         began = self._clock()
         seen: set[DeliveryRow] = set()
-        found = full = number = 0
-        whole = False
-        for number in range(MOST_PAGES):
+        found = longest = number = 0
+        complete = False
+        for number in range(MAX_PAGES):
             rows = await self._page(missing, number)
             new = [row for row in rows if row not in seen]
             seen.update(new)
             found += await self._journal(new)
-            full = max(full, len(rows))
-            # The first page twice is page 1 of a listing that counts from 1, and a page is short only beside another:
-            # the provider may give fewer rows than were asked for.
-            whole = number > 0 and (not rows or (not new and number > 1) or (bool(new) and len(rows) < full))
-            if whole or not await self._leadership.held() or await self._nothing_is_missing():
+            longest = max(longest, len(rows))
+            # A repeated first page is page 1 of a listing that counts from 1. A page is the last one only if it is
+            # shorter than another: the provider may return fewer rows than were asked for.
+            complete = number > 0 and (not rows or (not new and number > 1) or (bool(new) and len(rows) < longest))
+            if complete or not await self._leadership.held() or await self._nothing_is_missing():
                 break
-        absent = await poller.looked(self._pool, began) if whole else 0
+        absent = await poller.looked(self._pool, began) if complete else 0
         log.info(
-            "listing_read", pages=number + 1, rows=len(seen), news=found, missing=missing.messages, absent=absent,
-            whole=whole,
+            "listing_read", pages=number + 1, rows=len(seen), new=found, missing=missing.messages, absent=absent,
+            complete=complete,
         )  # fmt: skip
         return found
 
@@ -122,7 +122,7 @@ class Poller:
         return (await poller.missing(self._pool, after=self._interval, until=self._until)).since is None
 
     async def _page(self, missing: Missing, number: int) -> list[DeliveryRow]:
-        assert missing.since is not None  # noqa: S101  the caller saw to it
+        assert missing.since is not None  # noqa: S101  the caller checked it
         first, last = days(missing.since, datetime.fromtimestamp(self._clock(), UTC))
         return await self._provider.deliveries(since=first, until=last, page=number, page_size=PAGE)
 

@@ -42,14 +42,14 @@ def _one_line(error: ValidationError, from_files: set[str]) -> str:
 
 
 def unknown_variables() -> list[str]:
-    """Return a warning for each variable with our prefix that no setting has, with the name that was probably meant."""
+    """Return a warning for each variable with our prefix that is not a setting, and the setting probably meant."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     known |= {*FILES, CONFIG, f"{PREFIX}TEST_DATABASE_URL"}
     warnings = []
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            warnings.append(f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
+            warnings.append(f"unknown setting {name}" + (f"; did you mean {close[0]}?" if close else ""))
     return warnings
 
 

@@ -47,11 +47,11 @@ class Settings(BaseSettings):
     ops_proxy_header: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9-]{1,64}$",
-        description="Header in which a proxy that logs people in says who they are, for example X-Forwarded-User.",
+        description="Header in which an authenticating proxy names the user, for example X-Forwarded-User.",
     )
     ops_proxy_addresses: Networks = Field((), description="Addresses or networks of that proxy, comma-separated.")
     ops_proxy_operators: Names = Field(
-        (), description="Of those people, who may change things; * for all. The others read."
+        (), description="Users of that proxy who may change things; * for all. The others may only read."
     )
     external_id_prefix: str = Field(
         "",
@@ -59,25 +59,25 @@ class Settings(BaseSettings):
         description="Tells this gateway's messages from others on the account.",
     )
     request_limit: int = Field(25, ge=1, description="Requests that the provider allows in one window.")
-    request_window: Duration = Field(15.0, description="That window.")
-    request_spare: int = Field(1, ge=0, description="Of those, left for other programs on the account.")
-    parts_per_minute: int = Field(1200, ge=0, description="Pace of one sending number; 0 = none.")
-    parts_per_day: int = Field(0, ge=0, description="Cap of one sending number in 24 hours; 0 = none.")
+    request_window: Duration = Field(15.0, description="The length of that window.")
+    request_spare: int = Field(1, ge=0, description="Requests of the window left for other programs on the account.")
+    parts_per_minute: int = Field(1200, ge=0, description="Parts a minute of one sending number; 0 = no limit.")
+    parts_per_day: int = Field(0, ge=0, description="Parts in 24 hours of one sending number; 0 = no limit.")
     management_limit: int = Field(30, ge=1, description="Other calls a minute: polling, webhook registration.")
     sender_id: int | None = Field(None, ge=1, description="The sending number (longcodeId) of messages that name none.")
     max_recipients: int = Field(500, ge=1, le=1000, description="Most messages in one request.")
-    concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight, this process.")
-    request_timeout: Duration = Field(30.0, description="Longest that one call to the provider may take.")
+    concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight in this process.")
+    request_timeout: Duration = Field(30.0, description="Longest duration of one call to the provider.")
     idempotency_horizon: Duration = Field(
-        600.0, description="How long the provider is trusted to remember a request id. Documented nowhere."
+        600.0, description="How long the provider is trusted to remember a request id. It documents no figure."
     )
     unconfirmed_after: Duration = Field(
-        259200.0, description="Accepted without a final receipt for so long is unconfirmed."
+        259200.0, description="A message that was accepted this long ago without a final receipt is unconfirmed."
     )
-    lease: Duration = Field(60.0, description="How long a claim is held; must outlive a call.")
+    lease: Duration = Field(60.0, description="How long a claim is held; must be longer than a call.")
     poll_interval: Duration = Field(1.0, description="Safety poll of the outbox while idle.")
-    reconcile_interval: Duration = Field(60.0, description="Between looks at the provider's delivery listing.")
-    drain_timeout: Duration = Field(35.0, description="After SIGTERM, how long requests in flight may take to land.")
+    reconcile_interval: Duration = Field(60.0, description="Time between two polls of the provider's delivery listing.")
+    drain_timeout: Duration = Field(35.0, description="How long requests in flight may take to finish after SIGTERM.")
     log_format: Literal["json", "console"] = Field("json", description="json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
 
     @property
     def direct_url(self) -> SecretStr | None:
-        """The way to Postgres that leads through no pooler: for sessions that hold a lock, and for commands."""
+        """The address of Postgres without a pooler: for sessions that hold a lock, and for commands."""
         return self.listen_url or self.database_url
 
     @classmethod
@@ -113,25 +113,25 @@ class Settings(BaseSettings):
         if self.idempotency_horizon <= self.request_timeout:
             raise ValueError(
                 f"SMSGW_IDEMPOTENCY_HORIZON: {self.idempotency_horizon:g} s must be longer than "
-                f"SMSGW_REQUEST_TIMEOUT = {self.request_timeout:g} s, or nothing could ever be repeated"
+                f"SMSGW_REQUEST_TIMEOUT = {self.request_timeout:g} s, or no request could ever be repeated"
             )
         if self.request_spare >= self.request_limit:
             raise ValueError(
                 f"SMSGW_REQUEST_SPARE: {self.request_spare} of SMSGW_REQUEST_LIMIT = {self.request_limit} leaves "
-                "nothing to send with; make it smaller"
+                "no requests to send with; make it smaller"
             )
         if self.retention and self.retention < self.unconfirmed_after:
             raise ValueError(
                 f"SMSGW_RETENTION: {self.retention:g} s is shorter than SMSGW_UNCONFIRMED_AFTER = "
-                f"{self.unconfirmed_after:g} s: receipts that are still expected would find nothing"
+                f"{self.unconfirmed_after:g} s: receipts that are still expected would find no message"
             )
         if (self.ops_proxy_header is None) != (not self.ops_proxy_addresses):
             raise ValueError(
-                "SMSGW_OPS_PROXY_HEADER: goes together with SMSGW_OPS_PROXY_ADDRESSES; anybody can send a header, so "
-                "it counts only from those addresses"
+                "SMSGW_OPS_PROXY_HEADER: goes together with SMSGW_OPS_PROXY_ADDRESSES; any client can send the "
+                "header, so it is trusted only from those addresses"
             )
         if self.ops_reader_token is not None and self.ops_token is None:
-            raise ValueError("SMSGW_OPS_READER_TOKEN: needs SMSGW_OPS_TOKEN, or everybody would be an operator")
+            raise ValueError("SMSGW_OPS_READER_TOKEN: needs SMSGW_OPS_TOKEN, or every visitor would be an operator")
         if self.ops_listen[0] not in _LOOPBACK and self.ops_token is None:
-            raise ValueError("SMSGW_OPS_TOKEN: set one, or have SMSGW_OPS_LISTEN listen on 127.0.0.1")
+            raise ValueError("SMSGW_OPS_TOKEN: set one, or let SMSGW_OPS_LISTEN listen on 127.0.0.1")
         return self

@@ -214,7 +214,7 @@ async def test_a_head_out_of_bounds_ends_its_own_connection_only(served: Served,
 
 
 async def test_connections_beyond_the_bound_are_sent_away(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(lifecycle, "MAX_CONNECTIONS", 3)
     async with AsyncExitStack() as stack:
         served = await serve(stack, pool)
         held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]

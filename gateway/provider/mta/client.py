@@ -19,7 +19,7 @@ from gateway.provider.mta.request import BATCH_RULES, encode
 from gateway.provider.mta.response import read_answer
 from gateway.provider.protocol import Account, DeliveryRow, Webhook, WebhookSpec
 
-MOST_OF_AN_ANSWER = 1024 * 1024
+MAX_ANSWER = 1024 * 1024
 """Bytes. An answer is a few hundred; what is longer is not read."""
 
 CONNECT_TIMEOUT = 10.0
@@ -86,8 +86,8 @@ class MobileTextAlerts:
         After the moment `by` of `gateway.clock` the first byte is not written; the answer is then `HELD_BACK`.
 
         aiohttp repeats a request on a fresh connection by itself only for methods that HTTP calls idempotent, and
-        POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of this is
-        at the most one request on the wire.
+        POST is none of them (`aiohttp.client.IDEMPOTENT_METHODS`); redirects are not followed. So one call of
+        this makes at most one request on the wire.
         """
         began = monotonic()
         deadline = SEND_DEADLINE.set(by)
@@ -276,7 +276,7 @@ _CLASSES: tuple[tuple[tuple[type[BaseException], ...], Phase, str], ...] = (
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    content = await response.content.read(MOST_OF_AN_ANSWER)
-    while not response.content.at_eof() and len(content) < MOST_OF_AN_ANSWER:
-        content += await response.content.read(MOST_OF_AN_ANSWER - len(content))
+    content = await response.content.read(MAX_ANSWER)
+    while not response.content.at_eof() and len(content) < MAX_ANSWER:
+        content += await response.content.read(MAX_ANSWER - len(content))
     return content

@@ -1,8 +1,8 @@
 """Connections for requests that must not go out late.
 
 Making a connection may take many times as long as the limiter's margin allows between a claim and the arrival of its
-request. So the last look at the clock is here, between having a connection and writing on it: what is late is held
-back, certainly unsent, and the connection is kept for its next attempt.
+request. So the clock is checked last here, between getting a connection and writing to it. A late request is held
+back, certainly unsent, and the connection is kept for the next attempt.
 """
 
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-"""The headers of an answer that say when to come back.
+"""The headers of an answer that tell when to try again.
 
 The provider documents `Retry-After` in seconds and `RateLimit-Reset` in milliseconds, the second against the custom
 of the rest of the world. A wait that is wrong by a factor of a thousand must not hold the gateway for hours, so
@@ -20,7 +20,7 @@ def retry_after(
     rate: RateHeaders | None,
     now: Callable[[], datetime] | None = None,
 ) -> float | None:
-    """Return the seconds to wait, within `[0, 2 × window]`; None when the answer does not say.
+    """Return the seconds to wait, within `[0, 2 × window]`; None if the answer does not tell.
 
     Understands seconds and an HTTP date (RFC 9110 §10.2.3); falls back to the window's reset,
     of `rate` as `rate_headers` read it.
@@ -38,7 +38,7 @@ def retry_after(
 
 
 def rate_headers(headers: Mapping[str, str], *, window: float) -> RateHeaders | None:
-    """Return what either family of rate headers says; None when neither is there or makes sense."""
+    """Return what either family of rate headers reports; None if neither is present or makes sense."""
     limit = _either(headers, "RateLimit-Limit", "X-RateLimit-Limit")
     remaining = _either(headers, "RateLimit-Remaining", "X-RateLimit-Remaining")
     reset = _either(headers, "RateLimit-Reset", "X-RateLimit-Reset")

@@ -27,7 +27,7 @@ BATCH_RULES = BatchRules(
 def encode(messages: Sequence[Message], *, external_id: str, default_sender: int | None) -> bytes:
     """Return the body of one request for these messages.
 
-    Raises `ValueError` when they differ in anything that the provider takes per request, when a number stands twice,
+    Raises `ValueError` when they differ in anything that the provider takes per request, when a number is in it twice,
     or when a group or subscriber is not alone: a wrong grouping must fail here, before anything is committed.
     """
     if not messages:
@@ -57,7 +57,7 @@ def _check(messages: Sequence[Message]) -> None:
     if len(messages) > 1 and None in numbers:
         raise ValueError("a subscriber or a group must have a request of its own")
     if len(set(numbers)) != len(numbers):
-        raise ValueError("a number may stand only once in a request")
+        raise ValueError("a number may be in a request only once")
     for message in messages[1:]:
         for field in ("sender_id", "tags", "media_url", "template_id", "link_id"):
             if getattr(message, field) != getattr(first, field):
@@ -94,7 +94,7 @@ def _content(messages: Sequence[Message]) -> dict[str, Any]:
     if len(set(texts)) == 1 and not BATCH_RULES.is_template(first.body):
         return {"message": first.body}
     if first.recipient.number is None:
-        # No documentation says how properties name a subscriber or a group.
+        # How properties name a subscriber or a group is not documented.
         raise ValueError("a text with Liquid markers can't be sent literally to a subscriber or a group")
     return {"message": TEXT_TEMPLATE, "properties": _properties(messages, [{"text": text} for text in texts])}
 

@@ -58,7 +58,7 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _looks_accepted(values: dict[str, Any]) -> bool:
-    """Whether anything in the data says that the provider took the request; an empty yes is no proof."""
+    """Whether anything in the data shows that the provider accepted the request; an empty success is no proof."""
     return any(values.get(name) is not None for name in ("messageId", "totalSent", "outboundIds"))
 
 
