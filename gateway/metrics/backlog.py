@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 
 from gateway.domain.states import OPEN_STATES
-from gateway.metrics.registry import INDEXES, TABLES, Metrics
+from gateway.metrics.registry import Metrics
 from gateway.operations.status import etas
 from gateway.store import health, lanes, receipts
 from gateway.store.buckets import bucket_label
@@ -60,10 +60,10 @@ class BacklogGauges:
         held = [one.seconds for one in await health.holders(connection) if one.seconds is not None]
         metrics.oldest_snapshot.set(max(held, default=0.0))
         for table in await health.tables(connection):
-            if table.name in TABLES:
+            if table.name in health.HOT_TABLES:
                 metrics.dead_rows.labels(table.name).set(table.dead)
         for index in await health.indexes(connection):
-            if index.name in INDEXES:
+            if index.name in health.HOT_INDEXES:
                 metrics.index_bytes.labels(index.name).set(index.bytes)
 
     def _set(self, found: Status, ends: Mapping[str, float | None]) -> None:

@@ -17,11 +17,8 @@ from gateway.domain.status import DeliveryStatus
 from gateway.provider.registry import ROUTES
 from gateway.receipts.listener import WebhookResult
 from gateway.store.buckets import BUCKET_KINDS
+from gateway.store.health import HOT_INDEXES, HOT_TABLES
 from gateway.store.pauses import Scope
-
-TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
-INDEXES = ("outbox_waiting", "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
-"""Growth beyond their rows shows that vacuum does not keep up; the doctor checks the same figures."""
 
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds: for calls and for the wait of a message that should not wait."""
@@ -162,9 +159,9 @@ class Metrics:
             "smsgw_database_oldest_snapshot_seconds", "Age of the oldest transaction that keeps dead rows from removal."
         )
         self.dead_rows = self._gauge(
-            "smsgw_table_dead_rows", "Dead rows of the tables that are written most.", ("table", TABLES)
+            "smsgw_table_dead_rows", "Dead rows of the tables that are written most.", ("table", HOT_TABLES)
         )
-        self.index_bytes = self._gauge("smsgw_index_bytes", "Size of the hot indexes.", ("index", INDEXES))
+        self.index_bytes = self._gauge("smsgw_index_bytes", "Size of the hot indexes.", ("index", HOT_INDEXES))
         info = Gauge("smsgw_build_info", "The release that runs.", ["version"], registry=self.registry)
         info.labels(gateway.__version__).set(1)
 

@@ -8,6 +8,13 @@ from typing import Any
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
 from gateway.store.sql import query
 
+HOT_TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
+"""The tables that are written most."""
+
+CLAIM_INDEX = "outbox_waiting"
+HOT_INDEXES = (CLAIM_INDEX, "outbox_expiring", "request_due", "outbox_pkey", "request_pkey")
+"""The indexes that every claim and sweep uses. Growth beyond their rows shows that vacuum does not keep up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -103,7 +103,7 @@ async def _indexes(connection: Connection) -> list[Check]:
     found = await health.indexes(connection)
     broken = [index.name for index in found if not index.valid]
     names = {index.name for index in found}
-    missing = [name for name in ("outbox_waiting", "request_due", "outbox_expiring") if name not in names]
+    missing = [name for name in health.HOT_INDEXES if name not in names]
     if missing:
         return [fail("indexes", f"missing: {', '.join(missing)}", "create it as in the migrations (sql/migrations)")]
     if broken:
@@ -117,19 +117,21 @@ async def _indexes(connection: Connection) -> list[Check]:
 
 async def _plan(connection: Connection) -> Check:
     name = "claim plan"
-    waiting = next(index for index in await health.indexes(connection) if index.name == "outbox_waiting")
+    waiting = next(index for index in await health.indexes(connection) if index.name == health.CLAIM_INDEX)
     try:
         plan = await health.claim_plan(connection, "default")
     except asyncpg.InsufficientPrivilegeError:
         return warn(name, "this role may not read it", "run the doctor with the gateway's role")
-    used = any(node.index == "outbox_waiting" for node in plan)
+    used = any(node.index == health.CLAIM_INDEX for node in plan)
     scans = [node for node in plan if node.kind == "Seq Scan" and node.relation == "outbox"]
     if used and not scans:
-        return ok(name, "uses outbox_waiting")
+        return ok(name, f"uses {health.CLAIM_INDEX}")
     tables = {table.name: table for table in await health.tables(connection)}
     if waiting.entries <= SMALL and tables["outbox"].live <= SMALL:
-        return ok(name, "scans the outbox, which is small; uses outbox_waiting once it is larger")
-    return fail(name, "does not use outbox_waiting", "run in psql: analyze smsgw.outbox; then run the doctor again")
+        return ok(name, f"scans the outbox, which is small; uses {health.CLAIM_INDEX} once it is larger")
+    return fail(
+        name, f"does not use {health.CLAIM_INDEX}", "run in psql: analyze smsgw.outbox; then run the doctor again"
+    )
 
 
 async def _replicas(connection: Connection) -> list[Check]:
