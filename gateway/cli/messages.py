@@ -89,7 +89,7 @@ def show(message_id: MessageId, reveal: Reveal = False, as_json: Json = False) -
     typer.echo()
     _print_steps([entry.step for entry in timeline.entries])
     if timeline.meaning is not None:
-        typer.echo(f"\n{timeline.meaning.means}\nWhat to do: {timeline.meaning.do}")
+        typer.echo(f"\n{timeline.meaning.means}\nWhat to do: {timeline.meaning.remedy}")
 
 
 def _print_steps(steps: list[Any]) -> None:

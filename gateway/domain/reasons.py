@@ -21,8 +21,8 @@ class ReasonCode:
     code: str
     means: str
     """What happened, in the first sentence; then whether the message was sent."""
-    do: str
-    """What to do about it: the remedy."""
+    remedy: str
+    """What an operator does about it."""
     statuses: tuple[int, ...] = ()
     """HTTP statuses of the provider that lead to it."""
 

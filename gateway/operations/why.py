@@ -69,7 +69,7 @@ async def diagnose(connection: Connection, message_id: int, *, default_sender: i
         return None
     if message.state in FINAL_STATES:
         meaning = explain(message.reason)
-        remedy = None if meaning is None else meaning.do
+        remedy = None if meaning is None else meaning.remedy
         reason = f" ({message.reason})" if message.reason else ""
         text = f"it is {message.state}{reason}, which is final: the gateway does nothing more"
         return Why(message, (Obstacle(Kind.FINAL, text, remedy=remedy),))

@@ -78,7 +78,7 @@ def test_every_status_has_a_meaning_and_something_to_do(status: int) -> None:
     meaning = explain_status(status)
     assert meaning is not None
     assert meaning.means.endswith(".")
-    assert meaning.do.endswith((".", "h"))
+    assert meaning.remedy.endswith((".", "h"))
 
 
 def test_a_yes_needs_no_explanation() -> None:
@@ -102,7 +102,7 @@ def test_the_page_says_what_the_dictionary_says() -> None:
         for match in re.finditer(r"^\| `([a-z_0-9]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
     }
     meanings = {
-        meaning.code: (", ".join(map(str, meaning.statuses)), meaning.means, meaning.do)
+        meaning.code: (", ".join(map(str, meaning.statuses)), meaning.means, meaning.remedy)
         for group in GROUPS.values()
         for meaning in group
     }
