@@ -84,7 +84,7 @@ NOTES = {
     "request: the message's own row is what remains.",
     "steady": "Autovacuum keeps what is dead of `outbox` and `request` under a hundredth of what lives. In this hour "
     "`attempt` still had the server's default, a fifth of the table; since then it has the terms of the others "
-    "(`0026_pre_attempt_vacuum.sql`).",
+    "(`sql/migrations/0001_pre_messages.sql`).",
     "peers": "Rates of short runs on a busy machine; the costs beside them are steadier. Whoever deletes a row when it "
     "is done keeps no history and pays less WAL for it; whoever writes no attempt can't say what was tried. The "
     "gateway in these runs also asks its limiter, fences late workers, logs each attempt and stores the exact bytes "

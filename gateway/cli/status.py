@@ -70,7 +70,7 @@ def _print(found: Any) -> None:
     table(
         ("WORKER", "RELEASE", "COMPONENTS", "UP", "LAST SEEN"),
         (
-            (r.worker, r.version, ",".join(r.duties), format_duration(r.up), f"{format_duration(r.silent)} ago")
+            (r.worker, r.version, ",".join(r.components), format_duration(r.up), f"{format_duration(r.silent)} ago")
             for r in found.replicas
         ),
     )

@@ -123,10 +123,10 @@ class Batcher:
         """End what must not or cannot go, hold whose tag is paused or whose turn it is not; return the others."""
         await self._end(connection, [row for row in found if row.suppressed], TerminalStatus.SUPPRESSED, SUPPRESSED)
         rest = [row for row in found if not row.suppressed]
-        held = [(row.message.id, row.held_tag) for row in rest if row.held_tag is not None]
+        held = [(row.message.id, row.paused_tag) for row in rest if row.paused_tag is not None]
         if held:
             await claims.park_paused(connection, held)
-        rest = [row for row in rest if row.held_tag is None]
+        rest = [row for row in rest if row.paused_tag is None]
         await self._park_ordered(connection, [row for row in rest if not row.next])
         rest = [row for row in rest if row.next]
         await self._end(connection, [row for row in rest if row.unreadable], TerminalStatus.FAILED, NOT_ENCODABLE)

@@ -161,16 +161,14 @@ class Completer:
                 settled += await self._splitter.split(
                     connection, one.attempt, next(r for r in results if r.request_id == one.attempt.request_id)
                 )
-        self._report(batch, {row.request_id: row.dispatch for row in settled})
+        self._report(batch, {row.request_id: row.status for row in settled})
         self._on_written([one.attempt for one in batch])
-        if splits or any(row.dispatch is RequestStatus.IN_FLIGHT for row in settled):
+        if splits or any(row.status is RequestStatus.IN_FLIGHT for row in settled):
             self._on_open()
 
     @staticmethod
     def _splits(one: AnsweredAttempt, result: AttemptResult) -> bool:
-        return (
-            result.dispatch is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
-        )
+        return result.status is RequestStatus.REJECTED and one.classification.splittable and one.attempt.recipients > 1
 
     async def _teach(self, batch: list[AnsweredAttempt]) -> None:
         await self._breaker.learn(batch)

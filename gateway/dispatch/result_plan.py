@@ -12,32 +12,32 @@ from gateway.store.completions import AttemptResult
 def plan_result(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> AttemptResult:
     """Return what `complete_attempts.sql` stores; docs/design.md, "Outcomes of an attempt", has the table."""
     status, wait, spent = _next_status(attempt, classification, rng)
-    verify = None
+    verify_reason = None
     if classification.outcome is Outcome.DUPLICATE_UNEXPECTED:
-        verify = "unexpected_duplicate"
+        verify_reason = "unexpected_duplicate"
     elif classification.shortfall:
-        verify = "shortfall"
+        verify_reason = "shortfall"
     elif status is RequestStatus.UNCERTAIN:
-        verify = "uncertain"
-    needs_reason = status is not RequestStatus.ACCEPTED or verify is not None
+        verify_reason = "uncertain"
+    needs_reason = status is not RequestStatus.ACCEPTED or verify_reason is not None
     return AttemptResult(
         request_id=attempt.request_id,
         token=attempt.token,
         number=attempt.number,
         outcome=classification.outcome.value,
-        status=answer.status,
+        http_status=answer.status,
         error=answer.error or answer.error_name,
         provider_request_id=answer.provider_request_id,
         retry_after=classification.retry_after,
         duration=answer.duration,
-        dispatch=status,
+        status=status,
         delay=wait,
         spent=spent,
         maybe_arrived=classification.outcome is Outcome.AMBIGUOUS,
         provider_message_id=answer.provider_message_id,
         outbound_ids=answer.outbound_ids,
         total_sent=answer.total_sent,
-        verify=verify,
+        verify_reason=verify_reason,
         reason=f"{classification.reason}: {classification.sentence}" if needs_reason else None,
     )
 

@@ -104,8 +104,8 @@ class Retrier:
         return decide(
             RequestState(
                 attempts=request.attempts,
-                never_sent=request.never_sent,
-                ambiguous=request.ambiguous + crashed,
+                never_sent=request.never_sent_attempts,
+                ambiguous=request.ambiguous_attempts + crashed,
                 crashes=request.crashes + crashed,
                 maybe_arrived_ago=arrived.get(request.id, request.maybe_arrived_ago),
                 first_expiry_in=request.first_expiry_in,
@@ -149,7 +149,7 @@ class Retrier:
             route=request.route,
             sender_id=request.sender_id,
             recipients=len(request.members),
-            failures=request.never_sent + request.ambiguous + int(request.crashed),
+            failures=request.never_sent_attempts + request.ambiguous_attempts + int(request.crashed),
             maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
             probe=probe,
             messages=None,

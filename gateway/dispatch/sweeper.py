@@ -54,13 +54,13 @@ class Sweeper:
         began = self._monotonic()
         if began >= self._next:
             due = await claims.sweep_work(connection)
-            done = not (due.expired or due.held)
-            beat = QUIET if done and not due.behind else EVERY
+            done = not (due.expired or due.parked_by_pause)
+            beat = QUIET if done and not due.parked_by_order_key else EVERY
             while not done and self._monotonic() - began < LONGEST:
                 done = await self._expire_and_unpark(connection)
             if done:
                 self._next = self._monotonic() + beat
-            if due.behind or self.some_parked_by_order:
+            if due.parked_by_order_key or self.some_parked_by_order:
                 await self._unblock_ordered(connection)
             await self._forget_shares(connection)
         elif self.some_parked_by_order:

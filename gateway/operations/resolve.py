@@ -42,7 +42,7 @@ async def resolve(
         raise NotPossible("because is required")
     async with connection.transaction():
         carrier = await resolutions.lock_carrier(connection, message_id)
-        if carrier is None or carrier.dispatch != "uncertain":
+        if carrier is None or carrier.status != "uncertain":
             raise NotPossible(
                 f"message {message_id} is not uncertain; for its state run: smsgw messages why {message_id}"
             )

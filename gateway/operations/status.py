@@ -81,7 +81,7 @@ class StatusReport:
     @property
     def sending(self) -> bool:
         """Whether any worker that sends is running."""
-        return any(one.silent < SILENT and Component.DISPATCH in one.duties for one in self.replicas)
+        return any(one.silent < SILENT and Component.DISPATCH in one.components for one in self.replicas)
 
 
 async def read_status(connection: Connection, *, max_recipients: int = 500) -> StatusReport:
@@ -111,7 +111,7 @@ def etas(found: status.Status, every: Sequence[lanes.Lane], max_recipients: int)
     None if that is unknown: the lane is paused, no worker sends, or a circuit breaker is open.
     """
     stopped, held = _paused(found)
-    sending = any(one.silent < SILENT and Component.DISPATCH in one.duties for one in found.replicas)
+    sending = any(one.silent < SILENT and Component.DISPATCH in one.components for one in found.replicas)
     if stopped or not sending or any(route.opened_at is not None for route in found.routes):
         return {lane.name: None for lane in every}
     waiting: dict[str, int] = {}

@@ -113,7 +113,7 @@ def _uncertain(message: MessageRow, found: Facts) -> list[Obstacle]:
     if message.state != State.UNCERTAIN:
         return []
     others = f" with {found.members - 1} others in its request" if found.members and found.members > 1 else ""
-    polled = "" if found.looked_at is None else "; the provider's delivery listing does not contain it"
+    polled = "" if found.last_polled_at is None else "; the provider's delivery listing does not contain it"
     reason = message.reason or "an attempt may have arrived"
     text = f"it is not known whether it was sent{others} ({reason}){polled}"
     resolve = f"smsgw resolve {found.id} --as accepted --because 'REASON' (or --as failed, --as resend)"
@@ -128,7 +128,7 @@ def _lease(found: Facts) -> list[Obstacle]:
         return []
     began = "" if found.attempt_began is None else f" since {found.attempt_began:%H:%M:%S}"
     text = f"{found.worker} is sending it{began}; if that worker dies, another one retries under the same request id"
-    return [Obstacle(Kind.LEASE, text, found.due_at)]
+    return [Obstacle(Kind.LEASE, text, found.lease_expires_at)]
 
 
 def _pauses(found: Facts, current: Status) -> list[Obstacle]:
@@ -156,7 +156,7 @@ def _tagged(found: Facts, subject: str) -> bool:
 
 
 def _no_dispatcher(current: Status) -> list[Obstacle]:
-    if any(one.silent < SILENT and Component.DISPATCH in one.duties for one in current.replicas):
+    if any(one.silent < SILENT and Component.DISPATCH in one.components for one in current.replicas):
         return []
     return [Obstacle(Kind.NO_DISPATCHER, "no worker that sends is running", remedy="smsgw run")]
 
@@ -189,11 +189,11 @@ def _waiting(found: Facts) -> list[Obstacle]:
 
 
 def _retry(message: MessageRow, found: Facts) -> list[Obstacle]:
-    if found.due_at is None or found.due_at <= found.now:
+    if found.available_at is None or found.available_at <= found.now:
         return []
     after = f" after {message.attempts} attempts" if message.attempts else ""
     text = f"it waits for its next attempt{after} ({message.reason or 'no reason is recorded'})"
-    return [Obstacle(Kind.RETRY, text, found.due_at)]
+    return [Obstacle(Kind.RETRY, text, found.available_at)]
 
 
 async def _buckets(
@@ -225,7 +225,7 @@ def _only_sender(current: Status) -> int | None:
 
 
 async def _queue(connection: Connection, found: Facts) -> list[Obstacle]:
-    if found.held_tag is not None:
+    if found.parked_by is not None:
         return []
     ahead = await why_facts.ahead(connection, found)
     if not ahead:

@@ -19,7 +19,7 @@ from gateway.store.sql import query
 
 
 class TerminalStatus(StrEnum):
-    """Why a message will not be sent, as `smsgw.ending` has it."""
+    """Why a message was not sent: the values of `smsgw.terminal_status`."""
 
     FAILED = "failed"
     EXPIRED = "expired"
@@ -84,8 +84,8 @@ class DueRequest:
     members: tuple[int, ...]
     attempts: int
     crashes: int
-    never_sent: int
-    ambiguous: int
+    never_sent_attempts: int
+    ambiguous_attempts: int
     crashed: bool
     """Its lease ended in mid-attempt."""
     suppressed: bool
@@ -106,8 +106,8 @@ class WaitingMessage:
     """When it could first have gone: its insertion or its `not_before`, whichever is later."""
     place: Cursor
     suppressed: bool
-    held_tag: str | None
-    """The pause that its tags fall under."""
+    paused_tag: str | None
+    """The tag of it that is paused."""
     next: bool
     """Nothing under its order key is in front."""
     order_key: str | None
@@ -149,10 +149,9 @@ class Due:
     """Whether there is anything of each kind."""
 
     expired: bool
-    held: bool
-    """By a pause of their tag, which may be over."""
-    behind: bool
-    """Behind another of their order key."""
+    parked_by_pause: bool
+    """The pause may be over."""
+    parked_by_order_key: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,7 @@ async def sweep_work(connection: Connection) -> Due:
     """Return what a look at the whole backlog would have to do."""
     row = await connection.fetchrow(query("has_sweep_work"))
     assert row is not None  # three answers are always a row  # noqa: S101
-    return Due(row["expired"], row["held"], row["behind"])
+    return Due(row["expired"], row["parked_by_pause"], row["parked_by_order_key"])
 
 
 async def lock_due_requests(connection: Connection, wanted: Sequence[tuple[str, int, int]]) -> list[DueRequest]:
@@ -227,8 +226,8 @@ async def lock_due_requests(connection: Connection, wanted: Sequence[tuple[str, 
             members=tuple(row["members"]),
             attempts=row["attempts"],
             crashes=row["crashes"],
-            never_sent=row["never_sent"],
-            ambiguous=row["ambiguous"],
+            never_sent_attempts=row["never_sent_attempts"],
+            ambiguous_attempts=row["ambiguous_attempts"],
             crashed=row["crashed"],
             suppressed=row["suppressed"],
             maybe_arrived_ago=row["maybe_arrived_ago"],
@@ -269,7 +268,7 @@ async def lock_waiting_messages(connection: Connection, wanted: Sequence[Wanted]
             row["ready_at"],
             (row["not_before"], row["id"]),
             row["suppressed"],
-            row["held_tag"],
+            row["paused_tag"],
             row["next"],
             row["order_key"],
             isinstance(row["variables"], Unreadable),
@@ -334,9 +333,9 @@ async def create_requests(connection: Connection, requests: Sequence[NewRequest]
     )
 
 
-async def end_messages(connection: Connection, ids: Sequence[int], ending: TerminalStatus, reason: str) -> list[str]:
+async def end_messages(connection: Connection, ids: Sequence[int], status: TerminalStatus, reason: str) -> list[str]:
     """Take locked messages off the table unsent; return the lane of each that ended."""
-    rows = await connection.fetch(query("end_messages"), list(ids), ending.value, reason)
+    rows = await connection.fetch(query("end_messages"), list(ids), status.value, reason)
     return [row["lane"] for row in rows]
 
 
@@ -356,9 +355,9 @@ async def mark_uncertain(connection: Connection, ids: Sequence[UUID], reason: st
     return [(row["lane"], row["messages"]) for row in rows]
 
 
-async def fail_requests(connection: Connection, ids: Sequence[UUID], ending: TerminalStatus, reason: str) -> list[str]:
+async def fail_requests(connection: Connection, ids: Sequence[UUID], status: TerminalStatus, reason: str) -> list[str]:
     """End locked requests that certainly did not arrive; return the lane of each message that ended."""
-    rows = await connection.fetch(query("fail_requests"), list(ids), ending.value, reason)
+    rows = await connection.fetch(query("fail_requests"), list(ids), status.value, reason)
     return [row["lane"] for row in rows]
 
 

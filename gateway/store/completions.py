@@ -20,19 +20,19 @@ class AttemptResult:
     token: UUID
     number: int
     outcome: str
-    status: int | None
+    http_status: int | None
     error: str | None
     provider_request_id: str | None
     retry_after: float | None
     duration: float
-    dispatch: RequestStatus
+    status: RequestStatus
     delay: float
     spent: bool
     maybe_arrived: bool
     provider_message_id: str | None
     outbound_ids: tuple[int, ...]
     total_sent: int | None
-    verify: str | None
+    verify_reason: str | None
     reason: str | None
 
 
@@ -41,7 +41,7 @@ class Settled:
     """Where a request stands after its attempt was written."""
 
     request_id: UUID
-    dispatch: RequestStatus
+    status: RequestStatus
     lane: str
     messages: int
 
@@ -54,22 +54,22 @@ async def finish(connection: Connection, results: Sequence[AttemptResult]) -> li
         [r.token for r in results],
         [r.number for r in results],
         [r.outcome for r in results],
-        [r.status for r in results],
+        [r.http_status for r in results],
         [r.error for r in results],
         [r.provider_request_id for r in results],
         [r.retry_after for r in results],
         [r.duration for r in results],
-        [r.dispatch.value for r in results],
+        [r.status.value for r in results],
         [r.delay for r in results],
         [r.spent for r in results],
         [r.maybe_arrived for r in results],
         [r.provider_message_id for r in results],
         [bigints(r.outbound_ids) if r.outbound_ids else None for r in results],
         [r.total_sent for r in results],
-        [r.verify for r in results],
+        [r.verify_reason for r in results],
         [r.reason for r in results],
     )
-    return [Settled(row["id"], RequestStatus(row["dispatch"]), row["lane"], row["messages"]) for row in rows]
+    return [Settled(row["id"], RequestStatus(row["status"]), row["lane"], row["messages"]) for row in rows]
 
 
 async def request_messages(connection: Connection, request_id: UUID) -> list[Message]:

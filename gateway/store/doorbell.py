@@ -1,6 +1,6 @@
 """The doorbell: how a sleeping gateway hears of a commit within a millisecond, at no cost while it is awake.
 
-`sql/migrations/0003_pre_intake.sql` has the other half and the reason why an advisory lock is the signal. The proof
+`sql/migrations/0004_pre_functions.sql` has the other half and the reason why an advisory lock is the signal. The proof
 that no commit is missed: a transaction either found the lock held and rings at its commit, or holds it shared until
 its end, and then `arm` can't succeed before that end, and the check that the caller makes after `arm` sees its rows.
 

@@ -13,7 +13,7 @@ COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts"
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One lane as it stands; see `sql/migrations/0001_pre_outbox.sql` for the meanings."""
+    """One lane as it stands; see `sql/migrations/0001_pre_messages.sql` for the meanings."""
 
     name: str
     urgent: bool

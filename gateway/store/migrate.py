@@ -1,8 +1,15 @@
 """Brings the schema up to date from the numbered files in `sql/migrations/`.
 
-A file is named `NNNN_pre_….sql` or `NNNN_post_….sql`. *pre* files are safe to apply while the previous release still
-runs (they only add); *post* files finish what that release no longer needs, and are applied after the last old process
-has stopped. Each file is one transaction.
+A file is named `NNNN_pre_….sql` or `NNNN_post_….sql`. Each file is one transaction.
+
+* A *pre* file is applied while the previous release still runs, so it only adds: new types, tables, columns, indexes,
+  functions, views, triggers, rows and privileges. It does not drop, rename, replace or alter anything, and revokes
+  nothing but the default privilege of PUBLIC on new functions. A changed function gets a new name. A test reads the
+  files for this rule.
+* A *post* file removes what the previous release needed. It is applied after the last old process has stopped.
+
+Until the first release, the schema is changed in these files themselves. A database that was migrated with earlier
+versions of them is refused.
 """
 
 import hashlib
@@ -18,14 +25,21 @@ from gateway.store.sql import query, sql_root
 _LOCK = (1936552807, 2)
 """Advisory lock: one runner at a time. The first half is "smsg" in ASCII, as for the doorbell."""
 
+SEARCH_PATH = "pg_catalog, pg_temp"
+"""Of the session that creates the schema: it resolves the names in SQL-standard function bodies."""
+
 _FILE = re.compile(r"^(?P<number>\d{4})_(?P<phase>pre|post)_[a-z0-9_]+\.sql$")
 
 LOCK_TIMEOUT = "5s"
-"""A migration that waits longer for a table lock gives up, because everything queued behind it waits as well."""
+"""A migration that waits longer for a table lock gives up: all queries behind it in the lock queue wait too."""
 
 
 class MigrationError(Exception):
-    """The schema and the files do not fit together; the message says which, and what to do."""
+    """The schema and the files do not match. The message says where, and what to do."""
+
+
+class DevelopmentSchemaError(MigrationError):
+    """The database was migrated with other versions of these files, and no upgrade from there exists."""
 
 
 class Phase(StrEnum):
@@ -73,7 +87,7 @@ async def migrate(dsn: str, *, target: int | None = None, phases: frozenset[Phas
     Two runners at once are safe: the second waits and finds nothing to do. Raises `MigrationError` when the database
     has a migration that these files do not know (it was migrated by a newer release), or one whose file has changed.
     """
-    connection = await connect(dsn, purpose="migrate")
+    connection = await connect(dsn, purpose="migrate", settings={"search_path": SEARCH_PATH})
     try:
         await connection.execute("select pg_advisory_lock($1, $2)", *_LOCK, timeout=600)
         await connection.execute(query("migration_journal"))
@@ -95,20 +109,21 @@ async def migrate(dsn: str, *, target: int | None = None, phases: frozenset[Phas
 def _refuse_foreign(known: list[Migration], applied: "dict[int, asyncpg.Record]") -> None:
     by_number = {migration.number: migration for migration in known}
     for number, row in sorted(applied.items()):
+        file = by_number.get(number)
+        if file is not None and (row["name"], row["checksum"]) != (file.name, file.checksum):
+            raise DevelopmentSchemaError(
+                f"this database was migrated with another version of {row['name']}, from before the first release, and "
+                "cannot be upgraded: use an empty database"
+            )
+    for number, row in sorted(applied.items()):
         if number not in by_number:
             raise MigrationError(
                 f"the database has migration {row['name']}, which this release does not know: it was migrated by a "
                 "newer one. Run that release, or restore the database from before it"
             )
-        if row["checksum"] != by_number[number].checksum:
-            raise MigrationError(
-                f"migration {row['name']} was changed after it was applied. Put the file back as it was, and make "
-                "the change in a new migration"
-            )
 
 
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
-    # Killed in here, the transaction rolls back whole: the next runner finds the database as it was.
     async with connection.transaction():
         await connection.execute("select set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
         await connection.execute("set local statement_timeout = 0")

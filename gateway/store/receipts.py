@@ -62,7 +62,7 @@ async def apply(connection: Connection, taken: Taken) -> list[AppliedReceipt]:
     return [
         AppliedReceipt(
             source=row["source"],
-            delivery=row["delivery"],
+            delivery=row["delivery_status"],
             result=row["result"],
             lane=row["lane"],
             of_group=row["of_group"],

@@ -13,7 +13,7 @@ class Carrier:
     """The request that carries a message, locked."""
 
     id: UUID
-    dispatch: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ def to_message(row: asyncpg.Record) -> Message:
 
 def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
     """Return the bucket, or the quota, of a row that `lock_buckets` gave."""
-    if row["slices"] is not None:
-        return Quota(row["name"], row["allowance"], row["period"], tuple(row["slices"]), row["latest"])
+    if row["usage_slices"] is not None:
+        return Quota(row["name"], row["allowance"], row["period"], tuple(row["usage_slices"]), row["newest_slice"])
     return Bucket(
         name=row["name"],
         tokens=row["tokens"],
@@ -41,10 +41,10 @@ def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
         period=row["period"],
         margin=row["margin"],
         paced=row["paced"],
-        rate_factor=row["share"],
+        rate_factor=row["rate_factor"],
         blocked_until=row["blocked_until"],
         throttled_at=row["throttled_at"],
-        slow_start_at=row["slow_from"],
+        slow_start_at=row["slow_start_at"],
     )
 
 

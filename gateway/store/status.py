@@ -47,7 +47,7 @@ class Replica:
     host: str
     pid: int
     version: str
-    duties: list[str]
+    components: list[str]
     up: float
     silent: float
     """Seconds since its last heartbeat."""

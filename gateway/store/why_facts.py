@@ -20,7 +20,8 @@ class Facts:
     sender_id: int | None
     not_before: datetime
     expires_at: datetime
-    held_tag: str | None
+    parked_by: str | None
+    park_reason: str | None
     order_key: str | None
     tags: dict[str, Any] | None
     now: datetime
@@ -28,12 +29,13 @@ class Facts:
     behind: int | None
     """The message before it under its order key, while it must wait for that one."""
     route: str | None
-    due_at: datetime | None
+    available_at: datetime | None
+    lease_expires_at: datetime | None
     leased: bool
     worker: str | None
     maybe_arrived_at: datetime | None
     horizon_ends: datetime | None
-    looked_at: datetime | None
+    last_polled_at: datetime | None
     accepted_at: datetime | None
     unconfirmed_at: datetime | None
     members: int | None

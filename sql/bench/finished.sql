@@ -14,7 +14,7 @@ with made as (
 
 messages as (
     insert into smsgw.outbox (
-        created_at, not_before, expires_at, delivered_at, final_at, request_id, delivery, parts, to_number, body,
+        created_at, not_before, expires_at, delivered_at, final_at, request_id, delivery_status, parts, to_number, body,
         lane, reference
     )
     select
@@ -28,7 +28,7 @@ messages as (
 
 requests as (
     insert into smsgw.request (
-        id, created_at, due_at, first_attempt_at, accepted_at, dispatch, attempts, parts, unsettled, total_sent,
+        id, created_at, available_at, first_attempt_at, accepted_at, status, attempts, parts, pending_receipts, total_sent,
         route, lane, tenant, worker, external_id, provider_message_id, outbound_ids, members
     )
     select
@@ -38,6 +38,6 @@ requests as (
     from messages as m
 )
 
-insert into smsgw.attempt (request_id, number, started_at, finished_at, outcome, status, duration, worker)
+insert into smsgw.attempt (request_id, number, started_at, finished_at, outcome, http_status, duration, worker)
 select m.request_id, 1, now() - interval '2 days', now() - interval '2 days', 'accepted', 200, 0.1, 'bench'
 from messages as m;

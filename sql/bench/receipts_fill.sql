@@ -8,7 +8,7 @@ with made as (
 
 asked as (
     insert into smsgw.request (
-        id, due_at, parts, unsettled, route, lane, tenant, external_id, members, dispatch, accepted_at, attempts
+        id, available_at, parts, pending_receipts, route, lane, tenant, external_id, members, status, accepted_at, attempts
     )
     select
         $1::uuid,

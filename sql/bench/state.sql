@@ -1,8 +1,8 @@
 -- Where the messages of a run stand. Reads both tables whole.
 select
     count(*)::bigint as rows,
-    (count(*) filter (where r.dispatch = 'accepted'))::bigint as accepted,
-    (count(*) filter (where o.request_id is null and o.ending is null))::bigint as waiting,
+    (count(*) filter (where r.status = 'accepted'))::bigint as accepted,
+    (count(*) filter (where o.request_id is null and o.terminal_status is null))::bigint as waiting,
     (select count(*) from smsgw.request)::bigint as requests,
     extract(epoch from max(r.accepted_at) - min(r.created_at))::double precision as seconds
 from smsgw.outbox as o

@@ -17,20 +17,20 @@ with hit as materialized (
         r.number,
         r.generation,
         o.to_group_id is not null as of_group,
-        r.delivery as told,
-        case when o.to_group_id is not null then least(r.delivery, 'sent') else r.delivery end as delivery,
+        r.delivery_status as told,
+        case when o.to_group_id is not null then least(r.delivery_status, 'sent') else r.delivery_status end as delivery_status,
         r.received_at,
         -- A clock of somebody else: what it says of the future is not believed.
         least(coalesce(r.happened_at, r.received_at), r.received_at) as happened_at,
         q.id as request_id,
-        q.dispatch,
+        q.status,
         q.accepted_at,
         o.id as message_id,
         o.lane,
-        o.delivery as current,
+        o.delivery_status as current,
         greatest(o.created_at, o.not_before) as ready_at,
         r.generation = o.generation as fresh,
-        coalesce(r.generation = o.generation and r.delivery is not null, false) as counts
+        coalesce(r.generation = o.generation and r.delivery_status is not null, false) as counts
     from unnest($2::bigint[], $3::bigint[]) as m (receipt_id, message_id)
     inner join smsgw.receipt as r on m.receipt_id = r.id
     inner join smsgw.request as q on r.request_id = q.id
@@ -41,33 +41,33 @@ with hit as materialized (
 ranked as materialized (
     select
         h.*,
-        first_value(h.delivery) over same as best_delivery,
+        first_value(h.delivery_status) over same as best_delivery,
         h.counts and row_number() over same = 1 as is_best
     from hit as h
     window same as (
         partition by h.message_id
-        order by h.counts desc, smsgw.delivery_rank(h.delivery) desc, h.receipt_id asc
+        order by h.counts desc, smsgw.delivery_rank(h.delivery_status) desc, h.receipt_id asc
     )
 ),
 
 best as materialized (
     select
         h.*,
-        smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) as moves,
-        h.delivery >= 'undelivered' and h.current < 'undelivered' as settles
+        smsgw.delivery_rank(h.delivery_status) > smsgw.delivery_rank(h.current) as moves,
+        h.delivery_status >= 'undelivered' and h.current < 'undelivered' as settles
     from ranked as h
     where h.is_best
 ),
 
 inside as (
-    insert into smsgw.group_delivery as d (message_id, generation, number, delivery, happened_at)
+    insert into smsgw.group_delivery as d (message_id, generation, number, delivery_status, happened_at)
     select distinct on (h.message_id, h.number) h.message_id, h.generation, h.number, h.told, h.happened_at
     from hit as h
     where h.of_group and h.fresh and h.number is not null and h.told is not null
     order by h.message_id asc, h.number asc, smsgw.delivery_rank(h.told) desc, h.receipt_id asc
     on conflict (message_id, generation, number) do update
-    set delivery = excluded.delivery, happened_at = excluded.happened_at
-    where smsgw.delivery_rank(excluded.delivery) > smsgw.delivery_rank(d.delivery)
+    set delivery_status = excluded.delivery_status, happened_at = excluded.happened_at
+    where smsgw.delivery_rank(excluded.delivery_status) > smsgw.delivery_rank(d.delivery_status)
 ),
 
 -- Any fresh receipt proves that its request arrived: it is accepted, and no attempt may follow. The claim token stays,
@@ -75,53 +75,53 @@ inside as (
 proven as materialized (
     select
         h.request_id,
-        h.dispatch,
-        count(*) filter (where h.is_best and h.delivery >= 'undelivered' and h.current < 'undelivered') as settled
+        h.status,
+        count(*) filter (where h.is_best and h.delivery_status >= 'undelivered' and h.current < 'undelivered') as settled
     from ranked as h
     where h.fresh
-    group by h.request_id, h.dispatch
+    group by h.request_id, h.status
 ),
 
 accepted as (
     update smsgw.request as q
     set
-        dispatch = 'accepted',
+        status = 'accepted',
         accepted_at = coalesce(q.accepted_at, clock_timestamp()),
         body = null,
-        verify = case when q.verify = 'shortfall' then q.verify end,
-        reason = case when q.dispatch = 'accepted' then q.reason end,
-        unsettled = greatest(
-            0, case when q.dispatch = 'rejected' then cardinality(q.members) else q.unsettled end - proven.settled
+        verify_reason = case when q.verify_reason = 'shortfall' then q.verify_reason end,
+        reason = case when q.status = 'accepted' then q.reason end,
+        pending_receipts = greatest(
+            0, case when q.status = 'rejected' then cardinality(q.members) else q.pending_receipts end - proven.settled
         )
     from proven
-    where q.id = proven.request_id and (q.dispatch <> 'accepted' or proven.settled > 0)
+    where q.id = proven.request_id and (q.status <> 'accepted' or proven.settled > 0)
 ),
 
 -- A request that was refused, and cut into halves, arrived after all: what is left of it must not go out a second time.
 -- Its members that have no receipt are for a person to judge, like everything of which nobody knows.
 halted as (
     update smsgw.request as part
-    set dispatch = 'uncertain', reason = 'arrived: the request that this one was cut from reached the provider after all'
+    set status = 'uncertain', reason = 'arrived: the request that this one was cut from reached the provider after all'
     where
-        part.dispatch = 'in_flight'
+        part.status = 'in_flight'
         and part.id in (
             select o.request_id
             from proven
             inner join smsgw.request as q on proven.request_id = q.id
             cross join unnest(q.members) as m (id)
             inner join smsgw.outbox as o on m.id = o.id
-            where proven.dispatch = 'rejected' and o.request_id <> q.id and o.generation = q.generation
+            where proven.status = 'rejected' and o.request_id <> q.id and o.generation = q.generation
         )
 ),
 
 moved as (
     update smsgw.outbox as o
     set
-        delivery = case when b.moves then b.delivery else o.delivery end,
-        delivered_at = case when b.moves and b.delivery = 'delivered' then b.happened_at else o.delivered_at end,
+        delivery_status = case when b.moves then b.delivery_status else o.delivery_status end,
+        delivered_at = case when b.moves and b.delivery_status = 'delivered' then b.happened_at else o.delivered_at end,
         final_at = case
-            when b.moves and b.delivery >= 'undelivered' then b.happened_at
-            when o.ending is not null then null
+            when b.moves and b.delivery_status >= 'undelivered' then b.happened_at
+            when o.terminal_status is not null then null
             else o.final_at
         end,
         request_id = b.bound_to,
@@ -129,29 +129,29 @@ moved as (
             when o.request_id <> b.bound_to then array_append(o.earlier_requests, o.request_id)
             else o.earlier_requests
         end,
-        ending = null,
+        terminal_status = null,
         reason = case
-            when b.moves and b.delivery in ('undelivered', 'undeliverable', 'rejected', 'failed')
-                then b.delivery::text || ': the carrier did not deliver it'
+            when b.moves and b.delivery_status in ('undelivered', 'undeliverable', 'rejected', 'failed')
+                then b.delivery_status::text || ': the carrier did not deliver it'
             when b.moves then null
             else o.reason
         end
     from (
         select
             best.message_id,
-            best.delivery,
+            best.delivery_status,
             best.happened_at,
             best.moves,
-            case when bound.dispatch = 'accepted' then bound.id else best.request_id end as bound_to
+            case when bound.status = 'accepted' then bound.id else best.request_id end as bound_to
         from best
         inner join smsgw.outbox as now on best.message_id = now.id
-        left join smsgw.request as bound on now.request_id = bound.id and now.ending is null
+        left join smsgw.request as bound on now.request_id = bound.id and now.terminal_status is null
     ) as b
     where
         o.id = b.message_id
         and case
-            when b.moves then smsgw.delivery_rank(b.delivery) > smsgw.delivery_rank(o.delivery)
-            else o.request_id is distinct from b.bound_to or o.ending is not null
+            when b.moves then smsgw.delivery_rank(b.delivery_status) > smsgw.delivery_rank(o.delivery_status)
+            else o.request_id is distinct from b.bound_to or o.terminal_status is not null
         end
 ),
 
@@ -160,25 +160,25 @@ judged as materialized (
         h.receipt_id as id,
         h.source,
         h.event,
-        h.told as delivery,
+        h.told as delivery_status,
         h.message_id,
         h.lane,
         h.of_group,
-        h.is_best and smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) as moves,
-        h.is_best and h.delivery >= 'undelivered' and h.current < 'undelivered' as settles,
+        h.is_best and smsgw.delivery_rank(h.delivery_status) > smsgw.delivery_rank(h.current) as moves,
+        h.is_best and h.delivery_status >= 'undelivered' and h.current < 'undelivered' as settles,
         extract(epoch from h.received_at - h.accepted_at)::double precision as since_accept,
         extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
         case
             when h.fresh is not true then 'stale'
             when h.told is null or h.told = 'none' or h.of_group then 'noted'
             when
-                h.delivery >= 'undelivered'
+                h.delivery_status >= 'undelivered'
                 and (
-                    (h.current >= 'undelivered' and h.current <> h.delivery)
-                    or (h.best_delivery >= 'undelivered' and h.best_delivery <> h.delivery)
+                    (h.current >= 'undelivered' and h.current <> h.delivery_status)
+                    or (h.best_delivery >= 'undelivered' and h.best_delivery <> h.delivery_status)
                 )
                 then 'conflict'
-            when h.is_best and smsgw.delivery_rank(h.delivery) > smsgw.delivery_rank(h.current) then 'applied'
+            when h.is_best and smsgw.delivery_rank(h.delivery_status) > smsgw.delivery_rank(h.current) then 'applied'
             else 'repeated'
         end as result
     from ranked as h
@@ -187,7 +187,7 @@ judged as materialized (
         r.id,
         r.source,
         r.event,
-        r.delivery,
+        r.delivery_status,
         null,
         null,
         false,
@@ -206,25 +206,25 @@ judged as materialized (
 
 done as (
     update smsgw.receipt as r
-    set folded_at = clock_timestamp(), result = j.result, message_id = j.message_id
+    set applied_at = clock_timestamp(), result = j.result, message_id = j.message_id
     from judged as j
     where r.id = j.id
 )
 
 select
     j.source,
-    j.delivery::text as delivery,
+    j.delivery_status::text as delivery_status,
     j.result,
     j.lane,
     j.of_group,
-    j.event = 'delivery-status' and j.delivery is null as unread,
+    j.event = 'delivery-status' and j.delivery_status is null as unread,
     j.moves,
     case
-        when j.moves and j.delivery = 'delivered' and not j.of_group then 'delivered'
+        when j.moves and j.delivery_status = 'delivered' and not j.of_group then 'delivered'
         when j.settles then 'undelivered'
     end as final_state,
     count(*) as receipts,
     array_agg(j.since_accept) filter (where j.since_accept is not null) as since_accept,
-    array_agg(j.since_ready) filter (where j.moves and j.delivery = 'delivered' and not j.of_group) as since_ready
+    array_agg(j.since_ready) filter (where j.moves and j.delivery_status = 'delivered' and not j.of_group) as since_ready
 from judged as j
 group by 1, 2, 3, 4, 5, 6, 7, 8;

@@ -1,6 +1,6 @@
 -- What is not final, by lane and state: for the metrics, `status` and the console, at a slow beat.
 -- The waiting are counted in outbox_waiting, up to $1 a lane, in the order of that index so that no other way is taken; what
--- stands aside in outbox_held, up to $1 of each kind: held by a pause of a tag, or behind another message of its order key,
+-- stands aside in outbox_parked_pause, up to $1 of each kind: held by a pause of a tag, or behind another message of its order key,
 -- which waits like any other. `at_least` says that a count reached its bound. Everything else is counted by request, over the
 -- partial indexes of open requests. The history is never read. Locks nothing.
 with waiting as (
@@ -20,7 +20,7 @@ with waiting as (
         from (
             select o.not_before
             from smsgw.outbox as o
-            where o.lane = l.name and o.request_id is null and o.ending is null and o.held_tag is null
+            where o.lane = l.name and o.request_id is null and o.terminal_status is null and o.parked_by is null
             order by o.lane, o.tenant
             limit $1
         ) as w
@@ -40,15 +40,15 @@ aside as (
         (
             select o.lane, o.not_before, true as held
             from smsgw.outbox as o
-            where o.request_id is null and o.ending is null and o.held_tag > ''
-            order by o.held_tag
+            where o.request_id is null and o.terminal_status is null and o.parked_by = 'pause'
+            order by o.park_reason
             limit $1
         )
         union all
         (
             select o.lane, o.not_before, false as held
             from smsgw.outbox as o
-            where o.request_id is null and o.ending is null and o.held_tag = ''
+            where o.request_id is null and o.terminal_status is null and o.parked_by = 'order_key'
             order by o.tenant, o.order_key
             limit $1
         )
@@ -64,29 +64,28 @@ unsent as (
     from aside as a
 ),
 
-paused as (
+paused as materialized (
     select p.scope, p.subject
-    from smsgw.pause as p
-    where p.expires_at is null or p.expires_at > clock_timestamp()
+    from smsgw.active_pause as p
 ),
 
 open as (
     select r.lane, case when r.claim_token is not null then 'sending' else 'retrying' end as state, cardinality(r.members) as messages
     from smsgw.request as r
-    where r.dispatch = 'in_flight'
+    where r.status = 'in_flight'
     union all
     -- Not its members: some may have been sent again since, in a new generation.
-    select r.lane, 'uncertain' as state, r.unsettled as messages
+    select r.lane, 'uncertain' as state, r.pending_receipts as messages
     from smsgw.request as r
-    where r.dispatch = 'uncertain'
+    where r.status = 'uncertain'
     union all
     select
         r.lane,
         case when r.accepted_at < clock_timestamp() - i.unconfirmed_after then 'unconfirmed' else 'accepted' end as state,
-        r.unsettled as messages
+        r.pending_receipts as messages
     from smsgw.request as r
     cross join smsgw.installation as i
-    where r.dispatch = 'accepted' and r.unsettled > 0
+    where r.status = 'accepted' and r.pending_receipts > 0
 )
 
 select

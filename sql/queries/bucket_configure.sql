@@ -4,7 +4,7 @@
 -- $1 name, $2 allowance, $3 period in seconds, $4 margin in seconds, $5 paced, $6 slices of a quota or null, $7 tokens
 -- that a new one holds.
 -- Locks the one row.
-insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced, slices, latest)
+insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced, usage_slices, newest_slice)
 values ($1, $7, clock_timestamp(), $2, $3, $4, $5, $6, case when $6::double precision[] is not null then 0 end)
 on conflict (name) do update
 set

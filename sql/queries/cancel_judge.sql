@@ -5,10 +5,10 @@ select
     o.id,
     o.request_id,
     case
-        when o.ending is not null or o.delivery >= 'undelivered' then 'ended'
+        when o.terminal_status is not null or o.delivery_status >= 'undelivered' then 'ended'
         when r.id is null then 'waiting'
-        when r.dispatch in ('accepted', 'rejected') then 'accepted'
-        when r.dispatch = 'uncertain' or r.maybe_arrived_at is not null then 'maybe_sent'
+        when r.status in ('accepted', 'rejected') then 'accepted'
+        when r.status = 'uncertain' or r.maybe_arrived_at is not null then 'maybe_sent'
         when r.claim_token is not null then 'sending'
         else 'unsent'
     end as step

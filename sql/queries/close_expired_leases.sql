@@ -12,9 +12,11 @@ with closed as (
 update smsgw.request as r
 set
     crashes = r.crashes + 1,
-    ambiguous = r.ambiguous + 1,
+    ambiguous_attempts = r.ambiguous_attempts + 1,
     maybe_arrived_at = coalesce(r.maybe_arrived_at, c.started_at),
     claim_token = null,
+    available_at = r.lease_expires_at,
+    lease_expires_at = null,
     reason = 'lease_ended: the worker did not come back from the call'
 from closed as c
 where r.id = c.request_id

@@ -35,19 +35,19 @@ with result as (
         token,
         number,
         outcome,
-        status,
+        http_status,
         error,
         provider_request_id,
         retry_after,
         duration,
-        dispatch,
+        status,
         delay,
         spent,
         maybe_arrived,
         provider_message_id,
         outbound_ids,
         total_sent,
-        verify,
+        verify_reason,
         reason
     )
 ),
@@ -63,9 +63,9 @@ ours as (
 settled as (
     update smsgw.request as r
     set
-        dispatch = greatest(r.dispatch, n.dispatch::smsgw.dispatch),
-        accepted_at = case when n.dispatch = 'accepted' then coalesce(r.accepted_at, clock_timestamp()) else r.accepted_at end,
-        body = case when greatest(r.dispatch, n.dispatch::smsgw.dispatch) <> 'accepted' then r.body end,
+        status = greatest(r.status, n.status::smsgw.request_status),
+        accepted_at = case when n.status = 'accepted' then coalesce(r.accepted_at, clock_timestamp()) else r.accepted_at end,
+        body = case when greatest(r.status, n.status::smsgw.request_status) <> 'accepted' then r.body end,
         maybe_arrived_at = case
             when n.maybe_arrived
                 then coalesce(
@@ -75,19 +75,20 @@ settled as (
             else r.maybe_arrived_at
         end,
         claim_token = null,
-        due_at = clock_timestamp() + make_interval(secs => n.delay),
-        never_sent = r.never_sent + (n.spent and n.outcome = 'never_sent')::integer,
-        ambiguous = r.ambiguous + (n.spent and n.outcome = 'ambiguous')::integer,
-        unsettled = case when n.dispatch = 'rejected' and r.dispatch <> 'accepted' then 0 else r.unsettled end,
+        lease_expires_at = null,
+        available_at = clock_timestamp() + make_interval(secs => n.delay),
+        never_sent_attempts = r.never_sent_attempts + (n.spent and n.outcome = 'never_sent')::integer,
+        ambiguous_attempts = r.ambiguous_attempts + (n.spent and n.outcome = 'ambiguous')::integer,
+        pending_receipts = case when n.status = 'rejected' and r.status <> 'accepted' then 0 else r.pending_receipts end,
         provider_message_id = coalesce(n.provider_message_id, r.provider_message_id),
         outbound_ids = coalesce(n.outbound_ids::bigint[], r.outbound_ids),
         total_sent = coalesce(n.total_sent, r.total_sent),
-        verify = coalesce(n.verify, r.verify),
-        reason = case when r.dispatch = 'accepted' then r.reason else n.reason end
+        verify_reason = coalesce(n.verify_reason, r.verify_reason),
+        reason = case when r.status = 'accepted' then r.reason else n.reason end
     from result as n
     inner join ours on n.id = ours.id
     where r.id = n.id
-    returning r.id, r.dispatch, r.lane, r.members, r.reason
+    returning r.id, r.status, r.lane, r.members, r.reason
 ),
 
 logged as (
@@ -95,7 +96,7 @@ logged as (
     set
         finished_at = clock_timestamp(),
         outcome = n.outcome,
-        status = n.status,
+        http_status = n.http_status,
         error = n.error,
         provider_request_id = n.provider_request_id,
         retry_after = n.retry_after,
@@ -107,14 +108,14 @@ logged as (
 
 ended as (
     update smsgw.outbox as o
-    set ending = 'failed', reason = settled.reason, final_at = clock_timestamp()
+    set terminal_status = 'failed', reason = settled.reason, final_at = clock_timestamp()
     from settled
     where
-        settled.dispatch = 'rejected'
+        settled.status = 'rejected'
         and o.id = any(settled.members)
         and o.request_id = settled.id
-        and o.ending is null
+        and o.terminal_status is null
 )
 
-select settled.id, settled.dispatch::text as dispatch, settled.lane, cardinality(settled.members) as messages
+select settled.id, settled.status::text as status, settled.lane, cardinality(settled.members) as messages
 from settled;

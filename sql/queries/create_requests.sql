@@ -6,7 +6,7 @@
 -- The messages are locked by lock_waiting_messages in this same transaction; the rows are found by primary key.
 with made as (
     insert into smsgw.request (
-        id, external_id, body, members, parts, lane, tenant, sender_id, generation, unsettled, attempts, due_at,
+        id, external_id, body, members, parts, lane, tenant, sender_id, generation, pending_receipts, attempts, lease_expires_at,
         first_attempt_at, claim_token, worker, route
     )
     select

@@ -10,7 +10,7 @@ select
             values
             ('outbox', 'select'), ('outbox', 'insert'), ('outbox', 'update'), ('outbox', 'delete'), ('request', 'insert'),
             ('request', 'update'), ('request', 'delete'), ('attempt', 'insert'), ('attempt', 'update'), ('receipt', 'insert'),
-            ('receipt', 'update'), ('bucket', 'insert'), ('bucket', 'update'), ('route', 'update'), ('share', 'insert'),
+            ('receipt', 'update'), ('bucket', 'insert'), ('bucket', 'update'), ('route', 'update'), ('fair_share', 'insert'),
             ('pause', 'insert'), ('pause', 'delete'), ('suppression', 'insert'), ('replica', 'insert'),
             ('operator_action', 'insert'), ('lane', 'select'), ('installation', 'update'), ('final_feed', 'insert'),
             ('replay', 'update')

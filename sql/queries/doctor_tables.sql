@@ -7,5 +7,5 @@ select
 from pg_stat_user_tables as s
 where
     s.schemaname = 'smsgw'
-    and s.relname in ('outbox', 'request', 'attempt', 'receipt', 'bucket', 'route', 'share', 'replica', 'final_news')
+    and s.relname in ('outbox', 'request', 'attempt', 'receipt', 'bucket', 'route', 'fair_share', 'replica', 'final_state_pending')
 order by s.relname;

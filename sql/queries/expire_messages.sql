@@ -5,20 +5,20 @@
 -- that was to be sent again (revert_expired_resends.sql).
 update smsgw.outbox as o
 set
-    ending = 'expired',
+    terminal_status = 'expired',
     reason = 'expired: its time to live was over before it could be sent',
     final_at = clock_timestamp()
 where o.id = any(array(
     select e.id
     from smsgw.outbox as e
     where
-        e.request_id is null and e.ending is null and e.expires_at <= statement_timestamp()
+        e.request_id is null and e.terminal_status is null and e.expires_at <= statement_timestamp()
         and not (
             e.generation > 0
             and exists (
                 select
                 from smsgw.request as r
-                where r.id = any(e.earlier_requests) and r.dispatch = 'uncertain'
+                where r.id = any(e.earlier_requests) and r.status = 'uncertain'
             )
         )
     order by e.expires_at

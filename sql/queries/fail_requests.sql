@@ -5,8 +5,13 @@
 -- revert_expired_resends.sql.
 with over as (
     update smsgw.request as r
-    set dispatch = 'rejected', claim_token = null, unsettled = 0, reason = $3
-    where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
+    set
+        status = 'rejected',
+        claim_token = null,
+        lease_expires_at = null,
+        pending_receipts = 0,
+        reason = $3
+    where r.id = any($1::uuid[]) and r.status = 'in_flight'
     returning r.id, r.members
 ),
 
@@ -17,7 +22,7 @@ member as (
         $2::text = 'expired' and o.generation > 0 and exists (
             select
             from smsgw.request as r
-            where r.id = any(o.earlier_requests) and r.dispatch = 'uncertain'
+            where r.id = any(o.earlier_requests) and r.status = 'uncertain'
         ) as doubtful
     from over
     inner join smsgw.outbox as o on o.id = any(over.members) and over.id = o.request_id
@@ -26,7 +31,7 @@ member as (
 ended as (
     update smsgw.outbox as o
     set
-        ending = case when not m.doubtful then $2::text::smsgw.ending end,
+        terminal_status = case when not m.doubtful then $2::text::smsgw.terminal_status end,
         reason = case when not m.doubtful then $3 end,
         final_at = case when not m.doubtful then clock_timestamp() end,
         request_id = case when not m.doubtful then o.request_id end,
@@ -34,10 +39,10 @@ ended as (
             when m.doubtful then array_append(o.earlier_requests, m.request_id) else o.earlier_requests
         end
     from member as m
-    where o.id = m.id and o.request_id = m.request_id and o.ending is null
-    returning o.lane, o.ending
+    where o.id = m.id and o.request_id = m.request_id and o.terminal_status is null
+    returning o.lane, o.terminal_status
 )
 
 select ended.lane
 from ended
-where ended.ending is not null;
+where ended.terminal_status is not null;

@@ -2,6 +2,6 @@
 -- the primary key.
 delete from smsgw.final_feed as f
 where
-    f.place in (select old.place from smsgw.final_feed as old order by old.place limit $2)
-    and f.placed_at < clock_timestamp() - make_interval(days => $1)
-returning f.place;
+    f.position in (select old.position from smsgw.final_feed as old order by old.position limit $2)
+    and f.published_at < clock_timestamp() - make_interval(days => $1)
+returning f.position;

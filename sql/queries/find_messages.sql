@@ -46,7 +46,7 @@ cross join smsgw.message as m
 inner join smsgw.outbox as o on m.id = o.id
 left join smsgw.request as r on o.request_id = r.id
 cross join lateral (
-    select coalesce(m.final_at, case when r.dispatch = 'uncertain' then r.due_at else m.accepted_at end) as at
+    select coalesce(m.final_at, case when r.status = 'uncertain' then r.available_at else m.accepted_at end) as at
 ) as ended
 where
     m.id = any($1::bigint[])
@@ -62,7 +62,7 @@ where
     and (f.reason is null or split_part(m.reason, ':', 1) = f.reason)
     and (
         f.status is null
-        or exists (select from smsgw.attempt as a where a.request_id = o.request_id and a.status = f.status)
+        or exists (select from smsgw.attempt as a where a.request_id = o.request_id and a.http_status = f.status)
     )
     and (f.ended_since is null or ended.at >= f.ended_since)
     and (f.ended_until is null or ended.at < f.ended_until)

@@ -4,11 +4,11 @@ select m.id
 from (
     select r.members
     from smsgw.request as r
-    where r.dispatch = 'in_flight' and 'in_flight' = any($4::text[])
+    where r.status = 'in_flight' and 'in_flight' = any($4::text[])
     union all
     select r.members
     from smsgw.request as r
-    where r.dispatch = 'uncertain' and 'uncertain' = any($4::text[])
+    where r.status = 'uncertain' and 'uncertain' = any($4::text[])
 ) as open
 cross join lateral unnest(open.members) as m (id)
 where m.id < $1 and m.id >= $2

@@ -33,9 +33,9 @@ left join lateral (
         and (
             $8::text[] is null
             or case
-                when o.delivery = 'delivered' then 'delivered'
-                when o.delivery >= 'undelivered' then 'undelivered'
-                when o.ending is not null then o.ending::text
+                when o.delivery_status = 'delivered' then 'delivered'
+                when o.delivery_status >= 'undelivered' then 'undelivered'
+                when o.terminal_status is not null then o.terminal_status::text
                 when o.request_id is null then 'waiting'
                 else 'bound'
             end = any($8::text[])

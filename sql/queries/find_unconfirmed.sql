@@ -1,11 +1,11 @@
 -- Ids of messages of requests that were accepted long ago and lack receipts, newest first. $1 below which, $2 from
--- which on, $3 how many. Served by request_unsettled.
+-- which on, $3 how many. Served by request_pending_receipts.
 select m.id
 from smsgw.request as r
 cross join smsgw.installation as i
 cross join lateral unnest(r.members) as m (id)
 where
-    r.dispatch = 'accepted' and r.unsettled > 0 and r.accepted_at < now() - i.unconfirmed_after
+    r.status = 'accepted' and r.pending_receipts > 0 and r.accepted_at < now() - i.unconfirmed_after
     and m.id < $1 and m.id >= $2
 group by m.id
 order by m.id desc

@@ -3,7 +3,7 @@
 select distinct r.message_id as id
 from smsgw.receipt as r
 where
-    r.message_id is not null and r.delivery >= 'undelivered' and r.delivery < 'delivered'
+    r.message_id is not null and r.delivery_status >= 'undelivered' and r.delivery_status < 'delivered'
     and r.message_id < $1 and r.message_id >= $2
 order by r.message_id desc
 limit $3;

@@ -7,12 +7,12 @@ with told as (
         o.id,
         o.request_id,
         count(*) as known,
-        count(*) filter (where d.delivery = 'delivered') as delivered,
-        count(*) filter (where d.delivery >= 'undelivered') as ended,
+        count(*) filter (where d.delivery_status = 'delivered') as delivered,
+        count(*) filter (where d.delivery_status >= 'undelivered') as ended,
         max(d.happened_at) as last_at,
         max(r.total_sent) as total
     from smsgw.outbox as o
-    inner join smsgw.request as r on o.request_id = r.id and r.dispatch = 'accepted'
+    inner join smsgw.request as r on o.request_id = r.id and r.status = 'accepted'
     inner join smsgw.group_delivery as d on o.id = d.message_id and o.generation = d.generation
     where o.to_group_id is not null and o.final_at is null
     group by o.id, o.request_id
@@ -28,14 +28,14 @@ done as (
 
 settled as (
     update smsgw.request as r
-    set unsettled = 0
+    set pending_receipts = 0
     from done
-    where r.id = done.request_id and r.unsettled > 0
+    where r.id = done.request_id and r.pending_receipts > 0
 )
 
 update smsgw.outbox as o
 set
-    delivery = case when done.delivered = done.known then 'delivered' else 'undelivered' end::smsgw.delivery,
+    delivery_status = case when done.delivered = done.known then 'delivered' else 'undelivered' end::smsgw.delivery_status,
     delivered_at = case when done.delivered = done.known then done.last_at end,
     final_at = done.last_at,
     reason = case

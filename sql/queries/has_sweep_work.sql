@@ -1,18 +1,18 @@
 -- Whether there is anything to end or to let go: most of the time there is not, and then this is all that a look asks.
--- Served by outbox_expiring, outbox_held and outbox_behind, one probe each; locks nothing.
+-- Served by outbox_expiring, outbox_parked_pause and outbox_parked_order, one probe each; locks nothing.
 select
     exists(
         select
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.expires_at <= statement_timestamp()
+        where o.request_id is null and o.terminal_status is null and o.expires_at <= statement_timestamp()
     ) as expired,
     exists(
         select
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag > ''
-    ) as held,
+        where o.request_id is null and o.terminal_status is null and o.parked_by = 'pause'
+    ) as parked_by_pause,
     exists(
         select
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag = ''
-    ) as behind;
+        where o.request_id is null and o.terminal_status is null and o.parked_by = 'order_key'
+    ) as parked_by_order_key;

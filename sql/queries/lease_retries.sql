@@ -8,7 +8,7 @@ with leased as (
         first_attempt_at = coalesce(r.first_attempt_at, clock_timestamp()),
         claim_token = $2,
         worker = $4,
-        due_at = clock_timestamp() + make_interval(secs => $3::double precision)
+        lease_expires_at = clock_timestamp() + make_interval(secs => $3::double precision)
     where r.id = any($1::uuid[])
     returning r.id, r.attempts
 )

@@ -9,12 +9,12 @@ select
     b.period,
     b.margin,
     b.paced,
-    b.share,
-    b.slices,
-    b.latest,
+    b.rate_factor,
+    b.usage_slices,
+    b.newest_slice,
     extract(epoch from b.blocked_until)::double precision as blocked_until,
     extract(epoch from b.throttled_at)::double precision as throttled_at,
-    extract(epoch from b.slow_from)::double precision as slow_from,
+    extract(epoch from b.slow_start_at)::double precision as slow_start_at,
     extract(epoch from clock_timestamp())::double precision as now
 from smsgw.bucket as b
 where b.name = any($1::text[])

@@ -14,8 +14,8 @@ select
     r.members,
     r.attempts,
     r.crashes,
-    r.never_sent,
-    r.ambiguous,
+    r.never_sent_attempts,
+    r.ambiguous_attempts,
     r.claim_token is not null as crashed,
     r.attempts = 0 and exists (
         select
@@ -34,17 +34,14 @@ cross join lateral (
     where
         due.lane = wanted.lane
         and coalesce(due.sender_id, 0) = wanted.sender
-        and due.dispatch = 'in_flight'
-        and due.due_at <= statement_timestamp()
+        and due.status = 'in_flight'
+        and coalesce(due.lease_expires_at, due.available_at) <= statement_timestamp()
         and not exists (
             select
-            from smsgw.pause as p
-            where
-                p.scope = 'tenant'
-                and p.subject = due.tenant
-                and (p.expires_at is null or p.expires_at > clock_timestamp())
+            from smsgw.active_pause as p
+            where p.scope = 'tenant' and p.subject = due.tenant
         )
-    order by due.due_at
+    order by coalesce(due.lease_expires_at, due.available_at)
     limit wanted.most
     for update skip locked
 ) as r

@@ -3,7 +3,7 @@
 -- place in each queue from which on to read, null for its beginning. Served by
 -- outbox_waiting, one range scan each, forwards or backwards; locks the rows it returns and steps over those that
 -- another claim or the fold holds.
--- `next` says that nothing under the same order key is in front (smsgw.is_next); what is not next must stand aside.
+-- `next` says that nothing under the same order key is in front (smsgw.is_head_of_order_key); what is not next must stand aside.
 -- The time of the statement is the bound of the scan: what is scheduled for later is not walked over. Whether a message
 -- has expired is asked by the clock, one by one.
 -- The scan in the direction that is not asked for is never begun: its first condition is false from the start.
@@ -32,8 +32,8 @@ found as (
             and o.tenant = wanted.tenant
             and coalesce(o.sender_id, 0) = wanted.sender
             and o.request_id is null
-            and o.ending is null
-            and o.held_tag is null
+            and o.terminal_status is null
+            and o.parked_by is null
             and (o.not_before, o.id) >= (wanted.first_at, wanted.first_id)
             and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
@@ -55,8 +55,8 @@ found_newest as (
             and o.tenant = wanted.tenant
             and coalesce(o.sender_id, 0) = wanted.sender
             and o.request_id is null
-            and o.ending is null
-            and o.held_tag is null
+            and o.terminal_status is null
+            and o.parked_by is null
             and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
         order by o.not_before desc, o.id desc
@@ -65,10 +65,10 @@ found_newest as (
     ) as m
 ),
 
-paused as (
+paused as materialized (
     select p.subject
-    from smsgw.pause as p
-    where p.scope = 'tag' and (p.expires_at is null or p.expires_at > clock_timestamp())
+    from smsgw.active_pause as p
+    where p.scope = 'tag'
 )
 
 select
@@ -90,9 +90,9 @@ select
     o.expires_at,
     o.not_before,
     greatest(o.created_at, o.not_before) as ready_at,
-    o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id) as next,
+    o.order_key is null or smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id) as next,
     exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
-    (select paused.subject from paused where smsgw.has_tag(o.tags, paused.subject) limit 1) as held_tag
+    (select paused.subject from paused where smsgw.has_tag(o.tags, paused.subject) limit 1) as paused_tag
 from (
     select * from found
     union all

@@ -8,7 +8,7 @@ with message as (
         o.not_before,
         o.request_id,
         o.earlier_requests,
-        o.ending,
+        o.terminal_status,
         o.reason,
         o.final_at,
         o.lane,
@@ -63,7 +63,7 @@ select
     a.finished_at,
     'attempt ' || a.number,
     concat_ws(', ', a.outcome, a.error, 'retry after ' || round(a.retry_after::numeric, 1) || ' s'),
-    a.status,
+    a.http_status,
     a.duration,
     a.provider_request_id,
     'attempt'
@@ -81,7 +81,7 @@ select
     concat_ws(
         ', ',
         rc.event,
-        coalesce(rc.delivery::text || coalesce(' (status ' || rc.status || ')', ''), 'status ' || rc.status),
+        coalesce(rc.delivery_status::text || coalesce(' (status ' || rc.provider_status || ')', ''), 'status ' || rc.provider_status),
         rc.source,
         rc.result,
         'happened ' || to_char(rc.happened_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
@@ -131,7 +131,7 @@ inner join smsgw.operator_action as oa
             else true
         end
 union all
-select m.final_at, m.ending::text, m.reason, null, null, null, 'ended'
+select m.final_at, m.terminal_status::text, m.reason, null, null, null, 'ended'
 from message as m
-where m.ending is not null
+where m.terminal_status is not null
 order by at;

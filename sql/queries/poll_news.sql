@@ -3,13 +3,13 @@
 -- Members are matched as in match_receipts.sql: primary keys, and outbox_to_number between a request's lowest and highest
 -- member. Locks nothing. What a receipt says meanwhile is sorted out by the fold.
 with listed as materialized (
-    select n.request_id, n.generation, n.number, n.delivery::smsgw.delivery as delivery, n.position
+    select n.request_id, n.generation, n.number, n.delivery_status::smsgw.delivery_status as delivery_status, n.position
     from unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[])
-        with ordinality as n (request_id, generation, number, delivery, position)
+        with ordinality as n (request_id, generation, number, delivery_status, position)
 ),
 
 asked as materialized (
-    select q.id, q.members, q.dispatch
+    select q.id, q.members, q.status
     from smsgw.request as q
     where q.id in (select listed.request_id from listed)
 ),
@@ -54,7 +54,7 @@ paired as materialized (
 ),
 
 found as materialized (
-    select paired.position, o.delivery, o.generation, o.to_group_id, o.id
+    select paired.position, o.delivery_status, o.generation, o.to_group_id, o.id
     from paired
     inner join smsgw.outbox as o on paired.message_id = o.id
     where not paired.alone or o.to_number is null or o.to_number = paired.number
@@ -71,6 +71,6 @@ left join smsgw.group_delivery as g
         and listed.generation = g.generation
         and listed.number = g.number
 where
-    asked.dispatch <> 'accepted'
-    or smsgw.delivery_rank(listed.delivery)
-    > smsgw.delivery_rank(case when found.to_group_id is not null then coalesce(g.delivery, 'none') else found.delivery end);
+    asked.status <> 'accepted'
+    or smsgw.delivery_rank(listed.delivery_status)
+    > smsgw.delivery_rank(case when found.to_group_id is not null then coalesce(g.delivery_status, 'none') else found.delivery_status end);

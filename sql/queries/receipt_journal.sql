@@ -4,7 +4,7 @@
 -- The unique index on digest decides; sorted by it, so that two batches with the same bodies never wait for each other
 -- in a circle. Returns the digests that were new.
 insert into smsgw.receipt (
-    digest, raw, source, event, number, external_id, request_id, generation, delivery, status, provider_message_id,
+    digest, raw, source, event, number, external_id, request_id, generation, delivery_status, provider_status, provider_message_id,
     happened_at, reply_to_number, reply_text, provider_reply_id
 )
 select
@@ -16,8 +16,8 @@ select
     n.external_id,
     n.request_id,
     n.generation,
-    n.delivery::smsgw.delivery,
-    n.status,
+    n.delivery_status::smsgw.delivery_status,
+    n.provider_status,
     n.provider_message_id,
     n.happened_at,
     n.reply_to_number,
@@ -48,8 +48,8 @@ from unnest(
     external_id,
     request_id,
     generation,
-    delivery,
-    status,
+    delivery_status,
+    provider_status,
     provider_message_id,
     happened_at,
     reply_to_number,

@@ -11,7 +11,7 @@ ours as (
     select r.id, r.members, w.number
     from smsgw.request as r
     inner join wanted as w on r.id = w.id and r.claim_token = w.token
-    where r.dispatch = 'in_flight'
+    where r.status = 'in_flight'
     order by r.id
     for update of r
 ),
@@ -36,6 +36,6 @@ dissolved as (
 )
 
 update smsgw.request as r
-set claim_token = null, attempts = r.attempts - 1, due_at = clock_timestamp()
+set claim_token = null, lease_expires_at = null, attempts = r.attempts - 1, available_at = clock_timestamp()
 from ours
 where r.id = ours.id and ours.number > 1;

@@ -8,7 +8,7 @@
 --   delivered    nothing to do
 -- A request is repeated whole, so it needs every member still bound to it, and none past its time.
 with asked as (
-    select o.id, o.request_id, o.expires_at, o.ending, o.delivery, o.parts, o.body, o.media_url
+    select o.id, o.request_id, o.expires_at, o.terminal_status, o.delivery_status, o.parts, o.body, o.media_url
     from smsgw.outbox as o
     where o.id = any($1::bigint[])
 ),
@@ -16,15 +16,15 @@ with asked as (
 carrier as (
     select
         r.id,
-        r.dispatch,
+        r.status,
         r.accepted_at < now() - i.unconfirmed_after as unconfirmed,
-        r.dispatch = 'uncertain'
+        r.status = 'uncertain'
         and r.body is not null
-        and r.unsettled = cardinality(r.members)
+        and r.pending_receipts = cardinality(r.members)
         and r.maybe_arrived_at > clock_timestamp() - i.horizon as known,
         cardinality(r.members) as members,
         case
-            when r.dispatch = 'uncertain'
+            when r.status = 'uncertain'
                 then (select min(o.expires_at) from smsgw.outbox as o where o.id = any(r.members) and o.request_id = r.id)
         end as first_expiry
     from smsgw.request as r
@@ -38,13 +38,13 @@ select
     coalesce(a.parts, smsgw.estimated_parts(a.body, a.media_url)) as parts,
     coalesce(c.members, 1) as members,
     case
-        when a.delivery = 'delivered' then 'delivered'
-        when a.delivery >= 'undelivered' or (c.dispatch = 'accepted' and c.unconfirmed)
+        when a.delivery_status = 'delivered' then 'delivered'
+        when a.delivery_status >= 'undelivered' or (c.status = 'accepted' and c.unconfirmed)
             then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'expired' end
-        when c.dispatch = 'accepted' then 'in_progress'
-        when a.ending is not null then case when $2 or a.expires_at > clock_timestamp() then 'release' else 'expired' end
-        when c.dispatch = 'uncertain' and c.known then case when $2 or c.first_expiry > clock_timestamp() then 'repeat' else 'expired' end
-        when c.dispatch = 'uncertain' then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'expired' end
+        when c.status = 'accepted' then 'in_progress'
+        when a.terminal_status is not null then case when $2 or a.expires_at > clock_timestamp() then 'release' else 'expired' end
+        when c.status = 'uncertain' and c.known then case when $2 or c.first_expiry > clock_timestamp() then 'repeat' else 'expired' end
+        when c.status = 'uncertain' then case when $2 or a.expires_at > clock_timestamp() then 'resend' else 'expired' end
         else 'in_progress'
     end as step
 from asked as a

@@ -4,14 +4,15 @@
 -- from the outbox again.
 update smsgw.outbox as o
 set
-    ending = null,
+    terminal_status = null,
     reason = null,
     final_at = null,
-    held_tag = null,
+    parked_by = null,
+    park_reason = null,
     request_id = null,
     earlier_requests = case
         when o.request_id is null then o.earlier_requests else array_append(o.earlier_requests, o.request_id)
     end,
     expires_at = coalesce(clock_timestamp() + make_interval(secs => $2::double precision), o.expires_at)
-where o.id = any($1::bigint[]) and o.ending is not null
+where o.id = any($1::bigint[]) and o.terminal_status is not null
 returning o.id;

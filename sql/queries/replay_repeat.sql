@@ -4,15 +4,16 @@
 with again as (
     update smsgw.request as r
     set
-        dispatch = 'in_flight',
+        status = 'in_flight',
         claim_token = null,
-        due_at = clock_timestamp(),
-        never_sent = 0,
-        ambiguous = 0,
+        lease_expires_at = null,
+        available_at = clock_timestamp(),
+        never_sent_attempts = 0,
+        ambiguous_attempts = 0,
         crashes = 0,
-        verify = null,
+        verify_reason = null,
         reason = 'replayed: asked again under the same request id'
-    where r.id = any($1::uuid[]) and r.dispatch = 'uncertain' and r.body is not null
+    where r.id = any($1::uuid[]) and r.status = 'uncertain' and r.body is not null
     returning r.id, r.members
 )
 

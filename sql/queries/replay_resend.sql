@@ -5,26 +5,27 @@ with moved as (
     update smsgw.outbox as o
     set
         generation = o.generation + 1,
-        delivery = 'none',
+        delivery_status = 'none',
         delivered_at = null,
-        ending = null,
+        terminal_status = null,
         reason = null,
         final_at = null,
-        held_tag = null,
+        parked_by = null,
+        park_reason = null,
         request_id = null,
         earlier_requests = array_append(o.earlier_requests, o.request_id),
         expires_at = coalesce(clock_timestamp() + make_interval(secs => $2::double precision), o.expires_at)
     from smsgw.outbox as before
     where o.id = any($1::bigint[]) and before.id = any($1::bigint[]) and o.id = before.id and o.request_id is not null
-    returning o.id, before.request_id, before.delivery < 'undelivered' as waited
+    returning o.id, before.request_id, before.delivery_status < 'undelivered' as waited
 ),
 
 left_behind as (
     update smsgw.request as r
     set
-        unsettled = greatest(0, r.unsettled - m.waited),
+        pending_receipts = greatest(0, r.pending_receipts - m.waited),
         reason = case
-            when r.dispatch = 'uncertain' and r.unsettled <= m.waited then 'resent: an operator sent it again' else r.reason
+            when r.status = 'uncertain' and r.pending_receipts <= m.waited then 'resent: an operator sent it again' else r.reason
         end
     from (
         select moved.request_id, (count(*) filter (where moved.waited))::integer as waited

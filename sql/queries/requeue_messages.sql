@@ -4,9 +4,13 @@
 -- is then matched by its members and its generation.
 with over as (
     update smsgw.request as r
-    set dispatch = case when $2 then 'uncertain' else 'rejected' end::smsgw.dispatch, claim_token = null, unsettled = 0,
+    set
+        status = case when $2 then 'uncertain' else 'rejected' end::smsgw.request_status,
+        claim_token = null,
+        lease_expires_at = null,
+        pending_receipts = 0,
         reason = case when $2 then 'resent: the lane prefers a second copy to a loss' else 'recut: put back unsent' end
-    where r.id = any($1::uuid[]) and r.dispatch = 'in_flight'
+    where r.id = any($1::uuid[]) and r.status = 'in_flight'
     returning r.id, r.members
 )
 
@@ -16,5 +20,5 @@ set
     generation = o.generation + $2::boolean::integer,
     earlier_requests = array_append(o.earlier_requests, over.id)
 from over
-where o.id = any(over.members) and o.request_id = over.id and o.ending is null
+where o.id = any(over.members) and o.request_id = over.id and o.terminal_status is null
 returning o.lane;

@@ -9,7 +9,7 @@ with stretch as (
 )
 
 update smsgw.receipt as r
-set folded_at = null
+set applied_at = null
 from stretch
 where r.id = stretch.id
 returning r.id;

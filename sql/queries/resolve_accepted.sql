@@ -2,10 +2,11 @@
 -- transaction. Its messages wait for their receipts like any other.
 update smsgw.request as r
 set
-    dispatch = 'accepted',
+    status = 'accepted',
     accepted_at = coalesce(r.accepted_at, clock_timestamp()),
     body = null,
     claim_token = null,
-    verify = null,
+    lease_expires_at = null,
+    verify_reason = null,
     reason = $2
-where r.id = $1 and r.dispatch = 'uncertain';
+where r.id = $1 and r.status = 'uncertain';

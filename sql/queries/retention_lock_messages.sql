@@ -4,7 +4,7 @@ select o.id
 from smsgw.outbox as o
 where
     o.id = any($1::bigint[])
-    and (o.ending is not null or o.delivery >= 'undelivered')
+    and (o.terminal_status is not null or o.delivery_status >= 'undelivered')
     and o.final_at < $2
 order by o.id
 for update skip locked;

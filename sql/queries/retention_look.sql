@@ -3,7 +3,7 @@
 -- still open are passed by, and looked at again with the next pass. Locks nothing.
 select
     o.id,
-    (o.ending is not null or o.delivery >= 'undelivered') and o.final_at < $4 as over
+    (o.terminal_status is not null or o.delivery_status >= 'undelivered') and o.final_at < $4 as over
 from smsgw.outbox as o
 where o.id > $1 and o.id < $2
 order by o.id

@@ -2,7 +2,7 @@
 -- $1 above which id, $2 how many are looked at, $3 received before. Those that are not folded yet stay. Returns how far
 -- it looked, null at the end.
 with looked as (
-    select r.id, r.message_id, r.folded_at
+    select r.id, r.message_id, r.applied_at
     from smsgw.receipt as r
     where r.id > $1 and r.received_at < $3
     order by r.id
@@ -12,7 +12,7 @@ with looked as (
 gone as (
     delete from smsgw.receipt as r
     using looked
-    where r.id = looked.id and looked.message_id is null and looked.folded_at is not null
+    where r.id = looked.id and looked.message_id is null and looked.applied_at is not null
     returning r.id
 )
 

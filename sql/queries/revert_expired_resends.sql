@@ -9,11 +9,11 @@ with due as materialized (
     cross join lateral (
         select r.id as request_id, r.generation
         from smsgw.request as r
-        where r.id = any(o.earlier_requests) and r.dispatch = 'uncertain'
+        where r.id = any(o.earlier_requests) and r.status = 'uncertain'
         order by r.created_at desc
         limit 1
     ) as doubt
-    where o.request_id is null and o.ending is null and o.expires_at <= statement_timestamp() and o.generation > 0
+    where o.request_id is null and o.terminal_status is null and o.expires_at <= statement_timestamp() and o.generation > 0
     order by o.expires_at
     limit $1
 ),
@@ -21,7 +21,7 @@ with due as materialized (
 held as materialized (
     select r.id
     from smsgw.request as r
-    where r.id in (select due.request_id from due) and r.dispatch = 'uncertain'
+    where r.id in (select due.request_id from due) and r.status = 'uncertain'
     order by r.id
     for update skip locked
 ),
@@ -31,7 +31,7 @@ back as materialized (
     from smsgw.outbox as o
     inner join due on o.id = due.id
     inner join held on due.request_id = held.id
-    where o.request_id is null and o.ending is null
+    where o.request_id is null and o.terminal_status is null
     for update of o skip locked
 ),
 
@@ -41,7 +41,8 @@ moved as (
         request_id = back.request_id,
         generation = back.generation,
         earlier_requests = array_remove(o.earlier_requests, back.request_id),
-        held_tag = null,
+        parked_by = null,
+        park_reason = null,
         reason = 'expired: its time was over before it could be sent again; the first copy may have arrived'
     from back
     where o.id = back.id
@@ -50,7 +51,7 @@ moved as (
 
 waits as (
     update smsgw.request as r
-    set unsettled = r.unsettled + m.messages
+    set pending_receipts = r.pending_receipts + m.messages
     from (select moved.request_id, count(*)::integer as messages from moved group by moved.request_id) as m
     where r.id = m.request_id
 )

@@ -9,7 +9,7 @@ sent as (
     select r.lane, sum(cardinality(r.members)) as messages
     from bin as b
     inner join smsgw.request as r
-        on r.id >= smsgw.request_floor(b.at - interval '5 seconds') and r.id < smsgw.request_floor(b.at)
+        on r.id >= smsgw.min_request_id_at(b.at - interval '5 seconds') and r.id < smsgw.min_request_id_at(b.at)
     group by r.lane
 )
 

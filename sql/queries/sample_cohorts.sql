@@ -5,8 +5,8 @@
 with cohort as (
     select
         c.begun,
-        smsgw.request_floor(c.begun) as low,
-        smsgw.request_floor(c.begun + interval '30 minutes') as high
+        smsgw.min_request_id_at(c.begun) as low,
+        smsgw.min_request_id_at(c.begun + interval '30 minutes') as high
     from
         generate_series(
             date_bin('30 minutes', clock_timestamp(), timestamptz 'epoch') - ($1 - 1) * interval '30 minutes',
@@ -21,9 +21,9 @@ drawn as (
         looked.*
     from cohort as c
     cross join lateral (
-        select near.dispatch, near.members, sum(cardinality(near.members)) over () as messages, count(*) over () as requests
+        select near.status, near.members, sum(cardinality(near.members)) over () as messages, count(*) over () as requests
         from (
-            select r.id, r.dispatch, r.members
+            select r.id, r.status, r.members
             from smsgw.request as r
             where r.id >= c.low and r.id < c.high
             limit 4000
@@ -35,7 +35,7 @@ drawn as (
 ),
 
 member as (
-    select d.begun, d.messages, d.requests, d.dispatch, o.delivery
+    select d.begun, d.messages, d.requests, d.status, o.delivery_status
     from drawn as d
     cross join lateral (select m.id from unnest(d.members) as m (id) limit $3) as m
     inner join smsgw.outbox as o on m.id = o.id
@@ -45,11 +45,11 @@ select
     c.begun,
     coalesce(max(m.messages), 0)::bigint as messages,
     coalesce(max(m.requests), 0)::bigint as requests,
-    count(m.delivery)::bigint as looked_at,
-    count(*) filter (where m.delivery = 'delivered')::bigint as delivered,
-    count(*) filter (where m.delivery between 'undelivered' and 'failed')::bigint as undelivered,
-    count(*) filter (where m.delivery < 'undelivered' and m.dispatch = 'accepted')::bigint as awaiting,
-    count(*) filter (where m.delivery < 'undelivered' and m.dispatch <> 'accepted')::bigint as not_accepted
+    count(m.delivery_status)::bigint as looked_at,
+    count(*) filter (where m.delivery_status = 'delivered')::bigint as delivered,
+    count(*) filter (where m.delivery_status between 'undelivered' and 'failed')::bigint as undelivered,
+    count(*) filter (where m.delivery_status < 'undelivered' and m.status = 'accepted')::bigint as awaiting,
+    count(*) filter (where m.delivery_status < 'undelivered' and m.status <> 'accepted')::bigint as not_accepted
 from cohort as c
 left join member as m on c.begun = m.begun
 group by c.begun

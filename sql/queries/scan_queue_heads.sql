@@ -34,7 +34,7 @@ with work as (
                 select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at, 1 as place
                 from smsgw.outbox as o
                 where
-                    o.request_id is null and o.ending is null and o.held_tag is null
+                    o.request_id is null and o.terminal_status is null and o.parked_by is null
                     and o.lane = l.name
                     and (o.tenant, coalesce(o.sender_id, 0))
                     > (coalesce(b.tenant, ''), coalesce(b.sender, -9223372036854775808))
@@ -48,7 +48,7 @@ with work as (
                 select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at
                 from smsgw.outbox as o
                 where
-                    o.request_id is null and o.ending is null and o.held_tag is null
+                    o.request_id is null and o.terminal_status is null and o.parked_by is null
                     and o.lane = l.name
                     and (o.tenant, coalesce(o.sender_id, 0)) > (onward.tenant, onward.sender)
                 order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
@@ -70,7 +70,7 @@ with work as (
                 where
                     (select count(*) from onward) < $7::integer
                     and b.tenant is not null
-                    and o.request_id is null and o.ending is null and o.held_tag is null
+                    and o.request_id is null and o.terminal_status is null and o.parked_by is null
                     and o.lane = l.name
                     and (o.tenant, coalesce(o.sender_id, 0)) <= (b.tenant, b.sender)
                 order by o.lane, o.tenant, coalesce(o.sender_id, 0), o.not_before, o.id
@@ -83,7 +83,7 @@ with work as (
                 select o.tenant, coalesce(o.sender_id, 0) as sender, o.not_before, o.id, o.expires_at
                 from smsgw.outbox as o
                 where
-                    o.request_id is null and o.ending is null and o.held_tag is null
+                    o.request_id is null and o.terminal_status is null and o.parked_by is null
                     and o.lane = l.name
                     and (o.tenant, coalesce(o.sender_id, 0)) > (around.tenant, around.sender)
                     and (o.tenant, coalesce(o.sender_id, 0)) <= (b.tenant, b.sender)
@@ -129,23 +129,23 @@ with work as (
     cross join lateral (
         with recursive onward as (
             (
-                select coalesce(r.sender_id, 0) as sender, r.due_at, 1 as place
+                select coalesce(r.sender_id, 0) as sender, coalesce(r.lease_expires_at, r.available_at) as due_at, 1 as place
                 from smsgw.request as r
                 where
-                    r.dispatch = 'in_flight'
+                    r.status = 'in_flight'
                     and r.lane = l.name
                     and coalesce(r.sender_id, 0) > coalesce(b.sender, -9223372036854775808)
-                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                order by r.lane, coalesce(r.sender_id, 0), coalesce(r.lease_expires_at, r.available_at)
                 limit 1
             )
             union all
             select behind.sender, behind.due_at, onward.place + 1
             from onward
             cross join lateral (
-                select coalesce(r.sender_id, 0) as sender, r.due_at
+                select coalesce(r.sender_id, 0) as sender, coalesce(r.lease_expires_at, r.available_at) as due_at
                 from smsgw.request as r
-                where r.dispatch = 'in_flight' and r.lane = l.name and coalesce(r.sender_id, 0) > onward.sender
-                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                where r.status = 'in_flight' and r.lane = l.name and coalesce(r.sender_id, 0) > onward.sender
+                order by r.lane, coalesce(r.sender_id, 0), coalesce(r.lease_expires_at, r.available_at)
                 limit 1
             ) as behind
             where onward.place < $7::integer
@@ -155,30 +155,30 @@ with work as (
             (
                 select
                     coalesce(r.sender_id, 0) as sender,
-                    r.due_at,
+                    coalesce(r.lease_expires_at, r.available_at) as due_at,
                     (select count(*)::integer from onward) + 1 as place
                 from smsgw.request as r
                 where
                     (select count(*) from onward) < $7::integer
                     and b.sender is not null
-                    and r.dispatch = 'in_flight'
+                    and r.status = 'in_flight'
                     and r.lane = l.name
                     and coalesce(r.sender_id, 0) <= b.sender
-                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                order by r.lane, coalesce(r.sender_id, 0), coalesce(r.lease_expires_at, r.available_at)
                 limit 1
             )
             union all
             select behind.sender, behind.due_at, around.place + 1
             from around
             cross join lateral (
-                select coalesce(r.sender_id, 0) as sender, r.due_at
+                select coalesce(r.sender_id, 0) as sender, coalesce(r.lease_expires_at, r.available_at) as due_at
                 from smsgw.request as r
                 where
-                    r.dispatch = 'in_flight'
+                    r.status = 'in_flight'
                     and r.lane = l.name
                     and coalesce(r.sender_id, 0) > around.sender
                     and coalesce(r.sender_id, 0) <= b.sender
-                order by r.lane, coalesce(r.sender_id, 0), r.due_at
+                order by r.lane, coalesce(r.sender_id, 0), coalesce(r.lease_expires_at, r.available_at)
                 limit 1
             ) as behind
             where around.place < $7::integer
@@ -194,10 +194,9 @@ with work as (
     where l.urgent or not $8::boolean
 ),
 
-paused as (
+paused as materialized (
     select p.scope, p.subject
-    from smsgw.pause as p
-    where p.expires_at is null or p.expires_at > clock_timestamp()
+    from smsgw.active_pause as p
 )
 
 select
@@ -212,8 +211,8 @@ select
     l.cap_percent,
     l.on_uncertain,
     l.max_attempts,
-    coalesce((select s.served from smsgw.share as s where s.lane = w.lane and s.tenant = '*'), 0) as served,
-    coalesce((select t.served from smsgw.share as t where t.lane = w.lane and t.tenant = w.tenant), 0) as tenant_served,
+    coalesce((select s.pass_value from smsgw.fair_share as s where s.lane = w.lane and s.tenant = '*'), 0) as served,
+    coalesce((select t.pass_value from smsgw.fair_share as t where t.lane = w.lane and t.tenant = w.tenant), 0) as tenant_served,
     -- After an outage the newest login code is the one that somebody still waits for.
     l.urgent and w.half_over as newest_first,
     coalesce(b.failures, 0) as route_failures,

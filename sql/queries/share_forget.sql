@@ -5,7 +5,7 @@
 -- Answers with the last row looked at, and how many rows those were.
 with looked as (
     select s.lane, s.tenant
-    from smsgw.share as s
+    from smsgw.fair_share as s
     where (s.lane, s.tenant) > ($1::text, $2::text)
     order by s.lane, s.tenant
     limit $3
@@ -13,14 +13,14 @@ with looked as (
 
 old as (
     select s.lane, s.tenant
-    from smsgw.share as s
+    from smsgw.fair_share as s
     inner join looked as l on s.lane = l.lane and s.tenant = l.tenant
-    where s.tenant <> '*' and s.served_at < now() - make_interval(secs => $4::double precision)
+    where s.tenant <> '*' and s.last_served_at < now() - make_interval(secs => $4::double precision)
     for update of s skip locked
 ),
 
 gone as (
-    delete from smsgw.share as s
+    delete from smsgw.fair_share as s
     using old
     where s.lane = old.lane and s.tenant = old.tenant
 )

@@ -3,11 +3,11 @@
 -- same transaction, before this; the messages it ended come back to life here.
 -- $1 the refused request; one entry for each half: $2 id, $3 external id, $4 body, $5 members (text of a bigint
 -- array), $6 parts. Locks the refused request first, then its messages. The news of their end is found by reading
--- final_news, which is short.
+-- final_state_pending, which is short.
 with refused as (
     select r.*
     from smsgw.request as r
-    where r.id = $1::uuid and r.dispatch = 'rejected'
+    where r.id = $1::uuid and r.status = 'rejected'
     for update
 ),
 
@@ -19,7 +19,7 @@ half as (
 
 made as (
     insert into smsgw.request (
-        id, external_id, body, members, parts, lane, tenant, sender_id, generation, unsettled, due_at, route,
+        id, external_id, body, members, parts, lane, tenant, sender_id, generation, pending_receipts, available_at, route,
         parent_id, reason
     )
     select
@@ -43,7 +43,7 @@ made as (
 
 -- Nobody has heard yet that these messages ended, for that was said in this transaction; now nobody will.
 taken_back as (
-    delete from smsgw.final_news as n
+    delete from smsgw.final_state_pending as n
     using smsgw.outbox as o, refused as r
     where o.request_id = r.id and n.message_id = o.id and n.final_at = o.final_at
 )
@@ -51,7 +51,7 @@ taken_back as (
 update smsgw.outbox as o
 set
     request_id = h.id,
-    ending = null,
+    terminal_status = null,
     reason = null,
     final_at = null,
     earlier_requests = array_append(o.earlier_requests, r.id)

@@ -3,12 +3,12 @@
 -- the order of time. Locks nothing.
 select
     a.outcome,
-    a.status,
+    a.http_status,
     a.error,
     count(*)::integer as attempts,
     max(a.finished_at) as last_at
 from (
-    select l.outcome, l.status, l.error, l.finished_at
+    select l.outcome, l.http_status, l.error, l.finished_at
     from smsgw.attempt as l
     order by l.request_id desc, l.number desc
     limit $1
@@ -16,5 +16,5 @@ from (
 where
     a.outcome not in ('accepted', 'duplicate')
     and a.finished_at > clock_timestamp() - make_interval(secs => $2::double precision)
-group by a.outcome, a.status, a.error
+group by a.outcome, a.http_status, a.error
 order by max(a.finished_at) desc;

@@ -1,5 +1,5 @@
 -- How receipts come in: over the last $1 of them, and what waits, up to $2 each. Walks the primary key backwards;
--- receipt_unfolded and receipt_unmatched serve the rest. Locks nothing.
+-- receipt_unapplied and receipt_unmatched serve the rest. Locks nothing.
 with recent as (
     select r.received_at, r.source, r.result
     from smsgw.receipt as r
@@ -20,9 +20,9 @@ select
     ) as polled_in_an_hour,
     (
         select count(*)::integer
-        from (select from smsgw.receipt as r where r.folded_at is null limit $2) as u
+        from (select from smsgw.receipt as r where r.applied_at is null limit $2) as u
     ) as unfolded,
-    (select min(r.received_at) from smsgw.receipt as r where r.folded_at is null) as oldest_unfolded,
+    (select min(r.received_at) from smsgw.receipt as r where r.applied_at is null) as oldest_unfolded,
     (
         select count(*)::integer
         from (select from smsgw.receipt as r where r.result = 'unmatched' limit $2) as u

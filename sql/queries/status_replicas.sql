@@ -4,7 +4,7 @@ select
     r.host,
     r.pid,
     r.version,
-    r.duties,
+    r.components,
     extract(epoch from clock_timestamp() - r.started_at)::double precision as up,
     extract(epoch from clock_timestamp() - r.seen_at)::double precision as silent
 from smsgw.replica as r

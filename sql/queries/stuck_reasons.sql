@@ -1,14 +1,14 @@
 -- Why messages did not arrive: the newest of each state, by the short code of their reason. $1 the lowest id to look at,
--- $2 how many of each state. Endings by outbox_ended, undelivered ones by receipt_undelivered; what a late receipt has
+-- $2 how many of each state. Endings by outbox_terminal, undelivered ones by receipt_undelivered; what a late receipt has
 -- proved sent after all is left out. Where there are more than $2 of a state, its counts mean "at least". Locks nothing,
 -- and never walks further than $2 of each.
 with ended as (
     select l.*, count(*) over (partition by l.state) >= $2 as more
-    from unnest(array['failed', 'expired']::smsgw.ending[]) as e (ending)
+    from unnest(array['failed', 'expired']::smsgw.terminal_status[]) as e (terminal_status)
     cross join lateral (
-        select o.ending::text as state, o.reason, o.created_at, o.delivery, o.request_id
+        select o.terminal_status::text as state, o.reason, o.created_at, o.delivery_status, o.request_id
         from smsgw.outbox as o
-        where o.ending = e.ending and o.id >= $1
+        where o.terminal_status = e.terminal_status and o.id >= $1
         order by o.id desc
         limit $2
     ) as l
@@ -24,14 +24,14 @@ undelivered as (
             where
                 rc.message_id >= $1
                 and rc.message_id is not null
-                and rc.delivery >= 'undelivered'
-                and rc.delivery < 'delivered'
+                and rc.delivery_status >= 'undelivered'
+                and rc.delivery_status < 'delivered'
             order by rc.message_id desc
             limit $2
         ) as found
     ) as latest
     inner join smsgw.outbox as o on latest.message_id = o.id
-    where o.delivery >= 'undelivered' and o.delivery < 'delivered'
+    where o.delivery_status >= 'undelivered' and o.delivery_status < 'delivered'
     group by o.id
 ),
 
@@ -39,7 +39,7 @@ met as (
     select n.state, n.reason, n.created_at, n.more
     from ended as n
     left join smsgw.request as r on n.request_id = r.id
-    where n.delivery < 'undelivered' and r.dispatch is distinct from 'accepted'
+    where n.delivery_status < 'undelivered' and r.status is distinct from 'accepted'
     union all
     select u.state, u.reason, u.created_at, u.more
     from undelivered as u

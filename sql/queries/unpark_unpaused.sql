@@ -1,23 +1,23 @@
 -- Put messages back whose tag is no longer paused, a bounded number at a time. $1 how many. An empty tag is no tag: it
--- marks what is behind another of its order key (unblock_next_in_order.sql). Served by outbox_held: the recursion asks for one
+-- marks what is behind another of its order key (unblock_next_in_order.sql). Served by outbox_parked_pause: the recursion asks for one
 -- tag after another, so a pause that holds a million rows costs one probe. Steps over rows that another replica is
 -- putting back.
 with recursive tag as (
     (
-        select o.held_tag as name
+        select o.park_reason as name
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag > ''
-        order by o.held_tag
+        where o.request_id is null and o.terminal_status is null and o.parked_by = 'pause'
+        order by o.park_reason
         limit 1
     )
     union all
     select behind.name
     from tag
     cross join lateral (
-        select o.held_tag as name
+        select o.park_reason as name
         from smsgw.outbox as o
-        where o.request_id is null and o.ending is null and o.held_tag > tag.name
-        order by o.held_tag
+        where o.request_id is null and o.terminal_status is null and o.parked_by = 'pause' and o.park_reason > tag.name
+        order by o.park_reason
         limit 1
     ) as behind
 ),
@@ -27,23 +27,20 @@ over as (
     from tag
     where not exists (
         select
-        from smsgw.pause as p
-        where
-            p.scope = 'tag'
-            and p.subject = tag.name
-            and (p.expires_at is null or p.expires_at > clock_timestamp())
+        from smsgw.active_pause as p
+        where p.scope = 'tag' and p.subject = tag.name
     )
 )
 
 update smsgw.outbox as o
-set held_tag = null
+set parked_by = null, park_reason = null
 where o.id = any(array(
     select h.id
     from over
     cross join lateral (
         select w.id
         from smsgw.outbox as w
-        where w.request_id is null and w.ending is null and w.held_tag = over.name
+        where w.request_id is null and w.terminal_status is null and w.parked_by = 'pause' and w.park_reason = over.name
         limit $1
         for update skip locked
     ) as h

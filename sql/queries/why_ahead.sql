@@ -9,8 +9,8 @@ from (
         and o.tenant = $2
         and coalesce(o.sender_id, 0) = $3
         and o.request_id is null
-        and o.ending is null
-        and o.held_tag is null
+        and o.terminal_status is null
+        and o.parked_by is null
         and (o.not_before, o.id) < ($4, $5)
     limit $6
 ) as ahead;

@@ -7,19 +7,21 @@ select
     o.sender_id,
     o.not_before,
     o.expires_at,
-    o.held_tag,
+    o.parked_by::text as parked_by,
+    o.park_reason,
     o.order_key,
     o.tags,
     clock_timestamp() as now,
     exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
-    case when o.order_key is not null and not smsgw.is_next(o.tenant, o.order_key, o.id) then previous.id end as behind,
+    case when o.order_key is not null and not smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id) then previous.id end as behind,
     r.route,
-    r.due_at,
+    r.available_at,
+    r.lease_expires_at,
     r.claim_token is not null as leased,
     r.worker,
     r.maybe_arrived_at,
     r.maybe_arrived_at + i.horizon as horizon_ends,
-    r.looked_at,
+    r.last_polled_at,
     r.accepted_at,
     r.accepted_at + i.unconfirmed_after as unconfirmed_at,
     cardinality(r.members) as members,
@@ -33,7 +35,7 @@ left join lateral (
     from smsgw.outbox as p
     where
         o.order_key is not null and p.tenant = o.tenant and p.order_key = o.order_key and p.id < o.id
-        and p.ending is null
+        and p.terminal_status is null
     order by p.id desc
     limit 1
 ) as previous on true

@@ -184,5 +184,5 @@ async def test_a_search_for_rare_matches_continues_automatically(world: Any, vis
     await page.goto("/messages?tag=needle")
     await expect(page.get_by_role("link", name=str(oldest), exact=True)).to_be_visible()
     await world.connection.execute(
-        "update smsgw.outbox set ending = 'cancelled', final_at = now() where reference = 'hay'"
+        "update smsgw.outbox set terminal_status = 'cancelled', final_at = now() where reference = 'hay'"
     )

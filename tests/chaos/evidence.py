@@ -64,8 +64,8 @@ class Request:
     external_id: str
     generation: int
     members: tuple[int, ...]
-    dispatch: str
-    verify: str | None
+    status: str
+    verify_reason: str | None
     reason: str | None
     outcomes: tuple[str | None, ...]
 
@@ -155,13 +155,13 @@ async def read_rows(connection: Any) -> tuple[Row, ...]:
 async def read_requests(connection: Any) -> tuple[Request, ...]:
     """Return every request with its attempts."""
     found = await connection.fetch(
-        "select r.external_id, r.generation, r.members, r.dispatch::text, r.verify, r.reason, "
+        "select r.external_id, r.generation, r.members, r.status::text, r.verify_reason, r.reason, "
         "array(select a.outcome from smsgw.attempt as a where a.request_id = r.id order by a.number) as outcomes "
         "from smsgw.request as r"
     )
     return tuple(
         Request(
-            r["external_id"], r["generation"], tuple(r["members"]), r["dispatch"], r["verify"], r["reason"],
+            r["external_id"], r["generation"], tuple(r["members"]), r["status"], r["verify_reason"], r["reason"],
             tuple(r["outcomes"]),
         )
         for r in found

@@ -16,7 +16,7 @@ from chaos.traffic import FAILURES, SUPPRESSED, Traffic
 from chaos.world import Server, World, running
 
 AREAS = range(201, 990)
-TABLES = ("outbox", "request", "attempt", "receipt", "pause", "bucket", "route", "lane", "share")
+TABLES = ("outbox", "request", "attempt", "receipt", "pause", "bucket", "route", "lane", "fair_share")
 
 
 @dataclass(frozen=True, slots=True)

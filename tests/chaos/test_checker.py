@@ -25,7 +25,7 @@ def name(mark: int, generation: int = 0) -> str:
 
 
 def request(mark: int, *outcomes: str | None, **changes: Any) -> Request:
-    values: dict[str, Any] = {"dispatch": "accepted", "verify": None, "reason": None} | changes
+    values: dict[str, Any] = {"status": "accepted", "verify_reason": None, "reason": None} | changes
     return Request(name(mark), 0, (mark,), outcomes=outcomes or ("accepted",), **values)
 
 
@@ -58,10 +58,10 @@ HONEST = Evidence(
     (
         request(1),
         request(2, "ambiguous", "duplicate"),
-        request(3, "refused", dispatch="rejected"),
-        request(4, "ambiguous", dispatch="uncertain"),
+        request(3, "refused", status="rejected"),
+        request(4, "ambiguous", status="uncertain"),
         request(5),
-        request(6, "never_sent", dispatch="rejected"),
+        request(6, "never_sent", status="rejected"),
     ),
     (text(1), text(2), text(4), text(5)),
     Window(25, 25, 0),

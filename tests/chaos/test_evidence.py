@@ -46,9 +46,9 @@ async def test_a_calm_run_is_clean_and_its_forged_witnesses_are_found_out(
     await asyncio.to_thread(world.ledger.write_text, lines, encoding="utf-8")
 
     sent = evidence.ledger[0].mark
-    await connection.execute("update smsgw.outbox set delivery = 'none', ending = 'failed', reason = 'forged' "
-                             "where reference = $1", f"#{sent}.")  # fmt: skip
-    await connection.execute("update smsgw.request set dispatch = 'rejected' where external_id = $1",
+    await connection.execute("update smsgw.outbox set delivery_status = 'none', terminal_status = 'failed', "
+                             "reason = 'forged' where reference = $1", f"#{sent}.")  # fmt: skip
+    await connection.execute("update smsgw.request set status = 'rejected' where external_id = $1",
                              evidence.ledger[0].external_id)  # fmt: skip
     assert InvariantViolation.CONTRADICTION in await again()
 

@@ -35,7 +35,7 @@ async def test_a_stream_requires_a_login(open_console: Any) -> None:
 async def test_an_unfinished_replay_can_be_continued(open_console: Any, database: Any, connection: Any) -> None:
     ids = [await enqueue(connection, number) for number in range(3)]
     await connection.execute(
-        "update smsgw.outbox set ending = 'failed', final_at = now(), reason = 'forbidden: filtered' "
+        "update smsgw.outbox set terminal_status = 'failed', final_at = now(), reason = 'forbidden: filtered' "
         "where id = any($1)",
         ids,
     )

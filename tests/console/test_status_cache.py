@@ -67,14 +67,14 @@ async def test_a_subscription_yields_each_new_snapshot_and_ends_when_the_process
 async def test_cohorts_count_messages_by_result(pool: Any, connection: Any) -> None:
     ids = [await enqueue(connection, number) for number in range(4)]
     await connection.execute(
-        "insert into smsgw.request (id, due_at, accepted_at, dispatch, parts, unsettled, route, lane, tenant, "
+        "insert into smsgw.request (id, accepted_at, status, parts, pending_receipts, route, lane, tenant, "
         "external_id, members) "
-        "values (smsgw.request_floor(now()), now(), now(), 'accepted', 4, 2, 'mta', 'default', '', 'x', $1)",
+        "values (smsgw.min_request_id_at(now()), now(), 'accepted', 4, 2, 'mta', 'default', '', 'x', $1)",
         ids,
     )
     await connection.execute(
         "update smsgw.outbox set request_id = (select id from smsgw.request), "
-        "delivery = (array['delivered', 'failed', 'sent', 'none']::smsgw.delivery[])[1 + (id - $1)] ",
+        "delivery_status = (array['delivered', 'failed', 'sent', 'none']::smsgw.delivery_status[])[1 + (id - $1)] ",
         ids[0],
     )
     newest = (await cohorts(pool))[-1]
@@ -85,9 +85,9 @@ async def test_cohorts_count_messages_by_result(pool: Any, connection: Any) -> N
 async def test_a_request_counts_as_sent_in_the_step_it_was_created_in(pool: Any, connection: Any) -> None:
     # One in each of the last steps, because a step may end while the test runs.
     await connection.execute(
-        "insert into smsgw.request (id, due_at, parts, unsettled, route, lane, tenant, external_id, members) "
-        "select smsgw.request_floor(date_bin('5 seconds', now(), 'epoch') + n * interval '5 seconds' "
-        "+ interval '1 second'), now(), 3, 3, 'mta', 'bulk', '', 'x', array[1, 2, 3] from generate_series(-2, 1) as n"
+        "insert into smsgw.request (id, parts, pending_receipts, route, lane, tenant, external_id, members) "
+        "select smsgw.min_request_id_at(date_bin('5 seconds', now(), 'epoch') + n * interval '5 seconds' "
+        "+ interval '1 second'), 3, 3, 'mta', 'bulk', '', 'x', array[1, 2, 3] from generate_series(-2, 1) as n"
     )
     await StatusCache(pool, max_recipients=500).refresh()
     assert [row.sent["bulk"] for row in await recent_samples(pool)] == [3.0]

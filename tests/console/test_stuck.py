@@ -11,7 +11,9 @@ from gateway.store import stuck
 
 async def fail(connection: Any, ids: list[int], reason: str) -> None:
     await connection.execute(
-        "update smsgw.outbox set ending = 'failed', final_at = now(), reason = $2 where id = any($1)", ids, reason
+        "update smsgw.outbox set terminal_status = 'failed', final_at = now(), reason = $2 where id = any($1)",
+        ids,
+        reason,
     )
 
 
@@ -31,7 +33,7 @@ async def test_failures_are_counted_by_reason_code(pool: Any, connection: Any) -
 async def test_a_failed_message_that_was_delivered_is_left_out(pool: Any, connection: Any) -> None:
     [message_id] = [await enqueue(connection, 1)]
     await fail(connection, [message_id], "forbidden: filtered")
-    await connection.execute("update smsgw.outbox set delivery = 'delivered' where id = $1", message_id)
+    await connection.execute("update smsgw.outbox set delivery_status = 'delivered' where id = $1", message_id)
     assert await reasons(pool) == []
 
 

@@ -163,7 +163,7 @@ async def test_a_receipt_that_was_answered_and_is_gone_is_seen(place: Harness) -
         return {"some": expect("delivered")}
 
     async def destroy(harness: Harness) -> None:
-        await harness.until("select count(*) > 1 from smsgw.receipt where folded_at is not null")
+        await harness.until("select count(*) > 1 from smsgw.receipt where applied_at is not null")
         other = await asyncpg.connect(harness.dsn)
         await other.execute("delete from smsgw.receipt")
         await other.close()

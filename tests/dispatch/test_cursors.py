@@ -101,10 +101,12 @@ async def test_known_queues_share_the_turn_as_they_would_under_whole_looks(fille
 async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: Any, slow: Worker, clock: Clock) -> None:
     ids = [await enqueue(filled, n) for n in range(20)]
     assert await claimed(slow) == ids[:1]
-    await filled.execute("update smsgw.request set due_at = now() - interval '1 second'")
+    await filled.execute("update smsgw.request set lease_expires_at = now() - interval '1 second'")
     assert await claimed(slow) == ids[1:2]
     clock.now += 10.0
-    await filled.execute("update smsgw.request set due_at = now() - interval '1 second' where claim_token is not null")
+    await filled.execute(
+        "update smsgw.request set lease_expires_at = now() - interval '1 second' where claim_token is not null"
+    )
     assert [attempt.number for attempt in await slow.claim(1)] == [2]
 
 

@@ -149,7 +149,7 @@ async def test_retries_of_very_many_numbers_are_gone_round_too(filled: Any, work
     claimed: set[UUID] = set()
     while len(claimed) < 30:
         claimed |= {attempt.request_id for attempt in await one.claim(100)}
-    await filled.execute("update smsgw.request set due_at = now() - interval '1 s'")
+    await filled.execute("update smsgw.request set lease_expires_at = now() - interval '1 s'")
     again: set[int] = set()
     while len(again) < 30:
         again |= {attempt.sender_id for attempt in await one.claim(5)}
@@ -160,7 +160,7 @@ async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
 ) -> None:
     monkeypatch.setattr(sweeper, "SHARES_AT_ONCE", 10)
     await filled.execute(
-        "insert into smsgw.share (lane, tenant, served, served_at) "
+        "insert into smsgw.fair_share (lane, tenant, pass_value, last_served_at) "
         "select 'bulk', 'gone ' || n, 1, now() - interval '2 hours' from generate_series(1, 25) as n "
         "union all select 'bulk', 'here', 1, now() union all select 'bulk', '*', 1, now() - interval '2 hours'"
     )
@@ -169,4 +169,4 @@ async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
     for _ in range(4):
         await one.claim()
         now += sweeper.QUIET + 0.5
-    assert {row["tenant"] for row in await filled.fetch("select tenant from smsgw.share")} == {"here", "*"}
+    assert {row["tenant"] for row in await filled.fetch("select tenant from smsgw.fair_share")} == {"here", "*"}

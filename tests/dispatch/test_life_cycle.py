@@ -62,7 +62,9 @@ async def test_past_the_horizon_nothing_is_repeated(filled: Any, worker: Make) -
     message_id, one = await enqueue(filled), worker(horizon=60.0)
     one.wire.answers.append(LOST)
     await one.turn()
-    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    await filled.execute(
+        "update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '2 minutes'"
+    )
     await one.turn()
     assert len(one.wire.sent) == 1
     assert await state(filled, message_id) == "uncertain"
@@ -73,7 +75,9 @@ async def test_a_lane_may_resend_under_a_new_generation(filled: Any, worker: Mak
     message_id, one = await enqueue(filled, lane="otp"), worker(horizon=60.0)
     one.wire.answers.append(LOST)
     await one.turn()
-    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    await filled.execute(
+        "update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '2 minutes'"
+    )
     await one.turn()
     await one.turn()
     first, second = (json.loads(body)["externalId"] for _, body in one.wire.sent)
@@ -88,7 +92,9 @@ async def resent(filled: Any, worker: Make) -> tuple[int, Any]:
     message_id, one = await enqueue(filled, lane="otp"), worker(horizon=60.0)
     one.wire.answers.append(LOST)
     await one.turn()
-    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '2 minutes'")
+    await filled.execute(
+        "update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '2 minutes'"
+    )
     assert await one.claim(1) == []
     assert await filled.fetchval("select generation from smsgw.outbox") == 1
     return message_id, one
@@ -104,10 +110,10 @@ async def test_what_may_have_arrived_is_not_called_expired_when_it_is_too_late_t
     await filled.execute(LATE)
     assert await worker().claim() == []
     assert await state(filled, message_id) == "uncertain"
-    row = await filled.fetchrow("select generation, unsettled from smsgw.request")
+    row = await filled.fetchrow("select generation, pending_receipts from smsgw.request")
     assert tuple(row) == (0, 1)
     assert await filled.fetchval("select generation from smsgw.outbox") == 0
-    assert await filled.fetchval("select count(*) from smsgw.final_news") == 0
+    assert await filled.fetchval("select count(*) from smsgw.final_state_pending") == 0
 
 
 async def test_nor_when_its_second_copy_never_left(filled: Any, resent: tuple[int, Any], worker: Make) -> None:
@@ -166,7 +172,7 @@ async def test_a_429_uses_no_budget_and_stops_every_replica(filled: Any, worker:
     one = worker()
     one.wire.answers.append(status(429, retry_after=10.0))
     await one.turn()
-    assert await filled.fetchval("select never_sent + ambiguous from smsgw.request") == 0
+    assert await filled.fetchval("select never_sent_attempts + ambiguous_attempts from smsgw.request") == 0
     await enqueue(filled, 124)
     assert await worker().claim() == []
 
@@ -287,5 +293,5 @@ async def test_the_feed_tells_of_a_refusal_only_where_it_stays(filled: Any, work
         await one.finish(*await one.claim(slots))
     assert len(one.wire.sent) == 3
     (failed,) = [message_id for message_id in ids if await state(filled, message_id) == "failed"]
-    news = await filled.fetch("select message_id, state from smsgw.final_news")
+    news = await filled.fetch("select message_id, state from smsgw.final_state_pending")
     assert [(row["message_id"], row["state"]) for row in news] == [(failed, "failed")]

@@ -49,9 +49,9 @@ STEP = st.one_of(
 
 
 MOVED = {
-    "request": ("due_at", "maybe_arrived_at"),
+    "request": ("available_at", "lease_expires_at", "maybe_arrived_at"),
     "outbox": ("created_at", "not_before", "expires_at"),
-    "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_from"),
+    "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_start_at"),
     "route": ("opened_at", "retry_at"),
     "attempt": ("started_at",),
 }
@@ -198,7 +198,7 @@ class World:
             if not await self.pool.fetchval(
                 "select exists (select from smsgw.message as m join smsgw.outbox as o on o.id = m.id "
                 "where m.state in ('ready', 'sending', 'retrying', 'held') "
-                "and (o.order_key is null or smsgw.is_next(o.tenant, o.order_key, o.id)))"
+                "and (o.order_key is null or smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id)))"
             ):
                 return
         raise AssertionError("something never came to rest")
@@ -232,7 +232,7 @@ class World:
 
 EMPTY = """
     delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; delete from smsgw.receipt;
-    delete from smsgw.pause; delete from smsgw.route; delete from smsgw.share; delete from smsgw.bucket;
+    delete from smsgw.pause; delete from smsgw.route; delete from smsgw.fair_share; delete from smsgw.bucket;
     insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin)
     values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)
 """

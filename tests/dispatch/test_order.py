@@ -91,7 +91,9 @@ async def test_what_is_behind_stands_aside_once_and_is_walked_over_no_more(fille
     attempts += await one.claim()
     assert sorted(attempt.recipients for attempt in attempts) == [1, 1]
     assert await state(filled, plain) == "sending"
-    assert await filled.fetchval("select count(*) from smsgw.outbox where request_id is null and held_tag is null") == 0
+    assert (
+        await filled.fetchval("select count(*) from smsgw.outbox where request_id is null and parked_by is null") == 0
+    )
     assert await filled.fetchval("select count(*) from smsgw.message where state = 'ready'") == 1999
 
 
@@ -109,16 +111,16 @@ async def test_what_stands_aside_expires_all_the_same(filled: Any, worker: Make)
 async def test_more_keys_than_one_look_takes_all_have_their_turn(filled: Any, worker: Make) -> None:
     keys = KEYS_AT_ONCE + 20
     await filled.execute(
-        "insert into smsgw.outbox (to_number, body, order_key, held_tag) "
-        "select '+12025550100', 'x', 'key ' || n, '' from generate_series(1, $1::int) as n",
+        "insert into smsgw.outbox (to_number, body, order_key, parked_by) "
+        "select '+12025550100', 'x', 'key ' || n, 'order_key' from generate_series(1, $1::int) as n",
         keys,
     )
     sweeper = Sweeper(worker().news)
     await sweeper.sweep(filled)
-    assert await filled.fetchval("select count(*) from smsgw.outbox where held_tag is null") == KEYS_AT_ONCE
+    assert await filled.fetchval("select count(*) from smsgw.outbox where parked_by is null") == KEYS_AT_ONCE
     assert sweeper.some_parked_by_order
     await sweeper.sweep(filled)
-    assert await filled.fetchval("select count(*) from smsgw.outbox where held_tag is null") == keys
+    assert await filled.fetchval("select count(*) from smsgw.outbox where parked_by is null") == keys
 
 
 async def test_a_sweeper_with_nothing_behind_asks_only_at_its_beat(filled: Any, worker: Make) -> None:
@@ -137,7 +139,7 @@ async def test_two_claims_at_once_never_bind_two_of_one_key(filled: Any, worker:
         claimed = await asyncio.gather(*(one.claim() for one in workers))
         open_now = await filled.fetch(
             "select o.order_key, count(*) as n from smsgw.outbox as o join smsgw.request as r on r.id = o.request_id "
-            "where r.dispatch = 'in_flight' group by o.order_key"
+            "where r.status = 'in_flight' group by o.order_key"
         )
         assert [row["n"] for row in open_now if row["n"] > 1] == []
         for one, attempts in zip(workers, claimed, strict=True):

@@ -34,7 +34,7 @@ async def test_the_horizon_is_counted_from_the_attempt_however_late_its_result_i
     await one.finish(*attempts)
     assert 539.0 < await seconds_ago(filled, "maybe_arrived_at") < 600.0
     await filled.execute(
-        "update smsgw.request set due_at = now(), maybe_arrived_at = maybe_arrived_at - interval '1 minute'"
+        "update smsgw.request set available_at = now(), maybe_arrived_at = maybe_arrived_at - interval '1 minute'"
     )
     await one.turn()
     assert len(one.wire.sent) == 1
@@ -48,7 +48,9 @@ async def test_a_retry_that_could_only_be_on_the_wire_after_the_horizon_is_not_c
     message_id, one = await enqueue(filled), worker(horizon=60.0)
     one.wire.answers.append(LOST)
     await one.turn()
-    await filled.execute("update smsgw.request set due_at = now(), maybe_arrived_at = now() - interval '57 seconds'")
+    await filled.execute(
+        "update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '57 seconds'"
+    )
     await one.turn()
     assert len(one.wire.sent) == 1
     assert await state(filled, message_id) == "uncertain"
@@ -70,12 +72,21 @@ async def test_waiting_for_tokens_uses_no_attempt(filled: Any, worker: Make) -> 
     one = worker(limit=20, window=3600.0)
     one.wire.answers.append(UNREACHED)
     await one.turn()
-    before = dict(await filled.fetchrow("select attempts, never_sent, ambiguous, crashes from smsgw.request"))
+    before = dict(
+        await filled.fetchrow("select attempts, never_sent_attempts, ambiguous_attempts, crashes from smsgw.request")
+    )
     await grant(filled, "mta:requests", 0.0)
     await make_due(filled)
     for _ in range(5):
         assert await one.claim() == []
-    assert dict(await filled.fetchrow("select attempts, never_sent, ambiguous, crashes from smsgw.request")) == before
+    assert (
+        dict(
+            await filled.fetchrow(
+                "select attempts, never_sent_attempts, ambiguous_attempts, crashes from smsgw.request"
+            )
+        )
+        == before
+    )
 
 
 async def test_each_class_has_a_budget_of_its_own(filled: Any, worker: Make) -> None:
@@ -99,7 +110,7 @@ async def test_retries_of_a_number_without_tokens_stand_in_no_other_numbers_way(
         await one.claim()  # makes the number's bucket, which starts empty
         await grant(filled, f"mta:parts:{sender}", 1.0)
         await one.finish(*await one.claim())
-    await filled.execute("update smsgw.request set due_at = now() - make_interval(secs => 10 - sender_id)")
+    await filled.execute("update smsgw.request set available_at = now() - make_interval(secs => 10 - sender_id)")
     await grant(filled, "mta:parts:7", 0.0)
     await grant(filled, "mta:parts:8", 1.0)
     (attempt,) = await one.claim()
@@ -205,7 +216,7 @@ async def test_renewal_is_one_statement_and_keeps_only_what_is_still_held(filled
     found = await claims.renew_leases(filled, [(t.request_id, t.token) for t in (kept, lost)], 500.0)
     assert found == {kept.request_id}
     until = await filled.fetchval(
-        "select due_at > now() + interval '400 seconds' from smsgw.request where id = $1", kept.request_id
+        "select lease_expires_at > now() + interval '400 seconds' from smsgw.request where id = $1", kept.request_id
     )
     assert until
 
@@ -218,7 +229,9 @@ async def test_a_block_loses_nothing_and_ages_nothing(filled: Any, worker: Make,
     for _ in range(3):
         await one.turn()
         await pauses.resume(filled, Scope.ROUTE, "mta")
-    spent = await filled.fetchrow("select sum(never_sent), sum(ambiguous), sum(crashes) from smsgw.request")
+    spent = await filled.fetchrow(
+        "select sum(never_sent_attempts), sum(ambiguous_attempts), sum(crashes) from smsgw.request"
+    )
     assert list(spent) == [0, 0, 0]
     await one.turn()
     assert {await state(filled, each) for each in ids} == {"accepted"}
@@ -289,7 +302,7 @@ async def test_throttling_stops_every_lane_and_every_replica_for_as_long_as_it_s
     await enqueue(filled, 2, lane="otp")
     assert await other.claim() == []
     assert float(await bucket(filled, "extract(epoch from blocked_until - throttled_at)")) == pytest.approx(10.0)
-    assert await bucket(filled, "share = 0.5 and slow_from = blocked_until")
+    assert await bucket(filled, "rate_factor = 0.5 and slow_start_at = blocked_until")
 
 
 async def test_a_header_that_says_nothing_remains_stops_every_replica_until_the_reset(
@@ -304,4 +317,4 @@ async def test_a_header_that_says_nothing_remains_stops_every_replica_until_the_
     await enqueue(filled, 2)
     assert await other.claim() == []
     assert float(await bucket(filled, "extract(epoch from blocked_until - counted_at)")) == pytest.approx(8.0)
-    assert await bucket(filled, "share = 1 and slow_from is null")
+    assert await bucket(filled, "rate_factor = 1 and slow_start_at is null")

@@ -75,13 +75,13 @@ async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Poo
 
     async def operate() -> None:
         await wide.execute(
-            "update smsgw.outbox set ending = 'cancelled', final_at = now() "
-            "where id = (select min(id) from smsgw.outbox where request_id is null and ending is null) "
-            "and request_id is null and ending is null"
+            "update smsgw.outbox set terminal_status = 'cancelled', final_at = now() "
+            "where id = (select min(id) from smsgw.outbox where request_id is null and terminal_status is null) "
+            "and request_id is null and terminal_status is null"
         )
         # What waits is due at once; what is in a worker's hands stays there.
         await wide.execute(
-            "update smsgw.request set due_at = now() where dispatch = 'in_flight' and claim_token is null"
+            "update smsgw.request set available_at = now() where status = 'in_flight' and claim_token is null"
         )
 
     with structlog.testing.capture_logs() as lines:
@@ -123,5 +123,5 @@ async def test_a_row_that_was_cancelled_while_the_claim_looked_is_not_bound(fill
         await holder.execute("select from smsgw.bucket where name = 'mta:requests' for update")
         claiming = asyncio.create_task(one.claim())
         await poll(lambda: filled.fetchval(WAITS), every=0.01)
-        await holder.execute("update smsgw.outbox set ending = 'cancelled'")
+        await holder.execute("update smsgw.outbox set terminal_status = 'cancelled'")
     assert await claiming == []

@@ -115,7 +115,7 @@ async def test_a_paused_tag_stands_aside_and_comes_back(filled: Any, worker: Mak
     await one.turn()
     assert [await state(filled, each) for each in held] == ["held"] * 3
     assert await state(filled, other) == "accepted"
-    assert await filled.fetchval("select count(*) from smsgw.outbox where held_tag is not null") == 3
+    assert await filled.fetchval("select count(*) from smsgw.outbox where parked_by is not null") == 3
     await pauses.resume(filled, Scope.TAG, "campaign=may")
     await worker().turn()
     assert [await state(filled, each) for each in held] == ["accepted"] * 3
@@ -149,7 +149,9 @@ async def test_one_live_message_probes_and_its_answer_lets_all_flow(filled: Any,
         await enqueue(filled, n)
     await one.finish(*await one.claim(5))
     await filled.execute("update smsgw.route set retry_at = now()")
-    await filled.execute("update smsgw.request set due_at = now() + interval '1 hour'")
+    await filled.execute(
+        "update smsgw.request set lease_expires_at = now() + interval '1 hour' where claim_token is not null"
+    )
     (probe,) = await one.claim()
     assert probe.probe
     assert (await other.claimer.claim(10)).attempts == []
@@ -164,9 +166,9 @@ async def test_a_probe_that_fails_uses_up_no_attempt_of_its_message(filled: Any,
         await enqueue(filled, n)
     await one.finish(*await one.claim(5))
     await filled.execute("update smsgw.route set retry_at = now()")
-    await filled.execute("update smsgw.request set due_at = now() where dispatch = 'in_flight'")
+    await filled.execute("update smsgw.request set available_at = now() where status = 'in_flight'")
     await one.finish(*await one.claim())
-    assert await filled.fetchval("select sum(ambiguous) from smsgw.request") == 5
+    assert await filled.fetchval("select sum(ambiguous_attempts) from smsgw.request") == 5
     assert await filled.fetchval("select retry_at > now() + interval '3 seconds' from smsgw.route")
 
 
@@ -271,7 +273,9 @@ async def test_what_has_expired_goes_off_the_table_before_anything_is_claimed(fi
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages] == [message_id]
     # One look takes a bounded time; what is left of a long outage is done before the next claims.
-    while await filled.fetchval("select exists (select from smsgw.outbox where ending is null and request_id is null)"):
+    while await filled.fetchval(
+        "select exists (select from smsgw.outbox where terminal_status is null and request_id is null)"
+    ):
         await one.claim()
     assert await filled.fetchval("select count(*) from smsgw.message where state = 'expired'") == 2500
 

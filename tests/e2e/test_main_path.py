@@ -105,7 +105,7 @@ async def test_a_stop_drains_what_is_in_the_air(world: Any) -> None:
 
     await poll(left)
     assert await world.gateway.process.stop() == 0
-    assert await world.connection.fetchval("select dispatch::text from smsgw.request") == "accepted"
+    assert await world.connection.fetchval("select status::text from smsgw.request") == "accepted"
 
 
 async def test_the_listener_answers_as_the_contract_says(world: Any) -> None:

@@ -127,7 +127,7 @@ async def test_two_hundred_identical_receipts_and_a_foreign_one_change_nothing(s
     await stage.fire("delivery-status", foreign)
 
     async def applied() -> bool:
-        rows = await stage.connection.fetch("select result from smsgw.receipt where folded_at is not null order by id")
+        rows = await stage.connection.fetch("select result from smsgw.receipt where applied_at is not null order by id")
         return [row["result"] for row in rows[before:]] == ["conflict", "foreign"]
 
     await poll(applied)
@@ -163,7 +163,7 @@ async def test_with_webhooks_lost_every_message_reaches_its_true_state_and_corre
         "select count(*) from smsgw.message where (state = 'undelivered') <> (right(to_number, 1) in ('7', '8'))"
     )
     assert wrong == 0
-    assert await stage.connection.fetchval("select sum(unsettled) from smsgw.request") == 0
+    assert await stage.connection.fetchval("select sum(pending_receipts) from smsgw.request") == 0
 
 
 async def reached(stage: Stage, wanted: dict[str, int]) -> bool:
@@ -176,7 +176,7 @@ async def test_what_is_uncertain_is_found_in_the_listing_and_never_sent_again(st
     await stage.lossy(port, listen, 1.0)
     await stage.gateway(listen, reconcile_interval="2s", idempotency_horizon="6s")
     await stage.connection.execute(FILL, 1)
-    await stage.connection.execute("update smsgw.request set dispatch = 'uncertain' where dispatch = 'in_flight'")
+    await stage.connection.execute("update smsgw.request set status = 'uncertain' where status = 'in_flight'")
     await poll(lambda: stage.all_are("delivered", 1))
     ledger = (await stage.simulator.get("ledger"))["entries"]
     assert [entry["count"] for entry in ledger] == [1]

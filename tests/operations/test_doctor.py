@@ -28,7 +28,7 @@ async def test_a_sound_database_is_well(operator: Any) -> None:
     import gateway
 
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, $1, '{dispatch}')",
+        "insert into smsgw.replica (worker, host, pid, version, components) values ('w', 'h', 1, $1, '{dispatch}')",
         gateway.__version__,
     )
     await operator.execute("set role smsgw_gateway")
@@ -93,7 +93,7 @@ async def test_clocks_that_differ_are_reported(operator: Any) -> None:
 async def test_replicas_that_are_silent_or_of_another_release_are_reported(operator: Any) -> None:
     assert (await lines(operator))["replicas"].level == "warn"
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties, seen_at) values "
+        "insert into smsgw.replica (worker, host, pid, version, components, seen_at) values "
         "('a', 'h', 1, '0.0.1', '{dispatch}', now()), "
         "('b', 'h', 2, '0.0.2', '{dispatch}', now() - interval '5 minutes')"
     )

@@ -6,13 +6,13 @@ from uuid import uuid4
 from gateway.store.sql import query
 
 FILL = """
-    insert into smsgw.outbox (to_number, body, lane, reference, ending, final_at)
+    insert into smsgw.outbox (to_number, body, lane, reference, terminal_status, final_at)
     select
         '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'x', 'bulk', 'r' || n,
-        case when n % 50 = 0 then 'failed' end::smsgw.ending, now()
+        case when n % 50 = 0 then 'failed' end::smsgw.terminal_status, now()
     from generate_series(1, 30000) as n
 """
-BOUND = "update smsgw.outbox set request_id = gen_random_uuid() where id % 40 <> 0 and ending is null"
+BOUND = "update smsgw.outbox set request_id = gen_random_uuid() where id % 40 <> 0 and terminal_status is null"
 IDS = list(range(1000, 1400))
 SEARCHES: dict[str, tuple[Any, ...]] = {
     "find_recent": (30000, 1, 200, 1000, None, None, None, None),

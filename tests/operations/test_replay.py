@@ -102,7 +102,7 @@ async def test_an_allowed_copy_is_a_new_generation_under_a_new_id(operator: Any,
     assert (await row(operator, first))["generation"] == 1
     assert await state(operator, first) == "ready"
     assert await state(operator, second) == "uncertain"
-    assert await operator.fetchval("select unsettled from smsgw.request where dispatch = 'uncertain'") == 1
+    assert await operator.fetchval("select pending_receipts from smsgw.request where status = 'uncertain'") == 1
     await one.turn()
     assert len({request for request, _ in one.wire.sent}) == 2
     assert await state(operator, first) == "accepted"
@@ -113,7 +113,7 @@ async def test_a_request_that_lost_a_member_to_a_copy_is_never_repeated_whole(op
     first, second = await uncertain(operator, worker(), 2)
     await operator.execute("update smsgw.request set maybe_arrived_at = now() - interval '1 hour'")
     await replayed(operator, Filters(ids=(first,)), allow_duplicates=True)
-    await operator.execute("update smsgw.request set maybe_arrived_at = now() where dispatch = 'uncertain'")
+    await operator.execute("update smsgw.request set maybe_arrived_at = now() where status = 'uncertain'")
     planned = await replay.plan(operator, Filters(ids=(second,)))
     assert planned.steps == {Step.RESEND: ReplayCount(1, 1)}
 
@@ -125,7 +125,7 @@ async def test_what_a_carrier_refused_is_sent_again_only_as_a_copy(operator: Any
     assert (await replay.plan(operator, Filters(ids=(message_id,)))).steps == {Step.RESEND: ReplayCount(1, 1)}
     await replayed(operator, Filters(ids=(message_id,)), allow_duplicates=True)
     after = await row(operator, message_id)
-    assert (after["delivery"], after["final_at"], after["generation"]) == ("none", None, 1)
+    assert (after["delivery_status"], after["final_at"], after["generation"]) == ("none", None, 1)
 
 
 async def test_what_was_delivered_or_is_on_its_way_is_left_alone(operator: Any, worker: Make) -> None:
@@ -162,7 +162,8 @@ async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worke
     request = (await row(operator, message_id))["request_id"]
     await replayed(operator, Filters(states=("failed",)))
     await operator.execute(
-        "insert into smsgw.receipt (source, event, digest, raw, number, external_id, request_id, generation, delivery) "
+        "insert into smsgw.receipt "
+        "(source, event, digest, raw, number, external_id, request_id, generation, delivery_status) "
         "values ('webhook', 'delivery-status', sha256('x'), '{}', '+12025550000', 'x', $1, 0, 'delivered')",
         request,
     )
@@ -177,7 +178,9 @@ async def test_a_receipt_between_plan_and_batch_leaves_the_message_out(operator:
     (message_id,) = await failed(operator, worker())
     planned = await replay.plan(operator, Filters(states=("failed",)))
     begun = await replay.begin(operator, planned, actor=ALICE)
-    await operator.execute("update smsgw.outbox set ending = null, delivery = 'delivered' where id = $1", message_id)
+    await operator.execute(
+        "update smsgw.outbox set terminal_status = null, delivery_status = 'delivered' where id = $1", message_id
+    )
     done = await replay.run(operator, begun.id)
     assert (done.done, await state(operator, message_id)) == (0, "delivered")
 

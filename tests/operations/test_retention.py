@@ -103,12 +103,12 @@ async def test_requests_that_carried_a_message_earlier_go_with_it(operator: Any,
 
 async def test_receipts_of_nobody_go_and_those_not_yet_folded_stay(operator: Any, pool: Any) -> None:
     await operator.execute(
-        "insert into smsgw.receipt (source, event, digest, raw, folded_at, result) values "
+        "insert into smsgw.receipt (source, event, digest, raw, applied_at, result) values "
         "('webhook', 'other', sha256('a'), '', now(), 'noted'), ('webhook', 'other', sha256('b'), '', null, null)"
     )
     await age_everything(operator)
     assert (await pass_over(pool)).receipts == 1
-    assert await operator.fetchval("select count(*) from smsgw.receipt where folded_at is null") == 1
+    assert await operator.fetchval("select count(*) from smsgw.receipt where applied_at is null") == 1
 
 
 async def test_only_one_process_works_at_a_time(operator: Any, worker: Make, pool: Any) -> None:

@@ -155,8 +155,8 @@ async def test_the_bisection_finds_the_place_of_a_moment(operator: Any) -> None:
     await operator.execute("delete from smsgw.outbox where id = $1", made.pop(10))
     for before, message_id in itertools.pairwise(made):
         moment = await operator.fetchval("select created_at from smsgw.outbox where id = $1", message_id)
-        assert before < await operator.fetchval("select smsgw.id_at($1)", moment) <= message_id
-    assert await operator.fetchval("select smsgw.id_at(now() + interval '1 day')") == made[-1] + 1
+        assert before < await operator.fetchval("select smsgw.first_id_since($1)", moment) <= message_id
+    assert await operator.fetchval("select smsgw.first_id_since(now() + interval '1 day')") == made[-1] + 1
 
 
 async def test_applications_see_it_as_uncertain_too(operator: Any, mixed: dict[str, int]) -> None:

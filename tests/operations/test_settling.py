@@ -44,7 +44,7 @@ async def test_a_resend_is_a_new_generation(operator: Any, worker: Make) -> None
     await resolve.resolve(operator, made[0], Resolution.RESEND, actor=ALICE, because="better twice than never")
     assert [await state(operator, each) for each in made] == ["ready"] * 2
     assert await operator.fetchval("select min(generation) from smsgw.outbox") == 1
-    assert await operator.fetchval("select unsettled from smsgw.request") == 0
+    assert await operator.fetchval("select pending_receipts from smsgw.request") == 0
 
 
 async def test_a_resend_of_what_is_over_asks_for_a_time_to_live(operator: Any, worker: Make) -> None:
@@ -74,7 +74,7 @@ async def test_a_receipt_that_comes_first_wins_over_a_person(operator: Any, work
         )
         async with pool.acquire() as watcher:
             await someone_waits(watcher)
-        await fold.execute("update smsgw.request set dispatch = 'accepted', accepted_at = now(), body = null")
+        await fold.execute("update smsgw.request set status = 'accepted', accepted_at = now(), body = null")
     with pytest.raises(NotPossible, match="not uncertain"):
         await late
     assert await state(operator, message_id) == "accepted"

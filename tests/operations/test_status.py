@@ -16,7 +16,7 @@ Make = Callable[..., Any]
 
 async def test_a_lane_says_what_waits_and_how_long(operator: Any) -> None:
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}')"
+        "insert into smsgw.replica (worker, host, pid, version, components) values ('w', 'h', 1, '1', '{dispatch}')"
     )
     await operator.execute("update smsgw.bucket set allowance = 10, period = 10, tokens = 1, counted_at = now()")
     for index in range(9):
@@ -51,7 +51,7 @@ async def test_while_nobody_sends_or_it_is_paused_nobody_can_say_how_long(operat
     await enqueue(operator)
     assert {line.eta for line in (await read_status(operator)).lanes} == {None}
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}')"
+        "insert into smsgw.replica (worker, host, pid, version, components) values ('w', 'h', 1, '1', '{dispatch}')"
     )
     await pause.pause(operator, Scope.LANE, "default", actor="a", because="b")
     found = {line.lane: line for line in (await read_status(operator)).lanes}
@@ -60,7 +60,7 @@ async def test_while_nobody_sends_or_it_is_paused_nobody_can_say_how_long(operat
 
 async def test_with_the_breaker_open_nobody_can_say_how_long(operator: Any) -> None:
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}');"
+        "insert into smsgw.replica (worker, host, pid, version, components) values ('w', 'h', 1, '1', '{dispatch}');"
         "insert into smsgw.route (name, failures, opened_at, retry_at) values ('mta', 5, now(), now())"
     )
     await enqueue(operator)
@@ -96,6 +96,6 @@ async def test_messages_that_were_sent_again_are_no_longer_counted_uncertain(ope
     await uncertain(operator, worker(), 3)
     lane = next(line for line in (await read_status(operator)).lanes if line.lane == "default")
     assert lane.states["uncertain"] == 3
-    await operator.execute("update smsgw.request set unsettled = 1")
+    await operator.execute("update smsgw.request set pending_receipts = 1")
     lane = next(line for line in (await read_status(operator)).lanes if line.lane == "default")
     assert lane.states["uncertain"] == 1

@@ -22,7 +22,7 @@ ALICE = "alice@host"
 async def running(operator: Any) -> Any:
     """Somebody sends."""
     await operator.execute(
-        "insert into smsgw.replica (worker, host, pid, version, duties) values ('w', 'h', 1, '1', '{dispatch}')"
+        "insert into smsgw.replica (worker, host, pid, version, components) values ('w', 'h', 1, '1', '{dispatch}')"
     )
     return operator
 
@@ -138,7 +138,7 @@ async def test_it_is_tried_again_later(running: Any, worker: Make) -> None:
     message_id, one = await enqueue(running), worker()
     one.wire.answers.append(UNREACHED)
     await one.finish(*await one.claim())
-    await running.execute("update smsgw.request set due_at = now() + interval '1 minute'")
+    await running.execute("update smsgw.request set available_at = now() + interval '1 minute'")
     found = await obstacles(running, message_id)
     assert "after 1 attempts" in found[Kind.RETRY].message
 

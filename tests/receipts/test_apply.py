@@ -45,9 +45,11 @@ async def test_a_receipt_of_an_older_generation_does_not_colour_the_new_one(pool
 
 
 async def test_a_receipt_brings_back_a_message_that_was_called_failed(pool: Pool) -> None:
-    message_id, request = await make_message(pool, dispatch="rejected")
+    message_id, request = await make_message(pool, status="rejected")
     async with pool.acquire() as connection:
-        await connection.execute("update smsgw.outbox set ending = 'failed', reason = 'x: y' where id = $1", message_id)
+        await connection.execute(
+            "update smsgw.outbox set terminal_status = 'failed', reason = 'x: y' where id = $1", message_id
+        )
     await tell(pool, event(request, "delivered"))
     assert (await truth(pool, message_id))[4] == "delivered"
 
@@ -68,8 +70,8 @@ async def test_a_receipt_that_came_before_its_request_is_folded_later(pool: Pool
         )
         await connection.execute(
             """
-            insert into smsgw.request (id, due_at, parts, unsettled, route, lane, tenant, external_id, members)
-            values ($1, now(), 1, 1, 'mta', 'bulk', '', 'e', array[$2::bigint])
+            insert into smsgw.request (id, parts, pending_receipts, route, lane, tenant, external_id, members)
+            values ($1, 1, 1, 'mta', 'bulk', '', 'e', array[$2::bigint])
             """,
             request, message_id,
         )  # fmt: skip
@@ -84,7 +86,7 @@ async def test_folding_everything_again_changes_nothing(pool: Pool) -> None:
     await tell(pool, *(event(request, kind) for kind in ("sent", "undelivered", "delivered")))
     before = await truth(pool, message_id)
     async with pool.acquire() as connection:
-        await connection.execute("update smsgw.receipt set folded_at = null")
+        await connection.execute("update smsgw.receipt set applied_at = null")
     await ReceiptApplier(pool).apply_some()
     assert await truth(pool, message_id) == before
 
@@ -112,7 +114,7 @@ async def test_stop_suppresses_and_start_lifts_it_once(pool: Pool) -> None:
         await tell(pool, stop)
         assert await connection.fetchval("select source from smsgw.suppression where number = $1", NUMBER) == "reply"
         await tell(pool, start)
-        await connection.execute("update smsgw.receipt set folded_at = null")
+        await connection.execute("update smsgw.receipt set applied_at = null")
         await ReceiptApplier(pool).apply_some()
         assert await connection.fetchval("select count(*) from smsgw.suppression") == 0
         assert await connection.fetchval("select count(*) from smsgw.inbound") == 2
@@ -121,15 +123,17 @@ async def test_stop_suppresses_and_start_lifts_it_once(pool: Pool) -> None:
 
 async def test_a_number_finds_its_message_among_five_hundred(pool: Pool) -> None:
     numbers = [f"+1202555{n:04}" for n in range(500)]
-    ids, request = await make_request(pool, numbers, dispatch="accepted")
-    await make_request(pool, numbers, dispatch="accepted")
+    ids, request = await make_request(pool, numbers, status="accepted")
+    await make_request(pool, numbers, status="accepted")
     await store(pool, *(event(request, "delivered", number=number) for number in numbers[:7]))
     await apply_all(pool)
     async with pool.acquire() as connection:
-        told = await connection.fetch("select id from smsgw.outbox where delivery = 'delivered' order by id")
-        unsettled = await connection.fetchval("select unsettled from smsgw.request where id = $1", request)
+        told = await connection.fetch("select id from smsgw.outbox where delivery_status = 'delivered' order by id")
+        pending_receipts = await connection.fetchval(
+            "select pending_receipts from smsgw.request where id = $1", request
+        )
     assert [row["id"] for row in told] == ids[:7]
-    assert unsettled == 493
+    assert pending_receipts == 493
 
 
 async def test_a_body_without_a_number_counts_only_where_the_request_has_one_message(pool: Pool) -> None:
@@ -157,11 +161,11 @@ async def test_what_finds_no_message_in_three_days_is_given_up_and_counted(pool:
     async with pool.acquire() as connection:
         await connection.execute("update smsgw.receipt set received_at = received_at - interval '73 hours'")
     assert await receipts.abandon_unmatched(pool) == 1
-    assert await results(pool) == {"given_up": 1}
+    assert await results(pool) == {"abandoned": 1}
 
 
 async def test_a_receipt_three_days_late_upgrades_what_was_unconfirmed(pool: Pool) -> None:
-    message_id, _ = await make_message(pool, dispatch="accepted")
+    message_id, _ = await make_message(pool, status="accepted")
     async with pool.acquire() as connection:
         await connection.execute("update smsgw.request set accepted_at = accepted_at - interval '73 hours'")
         request = await connection.fetchval("select request_id from smsgw.outbox where id = $1", message_id)
@@ -178,7 +182,7 @@ async def test_a_time_of_the_future_is_not_believed(pool: Pool) -> None:
 
 
 async def test_a_status_that_nobody_documented_proves_the_arrival_and_is_counted(pool: Pool) -> None:
-    message_id, request = await make_message(pool, dispatch="uncertain")
+    message_id, request = await make_message(pool, status="uncertain")
     seen = []
 
     class Ears:
@@ -196,15 +200,15 @@ async def test_a_status_that_nobody_documented_proves_the_arrival_and_is_counted
 
 
 async def test_what_was_refused_and_cut_stops_when_the_whole_turns_out_to_have_arrived(pool: Pool) -> None:
-    (first, second), whole = await make_request(pool, ["+12025550101", "+12025550102"], dispatch="rejected")
+    (first, second), whole = await make_request(pool, ["+12025550101", "+12025550102"], status="rejected")
     halves = []
     async with pool.acquire() as connection:
         for message_id in (first, second):
             half = uuid4()
             halves.append(half)
             await connection.execute(
-                "insert into smsgw.request (id, due_at, parts, unsettled, route, lane, tenant, external_id, members, "
-                "parent_id) values ($1, now(), 1, 1, 'mta', 'default', '', $2, array[$3::bigint], $4)",
+                "insert into smsgw.request (id, parts, pending_receipts, route, lane, tenant, external_id, members, "
+                "parent_id) values ($1, 1, 1, 'mta', 'default', '', $2, array[$3::bigint], $4)",
                 half, f"{half.hex}-0", message_id, whole,
             )  # fmt: skip
             await connection.execute(
@@ -215,7 +219,7 @@ async def test_what_was_refused_and_cut_stops_when_the_whole_turns_out_to_have_a
     assert (await truth(pool, first))[:2] == ("delivered", "accepted")
     assert (await truth(pool, second))[:2] == ("none", "uncertain")
     async with pool.acquire() as connection:
-        assert await connection.fetchval("select count(*) from smsgw.request where dispatch = 'in_flight'") == 0
+        assert await connection.fetchval("select count(*) from smsgw.request where status = 'in_flight'") == 0
 
 
 @pytest.mark.parametrize("late", ["stop", "start"])
@@ -243,7 +247,7 @@ async def test_an_application_reads_what_phones_wrote(pool: Pool) -> None:
 
 
 async def test_opting_in_and_being_handed_over_are_journalled_and_the_latter_lifts_to_sent(pool: Pool) -> None:
-    message_id, request = await make_message(pool, dispatch="accepted")
+    message_id, request = await make_message(pool, status="accepted")
     await tell(pool, event(request, "send"), ("number-opt-in", b'{"fromNumber": "+12025550123", "optInType": "rcs"}'))
     assert (await truth(pool, message_id))[0] == "sent"
     assert await results(pool) == {"applied": 1, "noted": 1}

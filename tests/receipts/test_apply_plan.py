@@ -53,9 +53,9 @@ async def work(connection: Any, name: str, *arguments: Any) -> float:
 @pytest.mark.parametrize("analysed", [False, True])
 async def test_folding_a_whole_request_handles_each_receipt_a_few_times(pool: Pool, analysed: bool) -> None:
     numbers = [f"+1202555{n:04}" for n in range(MEMBERS)]
-    ids, request = await make_request(pool, numbers, dispatch="accepted")
+    ids, request = await make_request(pool, numbers, status="accepted")
     for _ in range(OTHERS):
-        await make_request(pool, numbers, dispatch="accepted")
+        await make_request(pool, numbers, status="accepted")
     await store(pool, *(event(request, "delivered", number=number) for number in numbers))
     async with pool.acquire() as connection:
         if analysed:

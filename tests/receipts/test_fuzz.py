@@ -136,7 +136,7 @@ async def test_what_is_read_is_stored_and_folded(pool: Pool) -> None:
         assert len(await receipts.journal(connection, list(entries.values()))) == len(entries) > 1000
     await apply_all(pool)
     async with pool.acquire() as connection:
-        assert await connection.fetchval("select count(*) from smsgw.receipt where folded_at is null") == 0
+        assert await connection.fetchval("select count(*) from smsgw.receipt where applied_at is null") == 0
         assert await connection.fetchval("select max(happened_at) is not null from smsgw.receipt")
         newest = await connection.fetchval("select max(received_at) from smsgw.receipt")
     assert newest <= datetime.now(UTC)

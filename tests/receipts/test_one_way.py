@@ -42,4 +42,4 @@ async def test_of_two_ways_not_to_arrive_the_first_stays(pool: Pool, connection:
     _, external_id = await sent(pool, connection)
     await tell(pool, external_id, 9)
     await tell(pool, external_id, 13)
-    assert await connection.fetchval("select delivery::text from smsgw.outbox") == "undelivered"
+    assert await connection.fetchval("select delivery_status::text from smsgw.outbox") == "undelivered"

@@ -24,8 +24,8 @@ SAID = ("accepted", "send", "sent", "delivered", "undelivered", "reply")
 ORDERS = list(itertools.permutations(SAID))
 STATE = """
     select distinct
-        o.delivery::text, o.delivered_at, o.final_at, o.reason, o.ending, r.dispatch::text, r.unsettled, r.body,
-        r.claim_token, r.provider_message_id, r.total_sent, m.state
+        o.delivery_status::text, o.delivered_at, o.final_at, o.reason, o.terminal_status, r.status::text,
+        r.pending_receipts, r.body, r.claim_token, r.provider_message_id, r.total_sent, m.state
     from smsgw.outbox as o
     join smsgw.request as r on o.request_id = r.id
     join smsgw.message as m on o.id = m.id
@@ -34,9 +34,9 @@ STATE = """
 
 def accepted(request: UUID, token: UUID) -> AttemptResult:
     return AttemptResult(
-        request_id=request, token=token, number=1, outcome="accepted", status=200, error=None, provider_request_id=None,
-        retry_after=None, duration=0.1, dispatch=RequestStatus.ACCEPTED, delay=0.0, spent=False, maybe_arrived=True,
-        provider_message_id="m", outbound_ids=(1,), total_sent=1, verify=None, reason=None,
+        request_id=request, token=token, number=1, outcome="accepted", http_status=200, error=None,
+        provider_request_id=None, retry_after=None, duration=0.1, status=RequestStatus.ACCEPTED, delay=0.0, spent=False,
+        maybe_arrived=True, provider_message_id="m", outbound_ids=(1,), total_sent=1, verify_reason=None, reason=None,
     )  # fmt: skip
 
 
@@ -56,27 +56,32 @@ async def tell_all(pool: Pool, orders: dict[UUID, tuple[str, ...]], token: UUID)
         await apply_all(pool)
 
 
-@pytest.mark.parametrize("dispatch", ["in_flight", "uncertain"])
-async def test_all_720_orders_lead_to_one_state(pool: Pool, dispatch: str) -> None:
+@pytest.mark.parametrize("status", ["in_flight", "uncertain"])
+async def test_all_720_orders_lead_to_one_state(pool: Pool, status: str) -> None:
     token = uuid4()
-    made = [(await make_request(pool, dispatch=dispatch, token=token))[1] for _ in ORDERS]
+    made = [(await make_request(pool, status=status, token=token))[1] for _ in ORDERS]
     await tell_all(pool, dict(zip(made, ORDERS, strict=True)), token)
     async with pool.acquire() as connection:
         rows = await connection.fetch(STATE)
-        assert await connection.fetchval("select count(*) from smsgw.receipt where folded_at is null") == 0
+        assert await connection.fetchval("select count(*) from smsgw.receipt where applied_at is null") == 0
     assert len(rows) == 1
-    assert (rows[0]["state"], rows[0]["unsettled"], rows[0]["body"], rows[0]["total_sent"]) == ("delivered", 0, None, 1)
+    assert (rows[0]["state"], rows[0]["pending_receipts"], rows[0]["body"], rows[0]["total_sent"]) == (
+        "delivered",
+        0,
+        None,
+        1,
+    )
 
 
 async def test_all_orders_of_what_is_folded_in_one_go_lead_to_one_state(pool: Pool) -> None:
     orders = list(itertools.permutations([one for one in SAID if one != "accepted"]))
-    made = [(await make_request(pool, dispatch="accepted"))[1] for _ in orders]
+    made = [(await make_request(pool, status="accepted"))[1] for _ in orders]
     for step in range(len(orders[0])):
         await store(pool, *(e for one, order in zip(made, orders, strict=True) for e in twice(one, order[step])))
     await apply_all(pool)
     async with pool.acquire() as connection:
         rows = await connection.fetch(STATE)
-    assert [(row["state"], row["unsettled"]) for row in rows] == [("delivered", 0)]
+    assert [(row["state"], row["pending_receipts"]) for row in rows] == [("delivered", 0)]
 
 
 @pytest.mark.parametrize("order", ["undelivered first", "failed first"])
@@ -159,7 +164,7 @@ async def test_the_fold_runs_beside_claims_and_finishes_and_nothing_goes_out_twi
     await race.run()
     async with pool.acquire() as connection:
         assert {await state(connection, one) for one in ids} == {"delivered"}
-        assert await connection.fetchval("select sum(unsettled) from smsgw.request") == 0
+        assert await connection.fetchval("select sum(pending_receipts) from smsgw.request") == 0
         # Nobody was put into a second request: whatever was repeated went under the same id with the same bytes.
         assert await connection.fetchval("select count(*) from smsgw.outbox where earlier_requests is not null") == 0
     bodies: dict[str, set[bytes]] = {}

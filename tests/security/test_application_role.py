@@ -106,8 +106,9 @@ async def test_it_cannot(app: Any, statement: str) -> None:
 
 async def test_it_cannot_insert_what_is_the_gateways(app: Any) -> None:
     for column, value in {
-        "id": "1", "created_at": "now()", "request_id": "gen_random_uuid()", "delivery": "'delivered'",
-        "ending": "'failed'", "generation": "1", "final_at": "now()", "parts": "1", "held_tag": "'x'",
+        "id": "1", "created_at": "now()", "request_id": "gen_random_uuid()", "delivery_status": "'delivered'",
+        "terminal_status": "'failed'", "generation": "1", "final_at": "now()", "parts": "1",
+        "parked_by": "'pause'", "park_reason": "'x'",
     }.items():  # fmt: skip
         with pytest.raises(DENIED):
             await app.execute(
@@ -143,7 +144,7 @@ async def test_a_search_path_of_its_own_puts_nothing_under_the_checks(app: Any) 
 
 async def test_temporary_tables_put_nothing_under_the_functions_of_the_owner(app: Any) -> None:
     await app.execute("create temporary table outbox (id bigint, to_number text, body text)")
-    await app.execute("create temporary table final_feed (place bigint)")
+    await app.execute("create temporary table final_feed (position bigint)")
     await app.fetchval("select smsgw.enqueue(to_number => '+12025550123', body => 'x')")
     assert await app.fetchval("select count(*) from pg_temp.outbox") == 0
     assert await app.fetchval("select count(*) from smsgw.message") == 1
@@ -151,13 +152,13 @@ async def test_temporary_tables_put_nothing_under_the_functions_of_the_owner(app
 
 async def test_it_cannot_hang_the_owners_triggers_on_a_table_of_its_own(app: Any, connection: Any) -> None:
     await app.execute(
-        "create temporary table mine (id bigint, final_at timestamptz, delivery smsgw.delivery, ending smsgw.ending, "
-        "reason text)"
+        "create temporary table mine (id bigint, final_at timestamptz, delivery_status smsgw.delivery_status, "
+        "terminal_status smsgw.terminal_status, reason text)"
     )
     for function in ("outbox_final", "outbox_intake", "outbox_doorbell"):
         with pytest.raises(DENIED):
             await app.execute(f"create trigger t after insert on mine for each row execute function smsgw.{function}()")
-    assert await connection.fetchval("select count(*) from smsgw.final_news") == 0
+    assert await connection.fetchval("select count(*) from smsgw.final_state_pending") == 0
 
 
 async def test_the_planners_statistics_tell_it_no_number(app: Any, connection: Any) -> None:

@@ -26,23 +26,23 @@ async def told(connection: Any) -> Any:
         ("outbox", "to_number, body, tags", f"""{number}, {text}, '{{"a": "{NUMBER}"}}'"""),
         (
             "request",
-            "id, due_at, parts, unsettled, route, lane, tenant, external_id, members, body",
-            f"'{request}', now(), 1, 1, 'mta', 'bulk', '', 'e', array[1], '{TEXT} {NUMBER}'",
+            "id, parts, pending_receipts, route, lane, tenant, external_id, members, body",
+            f"'{request}', 1, 1, 'mta', 'bulk', '', 'e', array[1], '{TEXT} {NUMBER}'",
         ),
         (
             "receipt",
-            "source, event, number, external_id, status, digest, raw",
+            "source, event, number, external_id, provider_status, digest, raw",
             f"'webhook', 'x', {number}, {number}, {text}, sha256('x'), {text}",
         ),
         ("inbound", "from_number, to_number, body", f"{number}, {number}, {text}"),
         ("suppression", "number, source, reason", f"{number}, 'reply', {text}"),
         (
             "group_delivery",
-            "message_id, generation, number, delivery, happened_at",
+            "message_id, generation, number, delivery_status, happened_at",
             f"1, 0, {number}, 'sent', now()",
         ),
         ("operator_action", "actor, action, reason", f"'ann', 'x', {text}"),
-        ("final_news", "message_id, state, reason, final_at", f"1, 'x', {text}, now()"),
+        ("final_state_pending", "message_id, state, reason, final_at", f"1, 'x', {text}, now()"),
     ):
         await connection.execute(f"insert into smsgw.{table} ({names}) values ({values})")
     return connection

@@ -11,13 +11,14 @@ APP_INSERTS = (
 )
 
 READER_READS = {
-    "group_delivery": "delivery generation happened_at message_id",
-    "outbox": "created_at delivered_at delivery ending expires_at final_at generation held_tag id lane not_before "
-    "parts request_id tenant",
-    "receipt": "delivery event folded_at generation happened_at id message_id received_at request_id result source",
-    "request": "accepted_at ambiguous attempts claim_token crashes created_at dispatch due_at first_attempt_at "
-    "generation id lane looked_at maybe_arrived_at members never_sent parent_id parts reason route sender_id tenant "
-    "total_sent unsettled verify worker",
+    "group_delivery": "delivery_status generation happened_at message_id",
+    "outbox": "created_at delivered_at delivery_status expires_at final_at generation id lane not_before park_reason "
+    "parked_by parts request_id tenant terminal_status",
+    "receipt": "applied_at delivery_status event generation happened_at id message_id received_at request_id result "
+    "source",
+    "request": "accepted_at ambiguous_attempts attempts available_at claim_token crashes created_at first_attempt_at "
+    "generation id lane last_polled_at lease_expires_at maybe_arrived_at members never_sent_attempts parent_id parts "
+    "pending_receipts reason route sender_id status tenant total_sent verify_reason worker",
 }
 """What of the tables with stars the reader may see; every one of these columns was looked at."""
 

@@ -59,5 +59,7 @@ async def test_an_operator_needs_no_more_than_the_role(make_login: Any, connecti
 async def test_prometheus_can_count_as_the_reader(log_in: Any, connection: Any) -> None:
     await connection.execute("insert into smsgw.outbox (to_number, body) values ('+12025550123', 'x')")
     reader = await log_in("smsgw_reader")
-    waiting = "select lane, count(*) from smsgw.outbox where request_id is null and ending is null group by lane"
+    waiting = (
+        "select lane, count(*) from smsgw.outbox where request_id is null and terminal_status is null group by lane"
+    )
     assert [tuple(row) for row in await reader.fetch(waiting)] == [("default", 1)]

@@ -22,8 +22,9 @@ SCHEDULED = """
     from generate_series(1, 20000) as n
 """
 BEHIND = """
-    insert into smsgw.outbox (to_number, body, lane, order_key, expires_at, held_tag)
-    select '+12025550100', 'text', 'default', 'key ' || n % 50, now() + interval '1 day', case when n > 50 then '' end
+    insert into smsgw.outbox (to_number, body, lane, order_key, expires_at, parked_by)
+    select '+12025550100', 'text', 'default', 'key ' || n % 50, now() + interval '1 day',
+        case when n > 50 then 'order_key' end::smsgw.parked_by
     from generate_series(1, 5000) as n
 """
 HISTORY = """
@@ -33,19 +34,21 @@ HISTORY = """
         returning id
     ),
     request as (
-        insert into smsgw.request (id, external_id, members, parts, lane, tenant, unsettled, due_at, route, dispatch)
-        select gen_random_uuid(), 'e', array[id], 1, 'bulk', '', 0, now(), 'mta', 'accepted' from made
+        insert into smsgw.request (id, external_id, members, parts, lane, tenant, pending_receipts, route, status)
+        select gen_random_uuid(), 'e', array[id], 1, 'bulk', '', 0, 'mta', 'accepted' from made
         returning id, members
     )
     select count(*) from request
 """
 BOUND = """
     update smsgw.outbox as o
-    set request_id = r.id, delivery = 'delivered', final_at = now()
+    set request_id = r.id, delivery_status = 'delivered', final_at = now()
     from smsgw.request as r where o.id = r.members[1]
 """
 RETRIES = """
-    insert into smsgw.request (id, external_id, members, parts, lane, tenant, sender_id, unsettled, due_at, route)
+    insert into smsgw.request (
+        id, external_id, members, parts, lane, tenant, sender_id, pending_receipts, available_at, route
+    )
     select gen_random_uuid(), 'e', array[1], 1, 'bulk', '', n % 3, 1, now() + make_interval(secs => n - 5), 'mta'
     from generate_series(1, 2000) as n
 """
@@ -56,7 +59,7 @@ TENANTS = """
     from generate_series(1, 20000) as n, unnest(array['bulk', 'otp']) as lane
 """
 SHARES = """
-    insert into smsgw.share (lane, tenant, served, served_at)
+    insert into smsgw.fair_share (lane, tenant, pass_value, last_served_at)
     select 'bulk', 'tenant ' || n, 1, now() - interval '2 hours' from generate_series(1, 20000) as n
 """
 
@@ -124,9 +127,9 @@ INDEX = {
     "claim": "outbox_waiting", "newest first": "outbox_waiting", "all scheduled": "outbox_waiting",
     "all scheduled, newest first": "outbox_waiting", "claim from a place": "outbox_waiting",
     "look": "outbox_waiting", "quick look": "outbox_waiting",
-    "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "share_pkey",
+    "look from the middle": "outbox_waiting", "look around the end": "outbox_waiting", "shares": "fair_share_pkey",
     "retries": "request_due", "anything due": "outbox_expiring",
-    "expiry": "outbox_expiring", "held tags": "outbox_held", "order keys": "outbox_behind",
+    "expiry": "outbox_expiring", "held tags": "outbox_parked_pause", "order keys": "outbox_parked_order",
     "stand behind": "outbox_order", "backlog": "outbox_waiting", "bind": "outbox_pkey", "finish": "request_pkey",
     "renew": "request_pkey",
 }  # fmt: skip
@@ -163,7 +166,7 @@ def crowded(clone: Callable[[], Awaitable[str]]) -> str:
             await connection.execute(statement)
         await connection.execute("vacuum analyze smsgw.outbox")
         await connection.execute("vacuum analyze smsgw.request")
-        await connection.execute("vacuum analyze smsgw.share")
+        await connection.execute("vacuum analyze smsgw.fair_share")
         await connection.close()
         return dsn
 
@@ -209,6 +212,6 @@ async def test_no_hot_statement_reads_more_than_it_needs(connection: Any) -> Non
 def test_what_is_not_due_yet_bounds_the_scan() -> None:
     """A volatile clock cannot bound an index scan: everything later would be read and thrown away, row by row."""
     for name in ("lock_waiting_messages", "expire_messages", "lock_due_requests"):
-        bounds = re.findall(r"(?:not_before|expires_at|due_at) <= (\w+)\(", query(name))
+        bounds = re.findall(r"(?:not_before|expires_at|available_at\)) <= (\w+)\(", query(name))
         assert bounds
         assert set(bounds) == {"statement_timestamp"}, name

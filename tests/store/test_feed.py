@@ -12,11 +12,13 @@ from support.receipts import event, make_message, tell
 from gateway.store import feed
 from gateway.store.pool import Pool
 
-END = "update smsgw.outbox set ending = 'cancelled', reason = 'x: y', final_at = clock_timestamp() where id = $1"
+END = (
+    "update smsgw.outbox set terminal_status = 'cancelled', reason = 'x: y', final_at = clock_timestamp() where id = $1"
+)
 
 
 async def read(connection: Any, after: int = 0, most: int = 1000) -> list[tuple[int, int, str]]:
-    rows = await connection.fetch("select place, message_id, state from smsgw.final_states($1, $2)", after, most)
+    rows = await connection.fetch("select position, message_id, state from smsgw.final_states($1, $2)", after, most)
     return [tuple(row) for row in rows]
 
 
@@ -100,7 +102,7 @@ async def test_old_places_are_forgotten_and_new_ones_kept(pool: Pool) -> None:
             await connection.execute(END, message_id)
             await feed.place(pool, 100)
         await connection.execute(
-            "update smsgw.final_feed set placed_at = now() - interval '31 days' where message_id = $1", old
+            "update smsgw.final_feed set published_at = now() - interval '31 days' where message_id = $1", old
         )
         assert await feed.prune(pool, 100) == 1
         assert [message for _, message, _ in await read(connection)] == [new]

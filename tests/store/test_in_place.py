@@ -4,7 +4,7 @@ from typing import Any
 
 
 async def test_no_index_names_what_a_receipt_changes(connection: Any) -> None:
-    changed = ("delivery", "delivered_at", "final_at")
+    changed = ("delivery_status", "delivered_at", "final_at")
     rows = await connection.fetch(
         "select indexname, indexdef from pg_indexes where schemaname = 'smsgw' and tablename = 'outbox'"
     )
@@ -24,7 +24,8 @@ async def test_a_delivered_message_is_rewritten_on_its_page(connection: Any) -> 
     await connection.execute("vacuum smsgw.outbox")
     async with connection.transaction():
         await connection.execute(
-            "update smsgw.outbox set delivery = 'delivered', delivered_at = now(), final_at = now() where id % 10 = 0"
+            "update smsgw.outbox set delivery_status = 'delivered', delivered_at = now(), final_at = now() "
+            "where id % 10 = 0"
         )
         in_place = await connection.fetchval("select pg_stat_get_xact_tuples_hot_updated('smsgw.outbox'::regclass)")
     assert in_place == 20

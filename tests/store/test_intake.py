@@ -84,7 +84,7 @@ async def test_an_application_may_insert_and_read_the_view_and_nothing_else(conn
         "select body from smsgw.outbox",
         "update smsgw.outbox set body = 'x'",
         "delete from smsgw.outbox",
-        "insert into smsgw.outbox (to_number, body, ending) values ('+12025550123', 'x', 'failed')",
+        "insert into smsgw.outbox (to_number, body, terminal_status) values ('+12025550123', 'x', 'failed')",
         "select * from smsgw.request",
         "update smsgw.lane set weight = 9",
         "truncate smsgw.outbox",

@@ -32,8 +32,8 @@ PATIENCE = 120.0
 KEPT = ("lane", "installation", "migration")
 
 FAST_FORWARD = """
-    update smsgw.request set due_at = clock_timestamp()
-    where dispatch = 'in_flight' and claim_token is null and due_at > clock_timestamp();
+    update smsgw.request set available_at = clock_timestamp()
+    where status = 'in_flight' and claim_token is null and available_at > clock_timestamp();
     update smsgw.bucket set blocked_until = null where blocked_until is not null;
     update smsgw.route set retry_at = clock_timestamp() where probe is null and retry_at > clock_timestamp();
     delete from smsgw.pause where actor = 'gateway';
@@ -41,7 +41,8 @@ FAST_FORWARD = """
 """What time and an operator would do in minutes: make retries due, and lift what an answer has paused."""
 
 EXPIRE_LEASES = """
-    update smsgw.request set due_at = clock_timestamp() where dispatch = 'in_flight';
+    update smsgw.request set lease_expires_at = clock_timestamp()
+    where status = 'in_flight' and claim_token is not null;
     update smsgw.route set retry_at = clock_timestamp() where retry_at is not null;
 """
 """The leases of a dead process expire."""
@@ -224,8 +225,8 @@ class Harness:
             await asyncio.sleep(0.03)
         # All committed receipts are applied, and every final state is in the feed.
         await self.until(
-            "select not exists (select from smsgw.receipt where folded_at is null) "
-            "and not exists (select from smsgw.final_news)"
+            "select not exists (select from smsgw.receipt where applied_at is null) "
+            "and not exists (select from smsgw.final_state_pending)"
         )
 
     async def _open(self, expected: Mapping[str, Expected], *, crashed: bool) -> bool:

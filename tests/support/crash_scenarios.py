@@ -76,7 +76,7 @@ async def _trouble(harness: Harness) -> dict[str, Expected]:
 
 
 async def _resume(harness: Harness) -> None:
-    await harness.until("select count(*) = 2 from smsgw.outbox where held_tag is not null")
+    await harness.until("select count(*) = 2 from smsgw.outbox where parked_by is not null")
     await harness.sql("delete from smsgw.pause where scope = 'tag'")
     for n in range(4):
         await harness.enqueue(f"later {n}", number(20 + n))

@@ -6,7 +6,7 @@ RECIPIENTS = {None: 1, 601: 3}
 """How many recipients a message has, by its group at the simulator."""
 
 NEVER = {
-    "select m.id, m.state, array_agg(f.state order by f.place) as told "
+    "select m.id, m.state, array_agg(f.state order by f.position) as told "
     "from smsgw.message as m left join smsgw.final_feed as f on f.message_id = m.id "
     "where m.final_at is not null group by m.id, m.state having array_agg(f.state) <> array[m.state]": (
         "the feed has a wrong state of a message"
@@ -16,7 +16,7 @@ NEVER = {
         "a message is bound to a request that does not carry it"
     ),
     "select a.request_id, a.number from smsgw.attempt as a join smsgw.request as r on r.id = a.request_id "
-    "where a.finished_at is null and r.claim_token is null and r.dispatch <> 'in_flight' and a.number > r.attempts": (
+    "where a.finished_at is null and r.claim_token is null and r.status <> 'in_flight' and a.number > r.attempts": (
         "an attempt is open that its request does not know"
     ),
 }

@@ -28,7 +28,7 @@ async def forget(connection: Any, seconds: float = 3600.0) -> None:
     """Let the horizon of every uncertain request be over."""
     await connection.execute(
         "update smsgw.request set maybe_arrived_at = maybe_arrived_at - make_interval(secs => $1) "
-        "where dispatch = 'uncertain'",
+        "where status = 'uncertain'",
         seconds,
     )
 
@@ -42,8 +42,8 @@ async def expired(connection: Any, count: int = 1, **columns: Any) -> list[int]:
     """Messages whose time was over before they could be sent."""
     ids = [await enqueue(connection, index, **columns) for index in range(count)]
     await connection.execute(
-        "update smsgw.outbox set expires_at = now() - interval '1 minute', ending = 'expired', final_at = now(), "
-        "reason = 'expired: its time to live was over before it could be sent' where id = any($1)",
+        "update smsgw.outbox set expires_at = now() - interval '1 minute', terminal_status = 'expired', "
+        "final_at = now(), reason = 'expired: its time to live was over before it could be sent' where id = any($1)",
         ids,
     )
     return ids
@@ -52,10 +52,12 @@ async def expired(connection: Any, count: int = 1, **columns: Any) -> list[int]:
 async def deliver(connection: Any, message_id: int, word: str = "delivered") -> None:
     """Let a final receipt have come for an accepted message."""
     await connection.execute(
-        "update smsgw.outbox set delivery = $2, final_at = now(), delivered_at = now() where id = $1", message_id, word
+        "update smsgw.outbox set delivery_status = $2, final_at = now(), delivered_at = now() where id = $1",
+        message_id,
+        word,
     )
     await connection.execute(
-        "insert into smsgw.receipt (source, event, digest, raw, message_id, delivery, folded_at, result) "
+        "insert into smsgw.receipt (source, event, digest, raw, message_id, delivery_status, applied_at, result) "
         "values ('webhook', 'delivery-status', $3, '', $1, $2, now(), 'applied')",
         message_id,
         word,

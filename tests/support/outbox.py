@@ -36,8 +36,9 @@ async def state(connection: Any, message_id: int) -> str:
 async def make_due(connection: Any) -> None:
     """Let every retry and every lease be due now; locks in the order that every transaction of ours does."""
     await connection.execute(
-        "update smsgw.request set due_at = now() where id in "
-        "(select id from smsgw.request where dispatch = 'in_flight' order by id for update)"
+        "update smsgw.request "
+        "set available_at = now(), lease_expires_at = case when claim_token is not null then now() end where id in "
+        "(select id from smsgw.request where status = 'in_flight' order by id for update)"
     )
 
 

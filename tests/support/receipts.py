@@ -31,7 +31,7 @@ async def make_request(
     pool: Pool,
     numbers: Sequence[str] = (NUMBER,),
     *,
-    dispatch: str = "in_flight",
+    status: str = "in_flight",
     generation: int = 0,
     token: UUID | None = None,
     lane: str = "default",
@@ -48,12 +48,13 @@ async def make_request(
         await connection.execute(
             """
             insert into smsgw.request
-                (id, due_at, parts, unsettled, route, lane, tenant, external_id, members, dispatch, body, generation,
-                 claim_token, attempts, first_attempt_at, accepted_at)
-            values ($1, now() + interval '1 minute', 1, $4, 'mta', $5, '', $2, $3, $6::smsgw.dispatch, 'bytes', $7,
-                 $8, 1, now(), case when $6 = 'accepted' then now() end)
+                (id, parts, pending_receipts, route, lane, tenant, external_id, members, status, body, generation,
+                 claim_token, lease_expires_at, attempts, first_attempt_at, accepted_at)
+            values ($1, 1, $4, 'mta', $5, '', $2, $3, $6::smsgw.request_status, 'bytes', $7, $8,
+                 case when $8::uuid is not null then now() + interval '1 minute' end, 1, now(),
+                 case when $6 = 'accepted' then now() end)
             """,
-            request, f"{request.hex}-{generation}", ids, len(ids), lane, dispatch, generation, token,
+            request, f"{request.hex}-{generation}", ids, len(ids), lane, status, generation, token,
         )  # fmt: skip
         await connection.execute(
             "insert into smsgw.attempt (request_id, number, started_at, worker) values ($1, 1, now(), 'w')", request
@@ -121,7 +122,7 @@ async def truth(pool: Pool, message_id: int) -> tuple[Any, ...]:
     async with pool.acquire() as connection:
         row = await connection.fetchrow(
             """
-            select o.delivery::text, r.dispatch::text, r.unsettled, r.body, m.state
+            select o.delivery_status::text, r.status::text, r.pending_receipts, r.body, m.state
             from smsgw.outbox as o join smsgw.request as r on r.id = o.request_id join smsgw.message as m on m.id = o.id
             where o.id = $1
             """,

@@ -137,7 +137,7 @@ async def _plan(connection: Connection) -> Check:
 async def _replicas(connection: Connection) -> list[Check]:
     found = (await status.status(connection)).replicas
     alive = [one for one in found if one.silent < SILENT]
-    sending = [one for one in alive if Component.DISPATCH in one.duties]
+    sending = [one for one in alive if Component.DISPATCH in one.components]
     lines = []
     if not sending:
         lines.append(warn("replicas", "no worker that sends is running", "smsgw run"))
