@@ -1,4 +1,4 @@
-"""Builds the sending side from the settings."""
+"""Builds the engine from the settings."""
 
 from collections.abc import Sequence
 
@@ -22,20 +22,20 @@ from gateway.settings import Settings
 from gateway.store.doorbell import Doorbell
 from gateway.store.pool import Pool, lazy_pool
 
-CONNECTIONS = 6
-"""Sessions for sending: one claims, one writes results, one renews leases; the others recheck suppressions."""
+MAX_CONNECTIONS = 6
+"""Sessions of the engine: one claims, one writes results, one renews leases, and the rest check suppressions."""
 
 
 async def sending_pool(dsn: str, *, pooler: bool) -> Pool:
     """Return the sessions of the engine; `pooler` as in `gateway.store.pool.open_pool`.
 
-    They are separate from those of receipts and the console, so that neither makes a message wait for a session. The
-    statements are few and have one good plan each (tests/store/test_claim_plan.py), so each is planned once a session:
-    planning every time took longer than running, 2 ms of the 5 between a single message's commit and its first byte.
+    They are separate from those of receipts and the console, so that neither makes a message wait for a session. There
+    are few statements, and each has one good plan (tests/store/test_claim_plan.py). So each is planned once in a
+    session: planning took longer than running, 2 ms of the 5 between the commit of a single message and its first byte.
     Behind a pooler no statement stays prepared, and each is planned every time.
     """
     generic = {"plan_cache_mode": "force_generic_plan"}
-    return await lazy_pool(dsn, purpose="send", most=CONNECTIONS, pooler=pooler, settings=generic)
+    return await lazy_pool(dsn, purpose="send", most=MAX_CONNECTIONS, pooler=pooler, settings=generic)
 
 
 def build_engine(
@@ -47,7 +47,7 @@ def build_engine(
     dsn: str,
     worker: str,
 ) -> Engine:
-    """Return an engine that is ready to run. `dsn` leads straight to Postgres, for the doorbell's session."""
+    """Return an engine that is ready to run. `dsn` leads to Postgres without a pooler, for the doorbell's session."""
     claim_settings = ClaimSettings(
         worker=worker,
         max_recipients=settings.max_recipients,
@@ -66,7 +66,7 @@ def build_engine(
     def written(attempts: Sequence[Attempt]) -> None:
         leases.drop(attempts)
         if claimer.some_parked_by_order:
-            # A message that waits for another of its order key may go now, and nothing else would wake the waker.
+            # A message that was parked behind one of these may be sent now. Nothing else would wake the engine for it.
             waker.wake()
 
     return Engine(
@@ -79,7 +79,7 @@ def build_engine(
             observer,
             window=settings.request_window,
             on_written=written,
-            on_open=waker.wake,
+            on_work_available=waker.wake,
         ),
         leases=leases,
         waker=waker,

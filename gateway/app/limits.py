@@ -1,24 +1,24 @@
-"""The limiter's buckets, from the settings."""
+"""From the settings to the limits of the limiter's buckets."""
 
 from gateway.dispatch.budget import Limits
 from gateway.settings import Settings
 from gateway.store.buckets import Limit, management_bucket, requests_bucket
 
 START_WITHIN = 0.5
-"""Seconds after a claim took its tokens in which an attempt must be sent; otherwise it is released."""
+"""Seconds after a claim took its tokens within which an attempt must be sent. Otherwise it is released."""
 
-JOURNEY = 0.5
-"""Seconds that a request may take longer than another one to arrive at the provider."""
+MAX_TRANSIT_DIFFERENCE = 0.5
+"""Seconds that one request may take longer than another to arrive at the provider."""
 
-MARGIN = START_WITHIN + JOURNEY
-"""Seconds that the limiter allows between a claim and the arrival of its request at the provider."""
+MARGIN = START_WITHIN + MAX_TRANSIT_DIFFERENCE
+"""Seconds between a claim and the arrival of its request at the provider, as the limiter assumes."""
 
 MINUTE = 60.0
 DAY = 86400.0
 
 
 def sending_limits(settings: Settings, route: str) -> Limits:
-    """Return the limits that every request and every part of a message must fit into."""
+    """Return the limits of requests and of parts."""
     requests = float(settings.request_limit - settings.request_spare)
     pace, day = settings.parts_per_minute, settings.parts_per_day
     return Limits(

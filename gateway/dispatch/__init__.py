@@ -1,8 +1,8 @@
-"""From a committed row to an answered request: wake, claim, send, finish.
+"""From a committed row to an answered request: wake, claim, send, complete.
 
-`claimer` decides what goes and commits it; `sender` makes the one HTTP call; `completer` writes what became of it;
-`engine` turns the wheel and `waker` stops it while there is nothing to do. No HTTP call is made inside a transaction,
-and nothing here knows a field name of the provider.
+`claimer` decides what is sent now and commits it. `sender` makes the one HTTP call. `completer` writes the result.
+`engine` runs these in a loop, and `waker` pauses the loop while there is nothing to do. No HTTP call is made inside a
+transaction, and nothing here knows a field name of the provider.
 
-Keeps promises 2 to 6; which await keeps which is said where it stands.
+Keeps promises 2 to 6. The comment at an await says which promise depends on it.
 """

@@ -1,4 +1,4 @@
-"""The part of a claim that binds waiting messages to new requests."""
+"""The part of a claim that puts waiting messages into new requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,30 +16,30 @@ from gateway.store import claims
 from gateway.store.claims import Cursor, Key, Lease, NewRequest, QueueHead, TerminalStatus, WaitingMessage, Wanted
 from gateway.store.pool import Connection
 
-MOST_AT_ONCE = 5000
-"""Messages read by one claim: bounds its memory, and how long it holds the limiter's lock."""
+MAX_MESSAGES_PER_CLAIM = 5000
+"""Messages that one claim reads. It bounds the claim's memory, and how long it holds the limiter's lock."""
 
-SLOW_CLAIM = 0.4
-"""Of the time within which an attempt must go on the wire, what a claim may use before the next one takes less."""
+SLOW_CLAIM_SHARE = 0.4
+"""Share of the time within which an attempt must be sent. If a claim takes longer, the next one reads less."""
 
 Heads = dict[Key, QueueHead]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What the binder did."""
+    """What the batcher did."""
 
     attempts: list[Attempt]
-    moved: bool = False
-    """Messages went out of the way without being sent: there may be others behind them."""
-    behind: bool = False
-    """Some of them are behind another of their order key."""
-    left: Mapping[Key, Cursor | None] = field(default_factory=dict)
-    """Where each queue was left; None for one that gave less than it was asked for."""
+    removed_some: bool = False
+    """Messages were ended or parked without being sent, so others may come first now."""
+    parked_by_order: bool = False
+    """Some of them are parked behind another of their order key."""
+    cursors: Mapping[Key, Cursor | None] = field(default_factory=dict)
+    """The cursor of each queue after this; None for a queue that gave fewer messages than requested."""
 
 
 class Batcher:
-    """Makes new requests inside the claim's transaction."""
+    """Creates new requests inside the claim's transaction."""
 
     def __init__(
         self,
@@ -55,23 +55,23 @@ class Batcher:
         self._monotonic = monotonic
         self._settings = settings
         self._observer = observer
-        self._at_once = MOST_AT_ONCE
+        self._max_messages = MAX_MESSAGES_PER_CLAIM
 
-    def learn(self, seconds: float) -> None:
-        """Fit the size of the next claim to how long this one took.
+    def adapt_size(self, claim_seconds: float) -> None:
+        """Adapt the size of the next claim to how long this one took.
 
-        What is claimed must be on the wire within `start_within`, or it is given back untouched. On a machine where a
-        full claim takes longer than that, everything would be claimed and given back for ever, and nothing sent.
+        What is claimed must be sent within `start_within`, or it is released unsent. On a machine where a full claim
+        takes longer than that, every claim would be released, and nothing would ever be sent.
         """
-        if seconds > SLOW_CLAIM * self._settings.start_within:
-            self._at_once = max(1, self._at_once // 2)
+        if claim_seconds > SLOW_CLAIM_SHARE * self._settings.start_within:
+            self._max_messages = max(1, self._max_messages // 2)
         else:
-            self._at_once = min(MOST_AT_ONCE, self._at_once + self._at_once // 8 + 1)
+            self._max_messages = min(MAX_MESSAGES_PER_CLAIM, self._max_messages + self._max_messages // 8 + 1)
 
     async def claim(
         self, connection: Connection, ready: Sequence[QueueHead], budget: Budget, lease: Lease, claimed_at: float
     ) -> BatchResult:
-        """Bind messages of these lanes to requests while slots and tokens last."""
+        """Create requests for messages of these queues while slots and tokens last."""
         heads: Heads = {
             (head.lane, head.tenant, head.sender): head
             for head in ready
@@ -79,125 +79,130 @@ class Batcher:
         }
         if not heads or budget.slots <= 0:
             return BatchResult([])
-        planned = allocate([_queue(head, budget) for head in heads.values()], budget.slots)
-        consulted_at = self._monotonic()
-        wanted = self._wanted(planned, heads, budget)
+        allocations = allocate([_queue(head, budget) for head in heads.values()], budget.slots)
+        suppressions_read_at = self._monotonic()
+        wanted = self._wanted(allocations, heads, budget)
         found = await claims.lock_waiting_messages(connection, wanted)
-        waiting = await self._park(connection, found)
-        picked = self._make_batches(planned, heads, [row.message for row in waiting], budget)
-        requests, failed = self._encoder.encode(picked)
-        for message, why in failed:
-            await claims.end_messages(connection, [message.id], TerminalStatus.FAILED, why)
+        sendable = await self._remove_unsendable(connection, found)
+        batches = self._make_batches(allocations, heads, [row.message for row in sendable], budget)
+        requests, failed = self._encoder.encode(batches)
+        for message, reason in failed:
+            await claims.end_messages(connection, [message.id], TerminalStatus.FAILED, reason)
             self._observer.ended(message.lane, TerminalStatus.FAILED.value, 1)
         gone = {message.id for request in requests for message in request.messages} | {one.id for one, _ in failed}
-        left = _left(wanted, found, [row for row in waiting if row.message.id not in gone])
-        moved = len(waiting) < len(found) or bool(failed)
-        behind = not all(row.next for row in found)
+        cursors = _next_cursors(wanted, found, [row for row in sendable if row.message.id not in gone])
+        removed_some = len(sendable) < len(found) or bool(failed)
+        parked_by_order = not all(row.is_head_of_order_key for row in found)
         if not requests:
-            return BatchResult([], moved, behind, left)
+            return BatchResult([], removed_some, parked_by_order, cursors)
         await claims.create_requests(connection, requests, lease, self._provider.route)
-        await self._remember(connection, heads, requests)
-        ready_at = {row.message.id: row.ready_at.timestamp() for row in waiting}
-        attempts = [self._attempt(request, lease, claimed_at, consulted_at, ready_at, budget) for request in requests]
-        return BatchResult(attempts, moved, behind, left)
+        await self._save_pass_values(connection, heads, requests)
+        ready_at = {row.message.id: row.ready_at.timestamp() for row in sendable}
+        attempts = [
+            self._attempt(request, lease, claimed_at, suppressions_read_at, ready_at, budget) for request in requests
+        ]
+        return BatchResult(attempts, removed_some, parked_by_order, cursors)
 
-    def _wanted(self, planned: Sequence[Allocation], heads: Heads, budget: Budget) -> list[Wanted]:
-        """Say how many messages of each queue to read, most deserving first: `_at_once` of all of them together."""
+    def _wanted(self, allocations: Sequence[Allocation], heads: Heads, budget: Budget) -> list[Wanted]:
+        """Return how many messages to read of each queue: first allocation first, `_max_messages` in total."""
         wanted = []
-        left = self._at_once
-        for turn in planned:
-            queue, head = turn.queue, heads[_key(turn.queue)]
+        left = self._max_messages
+        for allocation in allocations:
+            queue, head = allocation.queue, heads[_key(allocation.queue)]
             sender = self._provider.sender(queue.sender)
-            room = min(budget.pace_left(sender) + 1, budget.quota_left(sender) + 1, left)
-            most = min(int(room), turn.slots * self._per_request(head, budget))
-            if most < 1:
+            sendable = min(budget.pace_left(sender) + 1, budget.quota_left(sender) + 1, left)
+            limit = min(int(sendable), allocation.slots * self._max_per_request(head, budget))
+            if limit < 1:
                 break
-            left -= most
-            wanted.append(Wanted(*_key(queue), most, head.newest_first, None if head.newest_first else head.first))
+            left -= limit
+            wanted.append(Wanted(*_key(queue), limit, head.newest_first, None if head.newest_first else head.first))
         return wanted
 
-    def _per_request(self, head: QueueHead, budget: Budget) -> int:
+    def _max_per_request(self, head: QueueHead, budget: Budget) -> int:
         return self._settings.max_recipients if head.coalesces and not budget.probe else 1
 
-    async def _park(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
-        """End what must not or cannot go, hold whose tag is paused or whose turn it is not; return the others."""
+    async def _remove_unsendable(self, connection: Connection, found: Sequence[WaitingMessage]) -> list[WaitingMessage]:
+        """End messages that must not or cannot be sent, park those that cannot be sent yet; return the others."""
         await self._end(connection, [row for row in found if row.suppressed], TerminalStatus.SUPPRESSED, SUPPRESSED)
         rest = [row for row in found if not row.suppressed]
-        held = [(row.message.id, row.paused_tag) for row in rest if row.paused_tag is not None]
-        if held:
-            await claims.park_paused(connection, held)
+        paused = [(row.message.id, row.paused_tag) for row in rest if row.paused_tag is not None]
+        if paused:
+            await claims.park_paused(connection, paused)
         rest = [row for row in rest if row.paused_tag is None]
-        await self._park_ordered(connection, [row for row in rest if not row.next])
-        rest = [row for row in rest if row.next]
+        await self._park_ordered(connection, [row for row in rest if not row.is_head_of_order_key])
+        rest = [row for row in rest if row.is_head_of_order_key]
         await self._end(connection, [row for row in rest if row.unreadable], TerminalStatus.FAILED, NOT_ENCODABLE)
         return [row for row in rest if not row.unreadable]
 
     async def _end(
-        self, connection: Connection, rows: Sequence[WaitingMessage], ending: TerminalStatus, reason: ReasonCode
+        self, connection: Connection, rows: Sequence[WaitingMessage], status: TerminalStatus, reason: ReasonCode
     ) -> None:
         if rows:
-            for lane in await claims.end_messages(connection, [row.message.id for row in rows], ending, reason.reason):
-                self._observer.ended(lane, ending.value, 1)
+            for lane in await claims.end_messages(connection, [row.message.id for row in rows], status, reason.reason):
+                self._observer.ended(lane, status.value, 1)
 
     @staticmethod
     async def _park_ordered(connection: Connection, rows: Sequence[WaitingMessage]) -> None:
-        """Stand aside what is behind another of its order key. Of each key the first says it: the others follow it."""
+        """Park messages behind another of their order key: the first of each key, and all that follow it."""
         first: dict[tuple[str, str], int] = {}
         for row in rows:
             key = (row.message.tenant, row.order_key or "")
             first[key] = min(row.message.id, first.get(key, row.message.id))
         if first:
-            await claims.park_ordered(connection, [(*key, one) for key, one in sorted(first.items())], MOST_AT_ONCE)
+            parked = [(*key, message_id) for key, message_id in sorted(first.items())]
+            await claims.park_ordered(connection, parked, MAX_MESSAGES_PER_CLAIM)
 
     def _make_batches(
-        self, planned: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget
+        self, allocations: Sequence[Allocation], heads: Heads, messages: Sequence[Message], budget: Budget
     ) -> list[Batch]:
         by_queue: dict[Key, list[Message]] = {}
         for message in messages:
             by_queue.setdefault((message.lane, message.tenant, message.sender_id or 0), []).append(message)
-        picked: list[Batch] = []
-        for turn in planned:
-            queue = turn.queue
+        batches: list[Batch] = []
+        for allocation in allocations:
+            queue = allocation.queue
             sender = self._provider.sender(queue.sender)
-            most = self._per_request(heads[_key(queue)], budget)
-            for group in select_messages(
+            max_recipients = self._max_per_request(heads[_key(queue)], budget)
+            for batch in select_messages(
                 by_queue.get(_key(queue), []),
-                slots=min(turn.slots, budget.slots_of(queue.lane)),
-                max_recipients=most,
-                coalesces=most > 1,
+                max_requests=min(allocation.slots, budget.slots_of(queue.lane)),
+                max_recipients=max_recipients,
+                coalesces=max_recipients > 1,
                 sender=sender,
                 rules=self._provider.batch_rules,
-                room=SenderAllowance(budget.pace_left(sender), budget.quota_left(sender)),
+                allowance=SenderAllowance(budget.pace_left(sender), budget.quota_left(sender)),
             ):
-                budget.spend(queue.lane, sender, sum(group.parts))
-                picked.append(group)
-        return picked
+                budget.spend(queue.lane, sender, sum(batch.parts))
+                batches.append(batch)
+        return batches
 
-    async def _remember(self, connection: Connection, heads: Heads, requests: Sequence[NewRequest]) -> None:
-        """Charge what was served, where somebody else was waiting too; alone, nobody is owed anything."""
+    async def _save_pass_values(self, connection: Connection, heads: Heads, requests: Sequence[NewRequest]) -> None:
+        """Raise the pass values of what was served, if more than one queue was waiting: a single one has no rival."""
         if len(heads) < 2:
             return
-        least = floor_pass_value(head.served for head in heads.values())
-        least_of = {
-            lane: floor_pass_value(head.tenant_served for head in heads.values() if head.lane == lane)
+        lane_floor = floor_pass_value(head.pass_value for head in heads.values())
+        tenant_floors = {
+            lane: floor_pass_value(head.tenant_pass_value for head in heads.values() if head.lane == lane)
             for lane in {head.lane for head in heads.values()}
         }
-        of_tenant = {(head.lane, head.tenant): head for head in heads.values()}
-        served: dict[tuple[str, str], float] = {}
+        head_of = {(head.lane, head.tenant): head for head in heads.values()}
+        pass_values: dict[tuple[str, str], float] = {}
         for request in requests:
-            head = of_tenant[request.lane, request.tenant]
+            head = head_of[request.lane, request.tenant]
             parts = sum(request.parts)
             lane, tenant = (request.lane, "*"), (request.lane, request.tenant)
-            served[lane] = served.get(lane, max(head.served, least)) + parts / head.weight
-            served[tenant] = served.get(tenant, max(head.tenant_served, least_of[request.lane])) + parts
-        await claims.save_shares(connection, [(*key, value) for key, value in sorted(served.items())])
+            lane_value = pass_values.get(lane, max(head.pass_value, lane_floor))
+            tenant_value = pass_values.get(tenant, max(head.tenant_pass_value, tenant_floors[request.lane]))
+            pass_values[lane] = lane_value + parts / head.weight
+            pass_values[tenant] = tenant_value + parts
+        await claims.save_shares(connection, [(*key, value) for key, value in sorted(pass_values.items())])
 
     def _attempt(
         self,
         request: NewRequest,
         lease: Lease,
         claimed_at: float,
-        consulted_at: float,
+        suppressions_read_at: float,
         ready_at: dict[int, float],
         budget: Budget,
     ) -> Attempt:
@@ -215,7 +220,7 @@ class Batcher:
             maybe_arrived=False,
             probe=budget.probe,
             messages=request.messages,
-            consulted_at=consulted_at,
+            suppressions_read_at=suppressions_read_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=tuple(ready_at[message.id] for message in request.messages),
@@ -228,26 +233,26 @@ def _key(queue: Queue) -> Key:
     return queue.lane, queue.tenant, queue.sender
 
 
-def _left(
+def _next_cursors(
     wanted: Sequence[Wanted], found: Sequence[WaitingMessage], stayed: Sequence[WaitingMessage]
 ) -> dict[Key, Cursor | None]:
-    """Return where each queue was left: at the first that stayed, else at the last that was read.
+    """Return the next cursor of each queue: its first message that stayed, else the last one that was read.
 
-    None is for a queue of which nothing stayed, and that gave less than it was asked for.
+    None is for a queue of which no message stayed, and that gave fewer than requested.
     """
-    asked = {(one.lane, one.tenant, one.sender): one.most for one in wanted}
-    read, waits = _cursors(found), _cursors(stayed)
+    limits = {(one.lane, one.tenant, one.sender): one.limit for one in wanted}
+    read, left = _cursors(found), _cursors(stayed)
     return {
-        key: min(waits[key]) if key in waits else max(read[key]) if len(read.get(key, ())) >= most else None
-        for key, most in asked.items()
+        key: min(left[key]) if key in left else max(read[key]) if len(read.get(key, ())) >= limit else None
+        for key, limit in limits.items()
     }
 
 
 def _cursors(rows: Sequence[WaitingMessage]) -> dict[Key, list[Cursor]]:
-    places: dict[Key, list[Cursor]] = {}
+    cursors: dict[Key, list[Cursor]] = {}
     for row in rows:
-        places.setdefault((row.message.lane, row.message.tenant, row.message.sender_id or 0), []).append(row.place)
-    return places
+        cursors.setdefault((row.message.lane, row.message.tenant, row.message.sender_id or 0), []).append(row.cursor)
+    return cursors
 
 
 def _queue(head: QueueHead, budget: Budget) -> Queue:
@@ -256,8 +261,8 @@ def _queue(head: QueueHead, budget: Budget) -> Queue:
         head.tenant or "",
         head.urgent,
         head.weight,
-        head.served,
-        head.tenant_served,
+        head.pass_value,
+        head.tenant_pass_value,
         sender=head.sender,
         max_slots=budget.slots_of(head.lane),
     )

@@ -1,4 +1,4 @@
-"""Keeps the breaker of the route: what results tell it, and what claims learn from it."""
+"""Updates the circuit breaker of the route with the results of attempts."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 class RouteBreaker:
     """One route's breaker, as one process sees it.
 
-    `failing` is what keeps a healthy route free of charge: a good answer is written down only where some replica has
-    counted a bad one since the last.
+    `failing` makes a healthy route free of cost: an answer is stored only if some replica has counted a failure since
+    the last answer.
     """
 
     def __init__(self, pool: Pool, route: str) -> None:
@@ -28,10 +28,10 @@ class RouteBreaker:
         self.route = route
         self.failing = False
 
-    async def learn(self, batch: Sequence[AnsweredAttempt]) -> None:
-        """Heed results, in the order of their weight: one answer outweighs any number of silences.
+    async def record(self, batch: Sequence[AnsweredAttempt]) -> None:
+        """Record a batch of results. One answer outweighs any number of calls without an answer.
 
-        If the process dies before this is committed, other calls will find out the same.
+        If the process dies before this is committed, other calls will come to the same result.
         """
         unanswered = {one.attempt.request_id: one for one in batch if one.classification.outcome in UNANSWERED}
         if len(unanswered) < len(batch):
@@ -43,7 +43,7 @@ class RouteBreaker:
             await self._change(set(unanswered), next(iter(unanswered.values())).classification.reason)
 
     async def probe_cancelled(self, requests: set[UUID]) -> None:
-        """Let another request be the probe at once: these were, and were given back before they went."""
+        """Allow another probe at once: these requests were probes, and were released before they were sent."""
         if requests:
             await breakers.change(self._pool, self.route, lambda breaker, now: breaker.probe_cancelled(requests, now))
 

@@ -1,9 +1,9 @@
-"""The claim: one short transaction that decides what goes now, and leaves nothing to decide afterwards.
+"""The claim: one short transaction that decides what is sent now, with nothing left to decide after it.
 
-In order: lock the buckets; take up requests that are due again; bind messages to new requests with their exact bytes;
-write the tokens back; commit. Only then may a byte leave. If the process dies before the commit, nothing has
-happened. If it dies after it, the lease ends and another worker takes the request up as one that may have arrived.
-If the answer to the commit is lost, the caller sees an exception, sends nothing, and the lease ends just the same.
+In this order it locks the buckets, leases requests that are due again, puts messages into new requests with their exact
+bytes, writes the tokens back, and commits. No byte may be sent before that. If the process dies before the commit,
+nothing has happened. If it dies after it, the lease ends, and another worker treats the request as one that may have
+arrived. If the answer to the commit is lost, the caller gets an exception and sends nothing, and the lease ends too.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from uuid import uuid4
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.batcher import Batcher
-from gateway.dispatch.budget import Budget, ClaimSettings, Limits, needed, whole
+from gateway.dispatch.budget import Budget, ClaimSettings, Limits, limits_for, whole_tokens
 from gateway.dispatch.circuit_breaker import RouteBreaker
 from gateway.dispatch.cursors import QueueCursors
 from gateway.dispatch.encoder import RequestEncoder
@@ -27,23 +27,24 @@ from gateway.store.buckets import Limit
 from gateway.store.claims import Lease, QueueHead
 from gateway.store.pool import Connection, Pool
 
-HELD_WAIT = 0.02
-"""Seconds before another look when something is due but another claim or an order key holds it; doubles from there."""
+FIRST_LOCKED_WAIT_SECONDS = 0.02
+"""Until the next claim when something is due but another claim or an order key blocks it. It doubles from there."""
 
-MAX_HELD_WAIT = 1.0
+MAX_LOCKED_WAIT_SECONDS = 1.0
 
-MAX_SCAN_TIME = 0.2
-"""Seconds that a claim goes round among queues of which nothing may go yet."""
+MAX_SCAN_SECONDS = 0.2
+"""Time that one claim may scan while no queue is ready."""
 
-MAX_CONTINUED_SCANS = 8
-"""Looks in a row that a wait for one number's tokens is put off, because queues of other numbers may wait elsewhere."""
+MAX_CONTINUED_CLAIMS = 8
+"""Consecutive claims that only lack tokens of their senders, and go on to the next queues before the claimer waits for
+these tokens: queues of other senders may follow."""
 
-CHEAP_SCAN = 0.02
-"""Seconds of Postgres that a look may take which is repeated under the limiter's lock."""
+MAX_RESCAN_SECONDS = 0.02
+"""A scan is repeated under the limiter's lock only if it took Postgres at most this long."""
 
-SHORT_WAIT = 0.25
-"""Seconds. For less than this the doorbell is not armed while one number's pace is awaited: arming costs inserts more
-than the wait costs anybody."""
+UNARMED_WAIT_SECONDS = 0.25
+"""For a shorter wait for one sender's tokens the doorbell is not armed: arming it costs inserts more than the wait
+costs a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,17 @@ class ClaimResult:
 
     attempts: list[Attempt]
     wait: float | None
-    """Seconds until there may be something to do; None when nothing at all is waiting."""
-    limited: bool = False
-    """Something waits and only tokens are missing: a new message could not go either."""
-    isolate: bool = False
-    """A request that may be what kills workers is due, and goes only while nothing else is in the air."""
-    more: bool = False
-    """Queues wait that were not looked at yet: claim again before anything else."""
+    """Seconds until there may be something to do; None when nothing waits."""
+    only_tokens_missing: bool = False
+    """Something waits, and only tokens are missing: a new message could not be sent either."""
+    suspects_due: bool = False
+    """A request is due that may have killed workers. It is sent only while nothing else is in flight."""
+    claim_again: bool = False
+    """Some queues were not scanned yet: claim again before anything else."""
 
 
 class Claimer:
-    """Makes claims for one process, one at a time."""
+    """Makes the claims of one process, one at a time."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class Claimer:
         breaker: RouteBreaker,
         observer: DispatchObserver,
         *,
-        places: QueueCursors | None = None,
+        cursors: QueueCursors | None = None,
         monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._pool = pool
@@ -88,166 +89,173 @@ class Claimer:
         self._retrier = Retrier(settings, observer)
         self._batcher = Batcher(provider, encoder, settings, observer, monotonic=monotonic)
         self._sweeper = Sweeper(observer, monotonic=monotonic)
-        self._scanner = QueueScanner(breaker.route, places=places, monotonic=monotonic)
+        self._scanner = QueueScanner(breaker.route, cursors=cursors, monotonic=monotonic)
+        self._cursors = self._scanner.cursors
         self._configured: dict[str, Limit] = {}
-        self._fruitless = 0
-        self._looked_on = 0
-        self._asked_again = False
+        self._locked_claims = 0
+        self._continued_claims = 0
+        self._rescanned = False
 
     @property
     def some_parked_by_order(self) -> bool:
-        """Whether messages wait for another of their order key: then a result may be what lets them go."""
+        """Whether messages are parked behind another of their order key: a result may then make work available."""
         return self._sweeper.some_parked_by_order
 
     def change_limits(self, limits: Limits) -> None:
-        """Take new limits; they are in the database, and hold for every replica, from the next claim on."""
+        """Use new limits from the next claim on. They are stored in the database and apply to every replica."""
         self._limits = limits
 
-    async def claim(self, slots: int, *, alone: bool = True) -> ClaimResult:
-        """Claim up to `slots` requests. Raises what the database raises; then nothing was claimed that we know of.
+    async def claim(self, slots: int, *, idle: bool = True) -> ClaimResult:
+        """Claim up to `slots` requests. It raises what the database raises; then no claim of ours is known.
 
-        `alone` says that this process has nothing else in the air.
+        `idle` says that this process has nothing else in flight.
         """
         async with self._pool.acquire() as connection:
             await self._sweeper.sweep(connection)
-            look = await self._look(connection)
-            ready = look.ready
+            scan = await self._scan(connection)
+            ready = scan.ready
             if not ready:
-                self._looked_on = 0
-                return ClaimResult([], look.wait, more=not look.complete)
-            limits = needed(self._limits, ready, self._provider)
+                self._continued_claims = 0
+                return ClaimResult([], scan.wait, claim_again=not scan.complete)
+            limits = limits_for(self._limits, ready, self._provider)
             await self._configure(connection, limits)
             began = self._monotonic()
             try:
                 async with connection.transaction():
-                    claimed = await self._claim(connection, look, sorted(limits), slots, alone=alone)
+                    claimed = await self._claim(connection, scan, sorted(limits), slots, idle=idle)
             except BaseException:
-                # The places where queues were left are those of a claim that did not happen.
-                self._scanner.forget()
+                # The cursors belong to a claim that did not happen.
+                self._cursors.reset()
                 raise
-            self._batcher.learn(self._monotonic() - began)
+            self._batcher.adapt_size(self._monotonic() - began)
         for attempt in claimed.attempts:
             if attempt.messages is not None:
                 self._observer.claimed(attempt.lane, attempt.recipients)
         return claimed
 
-    async def _look(self, connection: Connection) -> ScanResult:
-        """ScanResult round until something may go, all was seen, or it is time to let others have the connection."""
-        until = self._monotonic() + MAX_SCAN_TIME
+    async def _scan(self, connection: Connection) -> ScanResult:
+        """Scan until something is ready, all was seen, or it is time to release the connection."""
+        until = self._monotonic() + MAX_SCAN_SECONDS
         while True:
-            look = await self._scanner.scan(connection)
-            if look.ready or look.complete or self._monotonic() >= until:
+            scan = await self._scanner.scan(connection)
+            if scan.ready or scan.complete or self._monotonic() >= until:
                 break
-        if self._scanner.failing:
+        if scan.route_failing:
             self._breaker.failing = True
-        return look
+        return scan
 
     async def _claim(
-        self, connection: Connection, look: ScanResult, names: Sequence[str], slots: int, *, alone: bool
+        self, connection: Connection, scan: ScanResult, bucket_names: Sequence[str], slots: int, *, idle: bool
     ) -> ClaimResult:
-        ready = look.ready
-        # Before the tokens' own time, which is the database's and later: whatever is counted from here errs early.
+        ready = scan.ready
+        # Read before the time of the tokens, which is the database's and later. So all deadlines err on the early side.
         claimed_at = self._monotonic()
-        locked, now = await buckets.lock(connection, names)
-        locked = self._limits.capped(locked, ready)
+        locked, now = await buckets.lock(connection, bucket_names)
+        locked = self._limits.with_lane_caps(locked, ready)
         per_request = tuple(limit.name for limit in self._limits.per_request)
-        tokens = min((whole(locked[name].available(now)) for name in per_request), default=slots)
-        if 0 < tokens <= slots and await self._urgent_came(connection, ready):
-            return ClaimResult([], 0.0, more=True)
-        self._asked_again = False
+        tokens = min((whole_tokens(locked[name].available(now)) for name in per_request), default=slots)
+        if 0 < tokens <= slots and await self._new_urgent_queue(connection, ready):
+            return ClaimResult([], 0.0, claim_again=True)
+        self._rescanned = False
         budget = Budget(now, locked, min(slots, tokens), per_request, self._limits.route)
         if ready[0].route_open:
             wait = await self._await_probe(connection, budget)
             if wait > 0:
-                return ClaimResult([], wait, limited=True)
+                return ClaimResult([], wait, only_tokens_missing=True)
         lease = Lease(uuid4(), self._settings.lease, self._settings.worker)
         attempts: list[Attempt] = []
-        moved = isolate = behind = False
-        if budget.fresh:
-            bound = await self._batcher.claim(connection, ready, budget, lease, claimed_at)
-            attempts, moved, behind = bound.attempts, bound.moved, bound.behind
-            self._scanner.left(bound.left)
-        # A retry of a bulk request must not take the token of a login code: both kinds, lane by lane in urgency.
+        removed_some = suspects_due = parked_by_order = False
+        if budget.probe_new_message:
+            batched = await self._batcher.claim(connection, ready, budget, lease, claimed_at)
+            attempts, removed_some, parked_by_order = batched.attempts, batched.removed_some, batched.parked_by_order
+            self._cursors.advance(batched.cursors)
+        # A retry of a bulk request must not take the token of a login code. So retries and new messages of urgent lanes
+        # come before those of other lanes.
         for urgent in (True, False):
             group = [head for head in ready if head.urgent is urgent]
-            again = await self._retrier.claim(
-                connection, group, budget, lease, claimed_at, alone=alone and not attempts
+            retried = await self._retrier.claim(
+                connection, group, budget, lease, claimed_at, idle=idle and not attempts
             )
-            attempts += again.attempts
-            moved, isolate = moved or again.moved, isolate or again.suspects
-            if again.isolated:
+            attempts += retried.attempts
+            removed_some, suspects_due = removed_some or retried.removed_some, suspects_due or retried.suspects_due
+            if retried.isolated:
                 break
-            bound = await self._batcher.claim(connection, group, budget, lease, claimed_at)
-            attempts += bound.attempts
-            moved, behind = moved or bound.moved, behind or bound.behind
-            self._scanner.left(bound.left)
-        self._sweeper.some_parked_by_order = self._sweeper.some_parked_by_order or behind
+            batched = await self._batcher.claim(connection, group, budget, lease, claimed_at)
+            attempts += batched.attempts
+            removed_some, parked_by_order = (
+                removed_some or batched.removed_some,
+                parked_by_order or batched.parked_by_order,
+            )
+            self._cursors.advance(batched.cursors)
+        self._sweeper.some_parked_by_order = self._sweeper.some_parked_by_order or parked_by_order
         if budget.probe and attempts:
             await breakers.begin_probe(connection, self._route, attempts[0].request_id, self._settings.lease)
         if budget.changed:
-            await buckets.write(connection, budget.written())
-        return self._conclude(look, budget, attempts, moved=moved, isolate=isolate)
+            await buckets.write(connection, budget.changed_buckets())
+        return self._conclude(scan, budget, attempts, removed_some=removed_some, suspects_due=suspects_due)
 
     def _conclude(
-        self, look: ScanResult, budget: Budget, attempts: list[Attempt], *, moved: bool, isolate: bool
+        self, scan: ScanResult, budget: Budget, attempts: list[Attempt], *, removed_some: bool, suspects_due: bool
     ) -> ClaimResult:
-        if isolate:
-            # Only a whole look finds it when everything else has landed.
-            self._scanner.forget()
-        if attempts or moved:
-            self._fruitless = self._looked_on = 0
-            self._scanner.begin()
-            return ClaimResult(attempts, 0.0, isolate=isolate)
-        claimed = self._fruitless_claim(look, budget, isolate=isolate)
-        if not claimed.limited:
-            self._scanner.forget()
+        if suspects_due:
+            # Only a complete scan finds the suspect again when everything else is completed.
+            self._cursors.reset()
+        if attempts or removed_some:
+            self._locked_claims = self._continued_claims = 0
+            self._scanner.start_pass()
+            return ClaimResult(attempts, 0.0, suspects_due=suspects_due)
+        claimed = self._nothing_claimed(scan, budget, suspects_due=suspects_due)
+        if not claimed.only_tokens_missing:
+            self._cursors.reset()
         return claimed
 
-    async def _urgent_came(self, connection: Connection, ready: Sequence[QueueHead]) -> bool:
-        """Return whether an urgent queue waits that the look did not see: the last tokens are not for others.
+    async def _new_urgent_queue(self, connection: Connection, ready: Sequence[QueueHead]) -> bool:
+        """Return whether an urgent queue is ready that the scan did not see: it must get the last tokens.
 
-        Between the look and the lock another claim may have had the lock for long. From here on nothing that commits
-        can be meant for these tokens. Asked once before a claim, or a stream of new queues would put it off for ever;
-        and only where a look is cheap, because others wait for the lock meanwhile and the attempts must start in time.
+        Between the scan and the lock, another claim may have held the lock for long. From here on, nothing that commits
+        has a right to these tokens. The scan is repeated once before a claim: otherwise a stream of new queues would
+        delay the claim without end. And it is repeated only if it is fast, because other claims wait for the lock, and
+        attempts must start in time.
         """
-        if self._asked_again or max(head.took for head in ready) > CHEAP_SCAN:
+        if self._rescanned or max(head.scan_seconds for head in ready) > MAX_RESCAN_SECONDS:
             return False
-        seen = {(head.lane, head.tenant, head.sender) for head in ready if head.urgent}
-        self._asked_again = await self._scanner.sees_urgent(connection, besides=seen)
-        return self._asked_again
+        known = {(head.lane, head.tenant, head.sender) for head in ready if head.urgent}
+        self._rescanned = await self._scanner.sees_new_urgent(connection, known=known)
+        return self._rescanned
 
     async def _await_probe(self, connection: Connection, budget: Budget) -> float:
-        """Return how long the open breaker holds everything; at 0.0 one request may go, and is the probe."""
+        """Return how long the open breaker blocks all requests; at 0.0 one request may be sent, as the probe."""
         breaker, now = await breakers.lock(connection, self._route)
         if breaker.is_open:
             wait = breaker.wait(now)
             if wait > 0:
                 return wait
             budget.probe = True
-            budget.fresh = breaker.failures % 2 == 0
+            budget.probe_new_message = breaker.failures % 2 == 0
             budget.slots = min(budget.slots, 1)
         return 0.0
 
-    def _fruitless_claim(self, look: ScanResult, budget: Budget, *, isolate: bool) -> ClaimResult:
-        """Say how long to wait: for tokens where they are what is missing, else for whoever holds what is due.
+    def _nothing_claimed(self, scan: ScanResult, budget: Budget, *, suspects_due: bool) -> ClaimResult:
+        """Return how long to wait: for tokens if they are missing, else for the transaction that locks what is due.
 
-        Where only these queues lack them, others that were not looked at may not: they come first, a few looks of them.
+        If only the senders of these queues lack tokens, other queues may have some. So a few claims go on to those that
+        were not scanned yet.
         """
-        wait, name = min(budget.wait_of(head.lane, self._provider.sender(head.sender)) for head in look.ready)
-        self._looked_on += 1
-        if not look.complete and budget.request_wait() <= 0 and self._looked_on % MAX_CONTINUED_SCANS:
-            return ClaimResult([], 0.0, isolate=isolate, more=True)
+        wait, bucket = min(budget.wait_of(head.lane, self._provider.sender(head.sender)) for head in scan.ready)
+        self._continued_claims += 1
+        if not scan.complete and budget.request_wait() <= 0 and self._continued_claims % MAX_CONTINUED_CLAIMS:
+            return ClaimResult([], 0.0, suspects_due=suspects_due, claim_again=True)
         if wait > 0:
-            self._fruitless = 0
-            self._observer.limited(name, wait)
-            limited = wait <= SHORT_WAIT or budget.request_wait() >= wait
-            return ClaimResult([], wait, limited=limited, isolate=isolate)
-        held = min(MAX_HELD_WAIT, HELD_WAIT * 2.0 ** min(self._fruitless, 10))
-        self._fruitless += 1
-        return ClaimResult([], held, isolate=isolate)
+            self._locked_claims = 0
+            self._observer.limited(bucket, wait)
+            only_tokens_missing = wait <= UNARMED_WAIT_SECONDS or budget.request_wait() >= wait
+            return ClaimResult([], wait, only_tokens_missing=only_tokens_missing, suspects_due=suspects_due)
+        locked_wait = min(MAX_LOCKED_WAIT_SECONDS, FIRST_LOCKED_WAIT_SECONDS * 2.0 ** min(self._locked_claims, 10))
+        self._locked_claims += 1
+        return ClaimResult([], locked_wait, suspects_due=suspects_due)
 
     async def _configure(self, connection: Connection, limits: dict[str, Limit]) -> None:
-        """Bring buckets that are new or changed to their limits, each once: others may have been changed since."""
+        """Store new or changed limits in their buckets, each once: another replica may have changed them since."""
         new = [limit for name, limit in limits.items() if self._configured.get(name) != limit]
         if new:
             await buckets.configure(connection, new)

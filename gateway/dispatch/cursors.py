@@ -1,16 +1,16 @@
-"""Remembers which queues had more to give, and from where on: for times when a scan is slow.
+"""Remembers a cursor for each queue that has more messages, so that scans can skip dead index entries.
 
-The index of what waits keeps an entry for each message that was sent until vacuum may remove it, and while an old
-transaction holds its snapshot vacuum may not. A scan passes all of them: 30 ms for 100,000, before every claim. So a
-scan that was slow is not repeated at once: for a while only urgent lanes are looked at, and of the others the queues
-that were seen, each from the place where it was left.
+The index of waiting messages keeps an entry for each sent message until VACUUM removes it. While an old transaction
+holds its snapshot, VACUUM cannot. A scan reads all of these entries: 30 ms for 100,000 of them, before every claim. So
+a slow scan is not repeated at once. It is followed by incremental scans: they read urgent lanes completely, and of the
+other lanes only the known queues, each from its cursor.
 
-What an incremental scan does not see waits for the next complete one: messages of other queues, requests to retry, and
-messages that lie before the place because they were committed late, given back or let go. Nothing is lost by it and
-nobody waits longer than some looks take; a process rests only after a complete scan.
+What an incremental scan does not see waits for the next complete scan: messages of other queues, requests to retry, and
+messages before the cursor because they were committed late, released or unparked. Nothing is lost, and no message waits
+longer than a few scans take. A process sleeps only after a complete scan.
 
-Two cases stay slow: the entries of urgent lanes, which every scan passes, and a lane of 200 queues and more, because a
-quick scan does not go round.
+Two cases stay slow: urgent lanes, because every scan reads all of their entries, and a lane of 200 queues or more,
+because an incremental scan does not wrap around.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,52 +19,52 @@ from dataclasses import replace
 from gateway.clock import monotonic
 from gateway.store.claims import Cursor, Key, QueueHead
 
-SLOW = 0.003
-"""Seconds of Postgres from which on a scan is slow."""
+SLOW_SCAN_SECONDS = 0.003
+"""Time in Postgres from which on a scan is slow."""
 
-SHARE = 0.1
-"""Of its time, what a process may scan at everything."""
+COMPLETE_SCAN_TIME_SHARE = 0.1
+"""Share of its time that a process may spend on complete scans while they are slow."""
 
 
 class QueueCursors:
     """What one process knows of its queues since the last complete scan."""
 
-    def __init__(self, *, slow: float | None = None, monotonic: Callable[[], float] = monotonic) -> None:
-        self._slow = SLOW if slow is None else slow
+    def __init__(self, *, slow_scan: float | None = None, monotonic: Callable[[], float] = monotonic) -> None:
+        self._slow_scan = SLOW_SCAN_SECONDS if slow_scan is None else slow_scan
         self._monotonic = monotonic
-        self._seen: dict[Key, QueueHead] = {}
-        self._until = 0.0
+        self._known: dict[Key, QueueHead] = {}
+        self._incremental_until = 0.0
 
     def record(self, ready: Sequence[QueueHead]) -> None:
-        """Remember what a complete scan found, if it was slow."""
-        took = max((head.took for head in ready), default=0.0)
-        if took < self._slow:
-            self.forget()
+        """Remember the queues that a complete scan found, if it was slow."""
+        seconds = max((head.scan_seconds for head in ready), default=0.0)
+        if seconds < self._slow_scan:
+            self.reset()
             return
-        self._seen = {
+        self._known = {
             (head.lane, head.tenant, head.sender): head for head in ready if head.tenant is not None and not head.urgent
         }
-        self._until = self._monotonic() + took * (1.0 / SHARE - 1.0)
+        self._incremental_until = self._monotonic() + seconds * (1.0 / COMPLETE_SCAN_TIME_SHARE - 1.0)
 
-    def forget(self) -> None:
-        """Let the next scan be a complete one."""
-        self._seen = {}
+    def reset(self) -> None:
+        """Make the next scan a complete one."""
+        self._known = {}
 
     def known(self) -> list[Key]:
-        """Return the queues of which messages wait; none when it is time for a complete scan."""
-        return list(self._seen) if self._monotonic() < self._until else []
+        """Return the queues for an incremental scan; none when the next scan must be complete."""
+        return list(self._known) if self._monotonic() < self._incremental_until else []
 
-    def left(self, places: Mapping[Key, Cursor | None]) -> None:
-        """Remember where a claim left queues; None is for a queue that gave less than it was asked for."""
-        for key, place in places.items():
-            head = self._seen.pop(key, None)
-            if head is not None and place is not None:
-                self._seen[key] = replace(head, first=place)
+    def advance(self, cursors: Mapping[Key, Cursor | None]) -> None:
+        """Store the new cursors of queues after a claim; None for a queue that gave fewer messages than requested."""
+        for key, cursor in cursors.items():
+            head = self._known.pop(key, None)
+            if head is not None and cursor is not None:
+                self._known[key] = replace(head, first=cursor)
 
-    def find(self, heads: Sequence[QueueHead]) -> list[QueueHead]:
-        """Return what a quick scan found, with the places of what it took for granted."""
-        found = []
+    def resolve(self, heads: Sequence[QueueHead]) -> list[QueueHead]:
+        """Return what an incremental scan found, with the cursors of the queues that it assumed to have messages."""
+        resolved = []
         for head in heads:
-            seen = None if head.tenant is None else self._seen.get((head.lane, head.tenant, head.sender))
-            found.append(head if seen is None else replace(head, first=seen.first))
-        return found
+            known = None if head.tenant is None else self._known.get((head.lane, head.tenant, head.sender))
+            resolved.append(head if known is None else replace(head, first=known.first))
+        return resolved

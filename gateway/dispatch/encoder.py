@@ -1,4 +1,4 @@
-"""From waiting messages to requests with their exact bytes: no I/O, no clock."""
+"""From waiting messages to requests with their exact bytes. It does no I/O."""
 
 import secrets
 import time
@@ -30,26 +30,26 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SenderAllowance:
-    """The parts that one sending number may send now."""
+    """The parts that one sender may send now."""
 
     pace: float
-    """Protects the provider's queue, so one message may borrow from its future: a long text must go some time."""
+    """It protects the provider's queue, so one message may borrow from later: a long text must be sent some time."""
     quota: float
-    """A cap that is never passed."""
+    """A cap that is never exceeded."""
 
 
 def select_messages(
     messages: Sequence[Message],
     *,
-    slots: int,
+    max_requests: int,
     max_recipients: int,
     coalesces: bool,
     sender: int | None,
     rules: BatchRules,
-    room: SenderAllowance,
+    allowance: SenderAllowance,
 ) -> list[Batch]:
-    """Choose messages of one sending number, in order, and group them into at most `slots` requests."""
-    pace, quota = room.pace, room.quota
+    """Select messages of one sender, in order, and batch them into at most `max_requests` requests."""
+    pace, quota = allowance.pace, allowance.quota
     costs: dict[int, int] = {}
     allowed: list[Message] = []
     for message in messages:
@@ -64,7 +64,7 @@ def select_messages(
     lanes_alone = () if coalesces else {message.lane for message in allowed}
     return [
         Batch(tuple(group), tuple(costs[m.id] for m in group), sender)
-        for group in pack(allowed, rules, slots=slots, max_recipients=max_recipients, lanes_alone=lanes_alone)
+        for group in pack(allowed, rules, slots=max_requests, max_recipients=max_recipients, lanes_alone=lanes_alone)
     ]
 
 
@@ -83,8 +83,8 @@ class RequestEncoder:
     def encode(self, batches: Sequence[Batch]) -> tuple[list[NewRequest], list[tuple[Message, str]]]:
         """Return the requests, and the messages that cannot be encoded, each with the reason.
 
-        A message that breaks the encoder must not take its neighbours with it, nor the worker: its batch is encoded
-        one message at a time, and what fails alone is returned with the reason.
+        A message that breaks the encoder must break neither its neighbours nor the worker. So its batch is encoded one
+        message at a time, and a message that fails alone is returned with the reason.
         """
         requests: list[NewRequest] = []
         failed: list[tuple[Message, str]] = []
@@ -100,7 +100,8 @@ class RequestEncoder:
                     Batch((message,), (parts,), batch.sender_id)
                     for message, parts in zip(batch.messages, batch.parts, strict=True)
                 ]
-                # The batch has the tokens of one request: more would exceed the limit. One goes now, the rest stay.
+                # The batch has the tokens of one request, and more would exceed the limit. So one message is sent now,
+                # and the rest stay in the outbox.
                 for single in singles:
                     made, bad = self.encode([single])
                     failed += bad

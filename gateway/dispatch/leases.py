@@ -1,4 +1,4 @@
-"""Keeps the leases of everything this process has in flight, in one statement for all of them."""
+"""Renews the leases of everything that this process has in flight, in one statement for all of them."""
 
 import asyncio
 import dataclasses
@@ -12,15 +12,17 @@ from gateway.dispatch.attempt import Attempt
 from gateway.store import claims
 from gateway.store.pool import UNAVAILABLE, Pool
 
+RENEWALS_PER_LEASE = 3
+
 log = structlog.get_logger(__name__)
 
 
 class Leases:
-    """The attempts in hand, and the loop that renews them.
+    """The attempts in flight, and the loop that renews their leases.
 
-    A lease outlives the longest call by construction (the settings refuse anything else), so what needs renewing is a
-    result that waits for a slow or absent database. Renewal that fails is no reason to hurry: the sender asks
-    `Attempt.lease_until` before the wire, and a result that comes too late is fenced.
+    A lease always outlives the longest call: the settings refuse anything else. So a lease needs renewal only while a
+    result waits for a slow or absent database. A failed renewal needs no other action: the sender checks
+    `Attempt.lease_until` before it sends, and a result that comes too late is fenced.
     """
 
     def __init__(self, pool: Pool, *, seconds: float, monotonic: Callable[[], float] = monotonic) -> None:
@@ -36,16 +38,16 @@ class Leases:
 
     @property
     def idle(self) -> asyncio.Event:
-        """Set while nothing is held."""
+        """Set while no lease is held."""
         return self._idle
 
     def hold(self, attempt: Attempt) -> None:
-        """Take a attempt into care."""
+        """Renew the lease of this attempt from now on."""
         self._held[attempt.request_id] = attempt
         self._idle.clear()
 
     def drop(self, attempts: Iterable[Attempt]) -> None:
-        """Let go of attempts whose results are written or lost."""
+        """Stop renewing the leases of attempts whose results are written or lost."""
         for attempt in attempts:
             self._held.pop(attempt.request_id, None)
         if not self._held:
@@ -53,9 +55,10 @@ class Leases:
 
     async def run(self) -> None:
         """Renew every third of a lease, until cancelled."""
+        interval = self._seconds / RENEWALS_PER_LEASE
         while True:
-            await asyncio.sleep(self._seconds / 3)
-            due = [t for t in self._held.values() if t.lease_until - self._monotonic() < self._seconds * 2 / 3]
+            await asyncio.sleep(interval)
+            due = [one for one in self._held.values() if one.lease_until - self._monotonic() < self._seconds - interval]
             if due:
                 try:
                     await self._renew(due)
@@ -65,12 +68,12 @@ class Leases:
     async def _renew(self, due: list[Attempt]) -> None:
         began = self._monotonic()
         async with self._pool.acquire() as connection:
-            kept = await claims.renew_leases(connection, [(t.request_id, t.token) for t in due], self._seconds)
+            kept = await claims.renew_leases(connection, [(one.request_id, one.token) for one in due], self._seconds)
         for attempt in due:
             if attempt.request_id in kept and attempt.request_id in self._held:
-                # Counted from before the statement: the database's own count began later.
+                # Counted from before the statement: the database's own time of the renewal is later.
                 self._held[attempt.request_id] = dataclasses.replace(attempt, lease_until=began + self._seconds)
 
     def current(self, attempt: Attempt) -> Attempt:
-        """Return the attempt with the lease as it stands now."""
+        """Return the attempt with its lease as it is now."""
         return self._held.get(attempt.request_id, attempt)

@@ -1,4 +1,4 @@
-"""The part of a claim that takes up requests again: retries that are due, and what dead workers left behind."""
+"""The part of a claim that leases requests again: retries that are due, and requests whose worker died."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ class RetryResult:
     """What the retrier did."""
 
     attempts: list[Attempt]
-    moved: bool = False
-    """Requests went out of the way without another attempt."""
-    suspects: bool = False
-    """Requests are due that may be what kills workers."""
+    removed_some: bool = False
+    """Requests were ended or requeued without another attempt."""
+    suspects_due: bool = False
+    """Requests are due that may have killed workers."""
     isolated: bool = False
-    """The only attempt is such a request, and nothing may go beside it."""
+    """The only attempt is such a request, and nothing else may be in flight with it."""
 
 
 class Retrier:
-    """Decides over due requests inside the claim's transaction."""
+    """Decides about due requests inside the claim's transaction."""
 
     def __init__(self, settings: ClaimSettings, observer: DispatchObserver) -> None:
         self._settings = settings
@@ -45,53 +45,55 @@ class Retrier:
         lease: Lease,
         claimed_at: float,
         *,
-        alone: bool,
+        idle: bool,
     ) -> RetryResult:
-        """Lease due requests of these lanes while slots and tokens last; end those that must not go again.
+        """Lease due requests of these lanes while slots and tokens last; end those that must not be sent again.
 
-        `alone`: nothing else is in the air, so a request that may be what kills workers can be tried by itself.
+        `idle`: nothing else is in flight, so a request that may have killed workers can be sent alone.
         """
         lanes = {head.lane: head for head in heads if head.retry}
         if not lanes or budget.slots <= 0:
             return RetryResult([])
         wanted = [(head.lane, head.sender, budget.slots) for head in heads if head.retry]
         due = await claims.lock_due_requests(connection, wanted)
-        arrived = await self._cut_off(connection, due)
-        decisions = {request.id: self._decide(request, arrived, lanes[request.lane]) for request in due}
-        await self._end(connection, decisions)
-        fit = [request for request in due if decisions[request.id].action is Action.ATTEMPT]
-        suspects = [request for request in fit if request.crashes + request.crashed >= ISOLATE_AFTER_CRASHES]
-        if suspects and alone:
-            fit = suspects[:1]
+        maybe_arrived_ago = await self._close_expired_leases(connection, due)
+        decisions = {request.id: self._decide(request, maybe_arrived_ago, lanes[request.lane]) for request in due}
+        await self._apply(connection, decisions)
+        sendable = [request for request in due if decisions[request.id].action is Action.ATTEMPT]
+        suspects = [request for request in sendable if request.crashes + request.crashed >= ISOLATE_AFTER_CRASHES]
+        if suspects and idle:
+            sendable = suspects[:1]
         elif suspects:
-            fit = [request for request in fit if request not in suspects]
-        again = self._afford(fit, budget)
-        if again:
-            await claims.lease_retries(connection, [request.id for request in again], lease)
+            sendable = [request for request in sendable if request not in suspects]
+        retries = self._within_budget(sendable, budget)
+        if retries:
+            await claims.lease_retries(connection, [request.id for request in retries], lease)
         return RetryResult(
             [
-                self._attempt(request, arrived.get(request.id), lease, claimed_at, probe=budget.probe)
-                for request in again
+                self._attempt(request, maybe_arrived_ago.get(request.id), lease, claimed_at, probe=budget.probe)
+                for request in retries
             ],
-            moved=any(decision.action is not Action.ATTEMPT for decision in decisions.values()),
-            suspects=bool(suspects),
-            isolated=bool(suspects) and alone and bool(again),
+            removed_some=any(decision.action is not Action.ATTEMPT for decision in decisions.values()),
+            suspects_due=bool(suspects),
+            isolated=bool(suspects) and idle and bool(retries),
         )
 
     @staticmethod
-    def _afford(wanted: Sequence[DueRequest], budget: Budget) -> list[DueRequest]:
-        again = []
-        for request in wanted:
+    def _within_budget(requests: Sequence[DueRequest], budget: Budget) -> list[DueRequest]:
+        """Return the requests that the budget allows, after it has paid for them."""
+        allowed = []
+        for request in requests:
             if (
                 budget.slots_of(request.lane) > 0
                 and budget.may_send(request.sender_id)
                 and budget.quota_left(request.sender_id) >= request.parts
             ):
                 budget.spend(request.lane, request.sender_id, request.parts)
-                again.append(request)
-        return again
+                allowed.append(request)
+        return allowed
 
-    async def _cut_off(self, connection: Connection, due: Sequence[DueRequest]) -> dict[UUID, float]:
+    async def _close_expired_leases(self, connection: Connection, due: Sequence[DueRequest]) -> dict[UUID, float]:
+        """Close the attempts whose lease ended; return how long ago each of these requests may first have arrived."""
         crashed = [request.id for request in due if request.crashed]
         if not crashed:
             return {}
@@ -99,7 +101,7 @@ class Retrier:
         log.warning("lease_expired", requests=len(crashed))
         return await claims.close_expired_leases(connection, crashed)
 
-    def _decide(self, request: DueRequest, arrived: dict[UUID, float], lane: QueueHead) -> Decision:
+    def _decide(self, request: DueRequest, maybe_arrived_ago: dict[UUID, float], lane: QueueHead) -> Decision:
         crashed = int(request.crashed)
         return decide(
             RequestState(
@@ -107,7 +109,7 @@ class Retrier:
                 never_sent=request.never_sent_attempts,
                 ambiguous=request.ambiguous_attempts + crashed,
                 crashes=request.crashes + crashed,
-                maybe_arrived_ago=arrived.get(request.id, request.maybe_arrived_ago),
+                maybe_arrived_ago=maybe_arrived_ago.get(request.id, request.maybe_arrived_ago),
                 first_expiry_in=request.first_expiry_in,
                 last_expiry_in=request.last_expiry_in,
                 suppressed=request.suppressed,
@@ -115,8 +117,8 @@ class Retrier:
             RetryRules(self._settings.last_claim, lane.max_attempts, lane.on_uncertain == "resend"),
         )
 
-    async def _end(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:
-        """Write the decisions that are not another attempt; they are rare, so one statement each."""
+    async def _apply(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:
+        """Write the decisions that are not another attempt. They are rare, so each takes one statement."""
         for request_id, decision in decisions.items():
             match decision.action:
                 case Action.ATTEMPT:
@@ -133,12 +135,12 @@ class Retrier:
                         connection, [request_id], new_generation=decision.action is Action.RESEND
                     )
                 case Action.FAIL | Action.EXPIRE:
-                    ending = TerminalStatus.FAILED if decision.action is Action.FAIL else TerminalStatus.EXPIRED
-                    for lane in await claims.fail_requests(connection, [request_id], ending, decision.reason):
-                        self._observer.ended(lane, ending.value, 1)
+                    status = TerminalStatus.FAILED if decision.action is Action.FAIL else TerminalStatus.EXPIRED
+                    for lane in await claims.fail_requests(connection, [request_id], status, decision.reason):
+                        self._observer.ended(lane, status.value, 1)
 
     def _attempt(
-        self, request: DueRequest, arrived: float | None, lease: Lease, claimed_at: float, *, probe: bool
+        self, request: DueRequest, maybe_arrived_ago: float | None, lease: Lease, claimed_at: float, *, probe: bool
     ) -> Attempt:
         return Attempt(
             request_id=request.id,
@@ -150,10 +152,10 @@ class Retrier:
             sender_id=request.sender_id,
             recipients=len(request.members),
             failures=request.never_sent_attempts + request.ambiguous_attempts + int(request.crashed),
-            maybe_arrived=request.maybe_arrived_ago is not None or arrived is not None,
+            maybe_arrived=request.maybe_arrived_ago is not None or maybe_arrived_ago is not None,
             probe=probe,
             messages=None,
-            consulted_at=claimed_at,
+            suppressions_read_at=claimed_at,
             send_by=claimed_at + self._settings.start_within,
             lease_until=claimed_at + lease.seconds,
             ready_at=() if request.oldest_ready is None else (request.oldest_ready.timestamp(),),

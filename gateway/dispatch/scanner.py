@@ -1,21 +1,21 @@
-"""Looks at what waits, and goes round where that is more than one scan should cost.
+"""Finds the head of each queue that waits. One scan reads a bounded number of queues, and the next continues after it.
 
-Every tenant and every sending number of which messages wait is a queue of its own, and both are words of the
-application: there may be any number of them. So one scan takes up a bounded number of each lane, and the next one goes
-on from there. Every lane is looked at each time, so a crowd in one of them delays nobody in another.
+Every tenant and every sender with waiting messages has a queue of its own. Applications choose both, so there may be
+any number of queues. A scan reads up to `MAX_QUEUES_PER_LANE` of each lane. It reads every lane, so many queues in one
+lane delay no message of another lane. A pass is complete when all that waits was seen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.clock import monotonic
 from gateway.dispatch.cursors import QueueCursors
 from gateway.store import claims
-from gateway.store.claims import Cursor, Key, QueueHead
+from gateway.store.claims import QueueHead
 from gateway.store.pool import Connection
 
-MAX_QUEUES = 200
-"""Queues of one lane that a scan takes up: more than a claim has slots for, and a few milliseconds of Postgres."""
+MAX_QUEUES_PER_LANE = 200
+"""Queues of one lane that one scan reads: more than a claim has slots for, and a few milliseconds of Postgres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,106 +23,106 @@ class ScanResult:
     """What one scan found."""
 
     ready: list[QueueHead]
-    """May go now."""
+    """Queues with something that may be sent now."""
     complete: bool
-    """Everything that waits was seen since the round began."""
+    """All that waits was seen since the pass began."""
     wait: float | None
-    """Seconds until the first of what was seen in this round, and could not go, may go; None if there was nothing."""
+    """Seconds until the first of the queues of this pass that were not ready is ready; None if there are none."""
+    route_failing: bool = False
+    """The route failed recently, or its circuit breaker is open."""
 
 
 class QueueScanner:
-    """Where the looks of one process have come to. Another process goes its own rounds; the shares are common."""
+    """The position of one process in its pass over the queues. Another process makes passes of its own.
+
+    The pass values of fair share are common to all processes.
+    """
 
     def __init__(
-        self, route: str, *, places: QueueCursors | None = None, monotonic: Callable[[], float] = monotonic
+        self, route: str, *, cursors: QueueCursors | None = None, monotonic: Callable[[], float] = monotonic
     ) -> None:
         self._route = route
         self._monotonic = monotonic
-        self._cursors = places or QueueCursors(monotonic=monotonic)
-        self._after: dict[str, tuple[str, int]] = {}
-        self._again_after: dict[str, int] = {}
-        self._ends: dict[tuple[str, bool], int] = {}
-        """How often the end of a lane must still be passed until all of it was seen."""
-        self._soonest: float | None = None
-        self.failing = False
-        """The last scan found that the route has failed lately."""
+        self.cursors = cursors or QueueCursors(monotonic=monotonic)
+        self._messages_after: dict[str, tuple[str, int]] = {}
+        self._retries_after: dict[str, int] = {}
+        self._ends_to_pass: dict[tuple[str, bool], int] = {}
+        """How often the end of a lane must still be passed until all of the lane was seen."""
+        self._ready_at: float | None = None
 
-    def begin(self) -> None:
-        """Begin a new round where the last scan ended: what was seen before may have changed."""
-        # The part of a lane behind its first end was seen only when that end is passed again.
-        self._ends = {(lane, False): 2 for lane in self._after} | {(lane, True): 2 for lane in self._again_after}
-        self._soonest = None
-
-    def note(self, wait: float) -> None:
-        """Remember that something that could not go now may go in so many seconds."""
-        moment = self._monotonic() + wait
-        self._soonest = moment if self._soonest is None else min(self._soonest, moment)
-
-    def left(self, places: Mapping[Key, Cursor | None]) -> None:
-        """Hear where a claim left queues, None for what gave less than it was asked for."""
-        self._cursors.left(places)
-
-    def forget(self) -> None:
-        """Take nothing for granted at the next scan."""
-        self._cursors.forget()
+    def start_pass(self) -> None:
+        """Start a new pass where the last scan ended: what was seen before may have changed."""
+        # The part of a lane after its first end was seen only when that end is passed again.
+        self._ends_to_pass = {(lane, False): 2 for lane in self._messages_after}
+        self._ends_to_pass |= {(lane, True): 2 for lane in self._retries_after}
+        self._ready_at = None
 
     async def scan(self, connection: Connection) -> ScanResult:
         """Scan the next queues of every lane, without those that are paused. After a complete pass a new one begins.
 
-        Incremental scans follow a slow one. They see only what may go; if one sees nothing, a complete scan follows.
+        Incremental scans follow a slow one. They see only what is ready. If one sees nothing, a complete scan follows.
         """
-        if known := self._cursors.known():
-            heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES, known)
-            self.failing = any(head.route_failures or head.route_open for head in heads)
-            ready = [head for head in self._cursors.find(heads) if head.wait <= 0 and not head.paused]
+        if known := self.cursors.known():
+            heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES_PER_LANE, known)
+            ready = [head for head in self.cursors.resolve(heads) if head.wait <= 0 and not head.paused]
             if ready:
-                return ScanResult(ready, complete=False, wait=None)
+                return ScanResult(ready, complete=False, wait=None, route_failing=_route_failing(heads))
         return await self._scan_all(connection)
 
-    async def sees_urgent(self, connection: Connection, *, besides: set[tuple[str, str | None, int]]) -> bool:
-        """Return whether an urgent queue (lane, tenant, sending number) may go now besides those that are known of.
+    async def sees_new_urgent(self, connection: Connection, *, known: set[tuple[str, str | None, int]]) -> bool:
+        """Return whether an urgent queue (lane, tenant, sender) is ready that is not among the known ones.
 
-        It is among the first of its lane; the next scan begins there.
+        It is among the first of its lane. The next scan of that lane begins there.
         """
-        heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES, known=())
+        heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES_PER_LANE, known=())
         new = {
             head.lane
             for head in heads
-            if head.wait <= 0 and not head.paused and (head.lane, head.tenant, head.sender) not in besides
+            if head.wait <= 0 and not head.paused and (head.lane, head.tenant, head.sender) not in known
         }
         for lane in new:
-            self._after.pop(lane, None)
-            self._again_after.pop(lane, None)
+            self._messages_after.pop(lane, None)
+            self._retries_after.pop(lane, None)
         return bool(new)
 
     async def _scan_all(self, connection: Connection) -> ScanResult:
-        heads = await claims.scan_queue_heads(connection, self._route, self._after, self._again_after, MAX_QUEUES)
-        self.failing = any(head.route_failures or head.route_open for head in heads)
-        complete = self._go_on(heads)
-        crowded = bool(self._after or self._again_after)
-        open_heads = [head for head in heads if not head.paused]
-        ready = [head for head in open_heads if head.wait <= 0]
-        # Quick looks don't go round, so they would keep the turn from those that were not seen.
-        self._cursors.record([] if crowded else ready)
-        if len(ready) < len(open_heads):
-            self.note(min(head.wait for head in open_heads if head.wait > 0))
-        wait = None if self._soonest is None else max(0.0, self._soonest - self._monotonic())
+        heads = await claims.scan_queue_heads(
+            connection, self._route, self._messages_after, self._retries_after, MAX_QUEUES_PER_LANE
+        )
+        complete = self._advance(heads)
+        crowded = bool(self._messages_after or self._retries_after)
+        unpaused = [head for head in heads if not head.paused]
+        ready = [head for head in unpaused if head.wait <= 0]
+        # Incremental scans do not wrap around, so they would keep queues that were not seen waiting.
+        self.cursors.record([] if crowded else ready)
+        if len(ready) < len(unpaused):
+            self._note_wait(min(head.wait for head in unpaused if head.wait > 0))
+        wait = None if self._ready_at is None else max(0.0, self._ready_at - self._monotonic())
         if complete:
             if not ready:
-                # Nobody loses a place by it, and from the start one round is half as long.
-                self._after, self._again_after = {}, {}
-            self.begin()
-        return ScanResult(ready, complete, wait)
+                # No queue loses its place by this, and a pass from the start of each lane is half as long.
+                self._messages_after, self._retries_after = {}, {}
+            self.start_pass()
+        return ScanResult(ready, complete, wait, _route_failing(heads))
 
-    def _go_on(self, heads: list[QueueHead]) -> bool:
-        """Move on behind what was seen; return whether that ends the round."""
+    def _note_wait(self, wait: float) -> None:
+        """Remember that something that cannot be sent now may be sent in `wait` seconds."""
+        moment = self._monotonic() + wait
+        self._ready_at = moment if self._ready_at is None else min(self._ready_at, moment)
+
+    def _advance(self, heads: list[QueueHead]) -> bool:
+        """Continue after what was seen; return whether that completes the pass."""
         seen: dict[tuple[str, bool], list[QueueHead]] = {}
         for head in heads:
             seen.setdefault((head.lane, head.retry), []).append(head)
-        crowded = {key: found for key, found in seen.items() if len(found) >= MAX_QUEUES}
-        lasts = [found[-1] for found in crowded.values()]
-        self._after = {head.lane: (head.tenant or "", head.sender) for head in lasts if not head.retry}
-        self._again_after = {head.lane: head.sender for head in lasts if head.retry}
+        crowded = {key: found for key, found in seen.items() if len(found) >= MAX_QUEUES_PER_LANE}
+        last_heads = [found[-1] for found in crowded.values()]
+        self._messages_after = {head.lane: (head.tenant or "", head.sender) for head in last_heads if not head.retry}
+        self._retries_after = {head.lane: head.sender for head in last_heads if head.retry}
         for key, found in crowded.items():
-            self._ends[key] = self._ends.get(key, 1) - found[-1].around
-        return all(self._ends[key] <= 0 for key in crowded)
+            self._ends_to_pass[key] = self._ends_to_pass.get(key, 1) - found[-1].wrapped
+        return all(self._ends_to_pass[key] <= 0 for key in crowded)
+
+
+def _route_failing(heads: list[QueueHead]) -> bool:
+    return any(head.route_failures or head.route_open for head in heads)

@@ -1,4 +1,4 @@
-"""One attempt: the last checks, the HTTP call, the judgement."""
+"""Makes one attempt: the last checks, the HTTP call, the classification of the answer."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """An attempt that was made, and what it means."""
+    """An attempt that was made, and what its answer means."""
 
     attempt: Attempt
     answer: Answer
@@ -25,7 +25,7 @@ class AnsweredAttempt:
 
 
 class Sender:
-    """Makes attempts; holds nothing between two of them."""
+    """Makes attempts. It keeps no state between them."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Sender:
         monotonic: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`call_limit` is the longest that one call can take, in seconds."""
+        """`call_limit` is the longest time that one call can take, in seconds."""
         self._provider = provider
         self._observer = observer
         self._call_limit = call_limit
@@ -44,10 +44,10 @@ class Sender:
         self._clock = clock
 
     def block_reason(self, attempt: Attempt) -> str | None:
-        """Return why the attempt must not be made now, None if it may.
+        """Return why the attempt must not be made now; None if it may.
 
-        All of it was right when it was claimed; a worker that was stopped in between (a debugger, a laptop's lid, a
-        starved machine) finds out here, and nowhere later.
+        All of this was checked when it was claimed. But the worker may have stood still in between (a debugger, a
+        closed laptop, an overloaded machine), and this is the last place where it can notice.
         """
         now = self._monotonic()
         if now > attempt.send_by:
@@ -55,7 +55,7 @@ class Sender:
         if now + self._call_limit >= attempt.lease_until:
             return "lease_too_short"
         if attempt.maybe_arrived:
-            # Whatever its time to live: only an answer can end the doubt, and the id keeps it from going twice.
+            # Even if it has expired: only an answer can end the uncertainty, and the id prevents a second copy.
             return None
         expiry = attempt.first_expiry if attempt.number == 1 else attempt.last_expiry
         if expiry is not None and now >= expiry:
@@ -63,9 +63,9 @@ class Sender:
         return None
 
     async def send(self, attempt: Attempt) -> AnsweredAttempt:
-        """Make the call and classify it; never raises for anything that the network or the provider does.
+        """Make the call and classify its answer. It raises for nothing that the network or the provider does.
 
-        Cancelled in here, the outcome is not known: the lease ends, and the next worker takes it for that.
+        If it is cancelled, the outcome is not known. The lease ends, and the next worker treats it like that.
         """
         wall = self._clock()
         self._observer.sending(

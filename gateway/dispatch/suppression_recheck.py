@@ -1,11 +1,11 @@
-"""The last look at the suppression list, for a request that dawdled between its claim and the wire.
+"""Checks the suppression list again if an attempt is delayed between its claim and the call.
 
-The claim itself consults the list, and normally its request is on the wire a few milliseconds later: asking again would
-find nothing. Only where a process was held up in between is the question worth asking, and only for a first attempt:
-what may have arrived is asked about under its id, whoever wrote STOP meanwhile.
+The claim itself reads the list, and normally the request is sent a few milliseconds later. To read the list again would
+then find nothing new. It is worth it only if the process was delayed in between, and only for a first attempt: a
+request that may have arrived is repeated under its id even if the recipient has opted out since.
 
-What holds one request up holds up all of its claim, so they are asked about together: a round trip each would hold them
-up more than anything else does, just when the machine or the database is busy.
+What delays one request delays all requests of its claim, so one query checks all of them. A round trip for each would
+delay them more than anything else does, just when the machine or the database is busy.
 """
 
 import asyncio
@@ -18,48 +18,48 @@ from gateway.dispatch.attempt import Attempt
 from gateway.store import suppressions
 from gateway.store.pool import UNAVAILABLE, Pool
 
-RECHECK_AFTER = 0.02
-"""Seconds from the list to the wire above which the list is asked again."""
+RECHECK_AFTER_SECONDS = 0.02
+"""Time from reading the list to the call above which the list is read again."""
 
 log = structlog.get_logger(__name__)
 
 
 class SuppressionRecheck:
-    """Asks once more where that is due, about everything together that is due at the same time."""
+    """Checks all attempts together that need a check at the same time."""
 
     def __init__(self, pool: Pool, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._pool = pool
         self._monotonic = monotonic
         self._numbers: set[str] = set()
-        self._question: asyncio.Task[frozenset[str] | None] | None = None
+        self._query: asyncio.Task[frozenset[str] | None] | None = None
 
     async def block_reason(self, attempt: Attempt) -> str | None:
-        """Return why the attempt must not be made, None if it may; it is given back, and claimed anew."""
-        if attempt.messages is None or self._monotonic() - attempt.consulted_at < RECHECK_AFTER:
+        """Return why the attempt must not be made; None if it may. A blocked attempt is released and claimed again."""
+        if attempt.messages is None or self._monotonic() - attempt.suppressions_read_at < RECHECK_AFTER_SECONDS:
             return None
         numbers = {message.recipient.number for message in attempt.messages if message.recipient.number is not None}
         if not numbers:
             return None
         self._numbers |= numbers
-        if self._question is None:
-            self._question = asyncio.create_task(self._ask())
-        # Shielded: one attempt that is cancelled must not take the answer from the others.
-        suppressed = await asyncio.shield(self._question)
+        if self._query is None:
+            self._query = asyncio.create_task(self._suppressed())
+        # Shielded: if one attempt is cancelled, the others still get the result.
+        suppressed = await asyncio.shield(self._query)
         if suppressed is None:
             return "suppression_unknown"
         return None if suppressed.isdisjoint(numbers) else "suppressed"
 
-    async def _ask(self) -> frozenset[str] | None:
-        """Return which of the numbers are suppressed, None if nobody can say.
+    async def _suppressed(self) -> frozenset[str] | None:
+        """Return which of the numbers are suppressed; None if the database is away.
 
-        As a task this begins when all that were launched together have named their numbers. Who comes from here on
-        starts a new question: this one's answer may be older than his claim.
+        This task starts when all attempts that were started together have added their numbers. An attempt that comes
+        later starts a new query, because the result of this one may be older than its claim.
         """
-        numbers, self._numbers, self._question = self._numbers, set(), None
+        numbers, self._numbers, self._query = self._numbers, set(), None
         try:
             async with self._pool.acquire() as connection:
                 return await suppressions.among(connection, numbers)
         except UNAVAILABLE as error:
-            # Nobody can say, and nothing was sent: giving it back costs a delay.
+            # Not known, and nothing was sent: to release the attempt costs only a delay.
             log.debug("suppression_unknown", error=type(error).__name__)
             return None

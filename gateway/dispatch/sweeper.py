@@ -1,4 +1,4 @@
-"""What a claim tidies first: messages that nobody may send any more, and those that stood aside and may go again."""
+"""What a claim cleans up first: it ends expired messages, and unparks messages that may be sent now."""
 
 from collections.abc import Callable
 
@@ -8,85 +8,89 @@ from gateway.store import claims
 from gateway.store.claims import TerminalStatus
 from gateway.store.pool import Connection
 
-AT_ONCE = 1000
-"""Messages changed in one statement; a backlog that expired during an outage goes in many."""
+SWEEP_SECONDS = 1.0
+"""Between two sweeps while there is work. The claim itself never takes an expired message."""
 
-KEYS_AT_ONCE = 500
-"""Order keys looked at in one statement."""
+IDLE_SWEEP_SECONDS = 4.0
+"""Between two sweeps after one that found nothing to do. With a poll on top, this is the longest delay until a message
+is `expired`, until a tag's messages are unparked after its pause, and until this process notices messages that another
+replica has parked behind an order key."""
 
-EVERY = 1.0
-"""Seconds between two looks. The claim itself never takes a message that has expired."""
+MAX_SWEEP_SECONDS = 0.2
+"""Time of one sweep, because urgent messages wait during it. What is left is done before the next claim."""
 
-QUIET = 4.0
-"""Seconds until the next look where this one found nothing to do. So late, and a poll later, is a message called
-expired, let go what a pause of its tag held, or noticed what another replica left behind an order key."""
+MAX_MESSAGES_PER_STATEMENT = 1000
+"""A backlog that expired during an outage takes many statements."""
 
-LONGEST = 0.2
-"""Seconds that one look may take, while whoever is urgent waits: what is left is done before the next claim."""
+MAX_ORDER_KEYS_PER_STATEMENT = 500
 
-SHARES_AT_ONCE = 1000
-SHARES_EVERY = 60.0
-"""Seconds between two looks at what tenants were served, which is forgotten of those who are gone."""
+SHARE_CLEANUP_SECONDS = 60.0
+"""Between two cleanups of the pass values of tenants that are gone."""
 
-GONE = 3600.0
-"""Seconds after which a tenant that was not served counts as new."""
+TENANT_GONE_AFTER_SECONDS = 3600.0
+"""A tenant that was not served for this long counts as new."""
 
-FIRST = ("", "", 0)
+MAX_SHARES_PER_STATEMENT = 1000
+
+FIRST_ORDER_KEY = ("", "", 0)
 FIRST_SHARE = ("", "")
-PAST_ALL_OF_A_KEY = 2**63 - 1
+AFTER_LAST_ID = 2**63 - 1
 
 
 class Sweeper:
-    """Ends and lets go, at a slow beat and in short statements of their own. Killed anywhere, the next look goes on."""
+    """Ends and unparks messages in short statements of their own. If it dies anywhere, the next sweep continues."""
 
     def __init__(self, observer: DispatchObserver, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._observer = observer
         self._monotonic = monotonic
-        self._next = 0.0
-        self._after: tuple[str, str, int] = FIRST
-        self._next_shares = 0.0
-        self._share: tuple[str, str] = FIRST_SHARE
+        self._next_sweep = 0.0
+        self._order_keys_after: tuple[str, str, int] = FIRST_ORDER_KEY
+        self._next_share_cleanup = 0.0
+        self._shares_after: tuple[str, str] = FIRST_SHARE
         self.some_parked_by_order = False
-        """Messages stand behind others of their order key: worth a look at each claim."""
+        """Messages are parked behind others of their order key, so every claim tries to unpark some."""
 
     async def sweep(self, connection: Connection) -> None:
-        """ScanResult, if it is time."""
+        """Do what is due."""
         began = self._monotonic()
-        if began >= self._next:
-            due = await claims.sweep_work(connection)
-            done = not (due.expired or due.parked_by_pause)
-            beat = QUIET if done and not due.parked_by_order_key else EVERY
-            while not done and self._monotonic() - began < LONGEST:
+        if began >= self._next_sweep:
+            work = await claims.sweep_work(connection)
+            done = not (work.expired or work.parked_by_pause)
+            interval = IDLE_SWEEP_SECONDS if done and not work.parked_by_order_key else SWEEP_SECONDS
+            while not done and self._monotonic() - began < MAX_SWEEP_SECONDS:
                 done = await self._expire_and_unpark(connection)
             if done:
-                self._next = self._monotonic() + beat
-            if due.parked_by_order_key or self.some_parked_by_order:
-                await self._unblock_ordered(connection)
+                self._next_sweep = self._monotonic() + interval
+            if work.parked_by_order_key or self.some_parked_by_order:
+                await self._unpark_ordered(connection)
             await self._forget_shares(connection)
         elif self.some_parked_by_order:
-            await self._unblock_ordered(connection)
+            await self._unpark_ordered(connection)
 
     async def _expire_and_unpark(self, connection: Connection) -> bool:
         """Change one batch of each kind; return whether that was all."""
-        lanes = await claims.expire(connection, AT_ONCE)
+        lanes = await claims.expire(connection, MAX_MESSAGES_PER_STATEMENT)
         for lane in lanes:
             self._observer.ended(lane, TerminalStatus.EXPIRED.value, 1)
-        doubtful = await claims.revert_expired_resends(connection, AT_ONCE)
-        freed = await claims.unpark_unpaused(connection, AT_ONCE)
-        return max(len(lanes), doubtful, freed) < AT_ONCE
+        reverted = await claims.revert_expired_resends(connection, MAX_MESSAGES_PER_STATEMENT)
+        unparked = await claims.unpark_unpaused(connection, MAX_MESSAGES_PER_STATEMENT)
+        return max(len(lanes), reverted, unparked) < MAX_MESSAGES_PER_STATEMENT
 
-    async def _unblock_ordered(self, connection: Connection) -> None:
-        """ScanResult at some order keys, going round: with very many of them each has its turn after a few claims."""
-        began_at = self._after
-        keys = await claims.unblock_next_in_order(connection, began_at, KEYS_AT_ONCE)
-        self._after = (*keys[-1], PAST_ALL_OF_A_KEY) if len(keys) == KEYS_AT_ONCE else FIRST
-        self.some_parked_by_order = bool(keys) or began_at != FIRST
+    async def _unpark_ordered(self, connection: Connection) -> None:
+        """Unpark the first message of some order keys. If there are very many keys, each is reached in a few claims."""
+        began_at = self._order_keys_after
+        keys = await claims.unblock_next_in_order(connection, began_at, MAX_ORDER_KEYS_PER_STATEMENT)
+        more = len(keys) == MAX_ORDER_KEYS_PER_STATEMENT
+        self._order_keys_after = (*keys[-1], AFTER_LAST_ID) if more else FIRST_ORDER_KEY
+        self.some_parked_by_order = bool(keys) or began_at != FIRST_ORDER_KEY
 
     async def _forget_shares(self, connection: Connection) -> None:
-        """Forget a stretch of shares, at each beat until the last of them; then not for a while."""
-        if self._monotonic() < self._next_shares:
+        """Delete old pass values, one statement per sweep until all are checked; then wait for the next cleanup."""
+        if self._monotonic() < self._next_share_cleanup:
             return
-        last = await claims.forget_shares(connection, self._share, SHARES_AT_ONCE, GONE)
-        self._share = FIRST_SHARE if last is None else last
+        last = await claims.forget_shares(
+            connection, self._shares_after, MAX_SHARES_PER_STATEMENT, TENANT_GONE_AFTER_SECONDS
+        )
+        self._shares_after = FIRST_SHARE if last is None else last
         if last is None:
-            self._next_shares = self._monotonic() + SHARES_EVERY
+            self._next_share_cleanup = self._monotonic() + SHARE_CLEANUP_SECONDS

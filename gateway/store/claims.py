@@ -28,46 +28,47 @@ class TerminalStatus(StrEnum):
 
 
 Key = tuple[str, str, int]
-"""Lane, tenant and sending number: what has a queue of its own."""
+"""Lane, tenant and sender: the key of a queue."""
 
 Cursor = tuple[datetime, int]
-"""Where a message stands in its queue: `not_before`, and the id among those of one time."""
+"""The position of a message in its queue: its `not_before`, then its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHead:
-    """The first of a queue that waits: messages of a lane, tenant and sending number, or requests to try again.
+    """The first of a queue that waits: messages of a lane, tenant and sender, or requests to retry.
 
-    Of requests there is one queue for each lane and sending number.
+    Requests to retry have one queue for each lane and sender.
     """
 
     lane: str
     tenant: str | None
     sender: int
-    """The sending number; 0 is the account's default."""
+    """0 is the account's default sender."""
     retry: bool
     wait: float
-    """Seconds until it may go; zero or less means now."""
+    """Seconds until it is ready; zero or less means now."""
     urgent: bool
     weight: int
     coalesces: bool
     cap_percent: int
     on_uncertain: str
     max_attempts: int
-    served: float
-    tenant_served: float
+    pass_value: float
+    """Of the lane."""
+    tenant_pass_value: float
     newest_first: bool
-    """Of an urgent lane, after an outage: half of the oldest message's time is over."""
+    """For an urgent lane after an outage: half of the oldest message's time to live is over."""
     route_failures: int
     route_open: bool
     paused: bool = False
-    """Held with its lane or tenant."""
-    around: bool = False
-    """The look began behind it, came to the lane's end, and went on from the lane's start."""
+    """With its lane or tenant."""
+    wrapped: bool = False
+    """The scan began after it, reached the lane's end, and went on from the lane's start."""
     first: Cursor | None = None
-    """Of messages: the place of the first, when the look saw it."""
-    took: float = 0.0
-    """Seconds that Postgres had looked until it came to this."""
+    """Of messages: the cursor of the first one when the scan saw it."""
+    scan_seconds: float = 0.0
+    """Time that the scan had taken in Postgres when it found this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,12 @@ class WaitingMessage:
     message: Message
     ready_at: datetime
     """When it could first have gone: its insertion or its `not_before`, whichever is later."""
-    place: Cursor
+    cursor: Cursor
     suppressed: bool
     paused_tag: str | None
-    """The tag of it that is paused."""
-    next: bool
-    """Nothing under its order key is in front."""
+    """One of its tags that is paused."""
+    is_head_of_order_key: bool
+    """No earlier message of its order key must go first."""
     order_key: str | None
     unreadable: bool = False
     """Its variables are JSON that only Postgres can read; they are missing from the message."""
@@ -117,15 +118,15 @@ class WaitingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """So many messages of one lane, tenant and sending number."""
+    """How many messages to read of one lane, tenant and sender."""
 
     lane: str
     tenant: str
     sender: int
-    most: int
+    limit: int
     newest_first: bool
     first: Cursor | None = None
-    """Where to begin; None is for the beginning of the queue."""
+    """Where to begin; None is the start of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +167,25 @@ class Lease:
 async def scan_queue_heads(
     connection: Connection,
     route: str,
-    after: Mapping[str, tuple[str, int]],
-    again_after: Mapping[str, int],
-    most: int,
+    messages_after: Mapping[str, tuple[str, int]],
+    retries_after: Mapping[str, int],
+    max_queues: int,
     known: Sequence[Key] | None = None,
 ) -> list[QueueHead]:
-    """Return what waits, up to `most` queues of messages and of requests in each lane; takes no lock.
+    """Return what waits, up to `max_queues` queues of messages and of retries in each lane; takes no lock.
 
-    The look at a lane begins after the queue that is given for it, and goes around. Where queues are `known`, only
-    urgent lanes are looked at, and the known ones are returned as if they had been seen.
+    The scan of a lane begins after the queue that is given for it, and wraps around. If queues are `known`, only urgent
+    lanes are scanned, and the known queues are returned as if the scan had found messages in them.
     """
     rows = await connection.fetch(
         query("scan_queue_heads"),
         route,
-        list(after),
-        [tenant for tenant, _ in after.values()],
-        [sender for _, sender in after.values()],
-        list(again_after),
-        list(again_after.values()),
-        most,
+        list(messages_after),
+        [tenant for tenant, _ in messages_after.values()],
+        [sender for _, sender in messages_after.values()],
+        list(retries_after),
+        list(retries_after.values()),
+        max_queues,
         known is not None,
         *_columns(known or (), 3),
     )
@@ -192,9 +193,9 @@ async def scan_queue_heads(
 
 
 def _head(*values: Any) -> QueueHead:
-    """Return the head of a row: the columns of `scan_queue_heads.sql` are the fields, but a place is two of them."""
-    *fields, first_at, first_id, took = values
-    fields += [None if first_id is None else (first_at, first_id), took]
+    """Return the head of a row: the columns of `scan_queue_heads.sql` are the fields, but a cursor is two columns."""
+    *fields, first_at, first_id, scan_seconds = values
+    fields += [None if first_id is None else (first_at, first_id), scan_seconds]
     return QueueHead(*fields)
 
 
@@ -257,7 +258,7 @@ async def lock_waiting_messages(connection: Connection, wanted: Sequence[Wanted]
         [w.lane for w in wanted],
         [w.tenant for w in wanted],
         [w.sender for w in wanted],
-        [w.most for w in wanted],
+        [w.limit for w in wanted],
         [w.newest_first for w in wanted],
         [None if w.first is None else w.first[0] for w in wanted],
         [None if w.first is None else w.first[1] for w in wanted],
@@ -282,26 +283,26 @@ async def park_paused(connection: Connection, held: Sequence[tuple[int, str]]) -
     await connection.execute(query("park_paused"), [h[0] for h in held], [h[1] for h in held])
 
 
-async def unpark_unpaused(connection: Connection, most: int) -> int:
-    """Put back up to `most` messages whose tag is no longer paused; return how many."""
-    return len(await connection.fetch(query("unpark_unpaused"), most))
+async def unpark_unpaused(connection: Connection, limit: int) -> int:
+    """Unpark up to `limit` messages whose tag is no longer paused; return how many."""
+    return len(await connection.fetch(query("unpark_unpaused"), limit))
 
 
-async def park_ordered(connection: Connection, behind: Sequence[tuple[str, str, int]], most: int) -> None:
-    """Stand locked messages aside, (tenant, order key, id) each, and up to `most` behind each of them."""
+async def park_ordered(connection: Connection, behind: Sequence[tuple[str, str, int]], limit: int) -> None:
+    """Stand locked messages aside, (tenant, order key, id) each, and up to `limit` behind each of them."""
     await connection.execute(
-        query("park_ordered"), [b[0] for b in behind], [b[1] for b in behind], [b[2] for b in behind], most
+        query("park_ordered"), [b[0] for b in behind], [b[1] for b in behind], [b[2] for b in behind], limit
     )
 
 
 async def unblock_next_in_order(
-    connection: Connection, after: tuple[str, str, int], most: int
+    connection: Connection, after: tuple[str, str, int], limit: int
 ) -> list[tuple[str, str]]:
     """Let the first message of each order key go whose turn it is; return the keys looked at, (tenant, key) each.
 
-    Looks at up to `most` keys whose (tenant, key, id) is greater than `after`.
+    Looks at up to `limit` keys whose (tenant, key, id) is greater than `after`.
     """
-    rows = await connection.fetch(query("unblock_next_in_order"), *after, most)
+    rows = await connection.fetch(query("unblock_next_in_order"), *after, limit)
     return [(row["tenant"], row["order_key"]) for row in rows]
 
 
@@ -339,14 +340,14 @@ async def end_messages(connection: Connection, ids: Sequence[int], status: Termi
     return [row["lane"] for row in rows]
 
 
-async def expire(connection: Connection, most: int) -> list[str]:
-    """End up to `most` messages whose time is over; return the lane of each."""
-    return [row["lane"] for row in await connection.fetch(query("expire_messages"), most)]
+async def expire(connection: Connection, limit: int) -> list[str]:
+    """End up to `limit` messages whose time is over; return the lane of each."""
+    return [row["lane"] for row in await connection.fetch(query("expire_messages"), limit)]
 
 
-async def revert_expired_resends(connection: Connection, most: int) -> int:
-    """Make up to `most` messages uncertain again that came too late to be sent again; return how many."""
-    return len(await connection.fetch(query("revert_expired_resends"), most))
+async def revert_expired_resends(connection: Connection, limit: int) -> int:
+    """Make up to `limit` messages uncertain again that came too late to be sent again; return how many."""
+    return len(await connection.fetch(query("revert_expired_resends"), limit))
 
 
 async def mark_uncertain(connection: Connection, ids: Sequence[UUID], reason: str) -> list[tuple[str, int]]:
@@ -387,8 +388,8 @@ async def save_shares(connection: Connection, served: Sequence[tuple[str, str, f
 
 
 async def forget_shares(
-    connection: Connection, after: tuple[str, str], most: int, seconds: float
+    connection: Connection, after: tuple[str, str], limit: int, seconds: float
 ) -> tuple[str, str] | None:
-    """Forget tenants that were not served for so long, among the next `most`; return the last, None behind the end."""
-    row = await connection.fetchrow(query("share_forget"), *after, most, seconds)
-    return None if row is None or row["looked"] < most else (row["lane"], row["tenant"])
+    """Forget tenants that were not served for so long, among the next `limit`; return the last, None behind the end."""
+    row = await connection.fetchrow(query("share_forget"), *after, limit, seconds)
+    return None if row is None or row["looked"] < limit else (row["lane"], row["tenant"])

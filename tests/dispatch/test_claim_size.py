@@ -36,7 +36,7 @@ async def claim_and_give_back(worker: Worker, pool: Pool) -> int:
 @pytest.fixture
 async def slow_worker(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], Worker]:
     """A worker on a clock of ours, with sixty messages that may share a request."""
-    monkeypatch.setattr(batcher, "MOST_AT_ONCE", MOST)
+    monkeypatch.setattr(batcher, "MAX_MESSAGES_PER_CLAIM", MOST)
     async with pool.acquire() as connection:
         for n in range(60):
             await enqueue(connection, n)

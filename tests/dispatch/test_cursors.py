@@ -33,7 +33,7 @@ def clock() -> Clock:
 @pytest.fixture
 def slow(worker: Callable[..., Worker], clock: Clock) -> Worker:
     """A worker to whom every look is slow, one message a request."""
-    return worker(slow=0.0, recipients=1, monotonic=clock)
+    return worker(slow_scan=0.0, recipients=1, monotonic=clock)
 
 
 async def claimed(worker: Worker, slots: int = 1) -> list[int]:
@@ -117,10 +117,10 @@ async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, w
         await make_due(filled)
     for n in range(1, 9):
         await enqueue(filled, n)
-    one = worker(slow=0.0, recipients=1, monotonic=Clock())
-    busy = await one.claimer.claim(2, alone=False)
-    assert (busy.isolate, len(busy.attempts)) == (True, 2)
-    (suspect,) = (await one.claimer.claim(2, alone=True)).attempts
+    one = worker(slow_scan=0.0, recipients=1, monotonic=Clock())
+    busy = await one.claimer.claim(2, idle=False)
+    assert (busy.suspects_due, len(busy.attempts)) == (True, 2)
+    (suspect,) = (await one.claimer.claim(2, idle=True)).attempts
     assert suspect.number == 3
 
 
@@ -128,7 +128,7 @@ async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
     filled: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
     """Two campaigns in one queue: a request holds one of them, and the other was read in vain."""
-    one = worker(slow=0.0, monotonic=clock)
+    one = worker(slow_scan=0.0, monotonic=clock)
     ids = [await enqueue(filled, n, tags={"campaign": str(n % 2)}) for n in range(16)]
     taken = [await claimed(one) for _ in range(2)]
     assert taken == [ids[::2], ids[1::2]]
@@ -137,7 +137,7 @@ async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
 async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it(
     filled: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
-    one = worker(slow=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
+    one = worker(slow_scan=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
     ids = [await enqueue(filled, n, body="y" * 300) for n in range(30)]
     await one.claim()
     taken = []
@@ -177,7 +177,7 @@ async def test_waiting_for_a_token_forgets_no_place(filled: Any, slow: Worker) -
 
 
 async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Worker]) -> None:
-    one = worker(slow=60.0, recipients=1)
+    one = worker(slow_scan=60.0, recipients=1)
     ids = [await enqueue(filled, n) for n in range(3)]
     assert await claimed(one) == ids[:1]
     await put_in_front(filled, late := await enqueue(filled, 9))
@@ -187,9 +187,9 @@ async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Work
 async def test_two_processes_with_dear_looks_send_everything_once_while_more_comes_in(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "SHARE", 0.01)
+    monkeypatch.setattr(cursors, "COMPLETE_SCAN_TIME_SHARE", 0.01)
     wire: Any = Wire()
-    workers = [make_worker(pool, wire, slow=0.0, recipients=3) for _ in range(2)]
+    workers = [make_worker(pool, wire, slow_scan=0.0, recipients=3) for _ in range(2)]
     ids: list[int] = []
 
     async def application(tenant: str) -> None:

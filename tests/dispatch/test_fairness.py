@@ -9,7 +9,7 @@ import pytest
 from support.outbox import enqueue, grant, state
 
 from gateway.dispatch import scanner, sweeper
-from gateway.dispatch.scanner import MAX_QUEUES, QueueScanner
+from gateway.dispatch.scanner import MAX_QUEUES_PER_LANE, QueueScanner
 from gateway.store import pauses
 from gateway.store.buckets import Limit
 from gateway.store.pauses import Scope
@@ -34,14 +34,14 @@ async def crowd(connection: Any, tenants: int, *, each: int = 1, lane: str = "bu
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a look so small that a crowd of tests takes many."""
-    monkeypatch.setattr(scanner, "MAX_QUEUES", 10)
+    monkeypatch.setattr(scanner, "MAX_QUEUES_PER_LANE", 10)
 
 
 async def test_one_look_takes_up_a_bounded_number_of_each_lane(filled: Any) -> None:
     await crowd(filled, 3000)
     await crowd(filled, 3000, lane="default")
     look = await QueueScanner("mta").scan(filled)
-    assert Counter(head.lane for head in look.ready) == {"bulk": MAX_QUEUES, "default": MAX_QUEUES}
+    assert Counter(head.lane for head in look.ready) == {"bulk": MAX_QUEUES_PER_LANE, "default": MAX_QUEUES_PER_LANE}
     assert not look.complete
 
 
@@ -89,7 +89,7 @@ async def test_one_that_may_go_is_found_among_thousands_that_may_not_yet(filled:
     one = worker()
     for _ in range(100):
         claimed = await one.claimer.claim(1)
-        if claimed.attempts or not claimed.more:
+        if claimed.attempts or not claimed.claim_again:
             break
     (attempt,) = claimed.attempts
     assert [message.id for message in attempt.messages] == [message_id]
@@ -99,7 +99,7 @@ async def test_the_wait_is_that_of_the_first_of_all_and_not_of_the_last_look(fil
     await crowd(filled, 500, later="1 hour")
     await filled.execute("update smsgw.outbox set not_before = now() + interval '30 s' where tenant = '00300'")
     one = worker()
-    while (claimed := await one.claimer.claim(1)).more:
+    while (claimed := await one.claimer.claim(1)).claim_again:
         assert claimed.attempts == []
     assert 25.0 < claimed.wait <= 30.0
 
@@ -108,7 +108,7 @@ async def test_a_round_is_whole_only_when_all_was_seen_since_it_began(filled: An
     await crowd(filled, 25)
     looks = QueueScanner("mta")
     await looks.scan(filled)
-    looks.begin()
+    looks.start_pass()
     seen: set[str] = set()
     whole = False
     while not whole:
@@ -125,7 +125,7 @@ async def test_tenants_of_whom_all_is_paused_hide_nobody(filled: Any, worker: Ma
     message_id = await enqueue(filled, 1, lane="bulk", tenant="99999")
     one = worker()
     while not (claimed := await one.claimer.claim(1)).attempts:
-        assert claimed.more
+        assert claimed.claim_again
     assert await state(filled, message_id) == "sending"
 
 
@@ -158,7 +158,7 @@ async def test_retries_of_very_many_numbers_are_gone_round_too(filled: Any, work
 async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
     filled: Any, worker: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeper, "SHARES_AT_ONCE", 10)
+    monkeypatch.setattr(sweeper, "MAX_SHARES_PER_STATEMENT", 10)
     await filled.execute(
         "insert into smsgw.fair_share (lane, tenant, pass_value, last_served_at) "
         "select 'bulk', 'gone ' || n, 1, now() - interval '2 hours' from generate_series(1, 25) as n "
@@ -168,5 +168,5 @@ async def test_what_tenants_were_served_is_forgotten_when_they_are_gone(
     one = worker(monotonic=lambda: now)
     for _ in range(4):
         await one.claim()
-        now += sweeper.QUIET + 0.5
+        now += sweeper.IDLE_SWEEP_SECONDS + 0.5
     assert {row["tenant"] for row in await filled.fetch("select tenant from smsgw.fair_share")} == {"here", "*"}

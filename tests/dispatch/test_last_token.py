@@ -53,7 +53,7 @@ async def test_the_last_token_is_not_for_others(one: Worker, pool: Pool, filled:
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, code = await claim_behind_a_code(one, pool, filled)
     first = await claiming
-    assert (first.attempts, first.more) == ([], True)
+    assert (first.attempts, first.claim_again) == ([], True)
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages or ()] == [code]
 
@@ -94,7 +94,7 @@ async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
     async def always(*_: Any, **__: Any) -> bool:
         return True
 
-    monkeypatch.setattr(QueueScanner, "sees_urgent", always)
+    monkeypatch.setattr(QueueScanner, "sees_new_urgent", always)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     assert (await one.claimer.claim(10)).more
     assert len(await one.claim()) == 1
@@ -103,7 +103,7 @@ async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
 async def test_where_a_look_is_dear_nobody_repeats_it_under_the_lock(
     one: Worker, pool: Pool, filled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claimer, "CHEAP_SCAN", 0.0)
+    monkeypatch.setattr(claimer, "MAX_RESCAN_SECONDS", 0.0)
     await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     claiming, _ = await claim_behind_a_code(one, pool, filled)
     assert [attempt.lane for attempt in (await claiming).attempts] == ["bulk"]

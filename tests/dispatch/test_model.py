@@ -135,7 +135,7 @@ class World:
             case "insert_in_order":
                 await self._insert(first, second, "key")
             case "claim":
-                self.in_hand[first] += (await self.workers[first].claimer.claim(second, alone=True)).attempts
+                self.in_hand[first] += (await self.workers[first].claimer.claim(second, idle=True)).attempts
             case "send" if self.in_hand[first]:
                 await self._send(first, second)
             case "finish":

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.outbox import LOST, age, enqueue, make_due, state, status
 
-from gateway.dispatch.sweeper import KEYS_AT_ONCE, Sweeper
+from gateway.dispatch.sweeper import MAX_ORDER_KEYS_PER_STATEMENT, Sweeper
 
 Make = Callable[..., Any]
 
@@ -109,7 +109,7 @@ async def test_what_stands_aside_expires_all_the_same(filled: Any, worker: Make)
 
 
 async def test_more_keys_than_one_look_takes_all_have_their_turn(filled: Any, worker: Make) -> None:
-    keys = KEYS_AT_ONCE + 20
+    keys = MAX_ORDER_KEYS_PER_STATEMENT + 20
     await filled.execute(
         "insert into smsgw.outbox (to_number, body, order_key, parked_by) "
         "select '+12025550100', 'x', 'key ' || n, 'order_key' from generate_series(1, $1::int) as n",
@@ -117,7 +117,8 @@ async def test_more_keys_than_one_look_takes_all_have_their_turn(filled: Any, wo
     )
     sweeper = Sweeper(worker().news)
     await sweeper.sweep(filled)
-    assert await filled.fetchval("select count(*) from smsgw.outbox where parked_by is null") == KEYS_AT_ONCE
+    unparked = await filled.fetchval("select count(*) from smsgw.outbox where parked_by is null")
+    assert unparked == MAX_ORDER_KEYS_PER_STATEMENT
     assert sweeper.some_parked_by_order
     await sweeper.sweep(filled)
     assert await filled.fetchval("select count(*) from smsgw.outbox where parked_by is null") == keys

@@ -94,7 +94,9 @@ async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Poo
                 "select exists (select from smsgw.message where state in ('ready', 'sending', 'retrying'))"
             ):
                 break
-    troubles = [line for line in lines if line["event"] in {"finish_delayed", "receipts_delayed", "result_not_written"}]
+    troubles = [
+        line for line in lines if line["event"] in {"results_delayed", "receipts_delayed", "result_not_written"}
+    ]
     assert troubles == []
     states = {row["to_number"]: row["state"] for row in await wide.fetch("select to_number, state from smsgw.message")}
     assert len(states) == MESSAGES

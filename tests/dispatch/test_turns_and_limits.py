@@ -139,7 +139,7 @@ async def test_five_silences_open_the_breaker_for_every_replica(filled: Any, wor
     await one.finish(*await one.claim(5))
     claimed = await other.claimer.claim(10)
     assert claimed.attempts == []
-    assert claimed.limited
+    assert claimed.only_tokens_missing
 
 
 async def test_one_live_message_probes_and_its_answer_lets_all_flow(filled: Any, worker: Make) -> None:
@@ -178,10 +178,10 @@ async def test_what_may_kill_workers_is_tried_alone(filled: Any, worker: Make) -
     for _ in range(2):
         await worker(recipients=1).claim()
         await make_due(filled)
-    busy = await worker(recipients=1).claimer.claim(10, alone=False)
-    assert busy.isolate
+    busy = await worker(recipients=1).claimer.claim(10, idle=False)
+    assert busy.suspects_due
     assert busy.attempts == []
-    idle = await worker(recipients=1).claimer.claim(10, alone=True)
+    idle = await worker(recipients=1).claimer.claim(10, idle=True)
     assert len(idle.attempts) == 1
 
 

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from support.fleet import FILL, LIMIT, WINDOW, Fleet, Run
 
-from gateway.app.limits import JOURNEY, MARGIN
+from gateway.app.limits import MARGIN, MAX_TRANSIT_DIFFERENCE
 from gateway.domain.token_bucket import Bucket
 
 SECONDS = 75.0
@@ -57,7 +57,7 @@ def kept(run: Run) -> None:
     assert run.doubled == 0
     # The simulator counts only as exactly as the machine is punctual: if a process stood still for longer than the
     # margin provides for, arrivals of an earlier second are counted together with later ones.
-    if run.stalled < JOURNEY - JITTER:
+    if run.stalled < MAX_TRANSIT_DIFFERENCE - JITTER:
         assert run.arrived <= LIMIT
         assert run.throttled == 0
 
@@ -94,5 +94,5 @@ async def test_the_limit_is_used_to_the_full_and_no_window_saw_more(
 
 def test_the_margin_covers_the_jitter_of_these_runs_and_the_rule_leaves_room_for_it() -> None:
     limiter = bucket(WINDOW)
-    assert JITTER < JOURNEY
+    assert JITTER < MAX_TRANSIT_DIFFERENCE
     assert limiter.burst + limiter.rate * (WINDOW + MARGIN) == pytest.approx(LIMIT)

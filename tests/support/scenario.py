@@ -54,13 +54,13 @@ SETTINGS = {
 CONSTANTS = {
     "gateway.app.daemon:DATABASE_RETRY": 0.05,
     "gateway.settings.model:LEASE_MARGIN": 0.2,
-    "gateway.dispatch.engine:DATABASE_RETRY": 0.05,
-    "gateway.dispatch.completer:DATABASE_RETRY": 0.05,
-    "gateway.dispatch.sweeper:EVERY": 0.1,
-    "gateway.dispatch.sweeper:QUIET": 0.1,
-    # However slow the machine is, a scan counts as cheap, so that the last check for urgent messages runs.
-    "gateway.dispatch.claimer:CHEAP_SCAN": 3600.0,
-    "gateway.dispatch.waker:PROBE_EVERY": 0.1,
+    "gateway.dispatch.engine:DATABASE_RETRY_SECONDS": 0.05,
+    "gateway.dispatch.completer:DATABASE_RETRY_SECONDS": 0.05,
+    "gateway.dispatch.sweeper:SWEEP_SECONDS": 0.1,
+    "gateway.dispatch.sweeper:IDLE_SWEEP_SECONDS": 0.1,
+    # However slow the machine is, a scan counts as fast, so that the last check for urgent messages runs.
+    "gateway.dispatch.claimer:MAX_RESCAN_SECONDS": 3600.0,
+    "gateway.dispatch.waker:SESSION_CHECK_SECONDS": 0.1,
     "gateway.receipts.applier:DATABASE_RETRY": 0.05,
     "gateway.receipts.applier:POLL_EVERY": 0.1,
     "gateway.receipts.applier:REMATCH_EVERY": 0.2,

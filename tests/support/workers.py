@@ -103,7 +103,7 @@ def make_worker(
     parts: Limit | None = None,
     parts_per_day: Limit | None = None,
     monotonic: Callable[[], float] = time.monotonic,
-    slow: float = math.inf,
+    slow_scan: float = math.inf,
 ) -> Worker:
     """Build the parts of one process; limits are far away and no look is slow unless a test says otherwise."""
     news: Any = News()
@@ -117,10 +117,10 @@ def make_worker(
     )
     limits = Limits("mta", (Limit("mta:requests", limit, window, 0.0),), parts, parts_per_day)
     breaker = RouteBreaker(pool, wire.route)
-    places = QueueCursors(slow=slow, monotonic=monotonic)
+    cursors = QueueCursors(slow_scan=slow_scan, monotonic=monotonic)
     encoder = RequestEncoder(wire, ExternalIds())
     return Worker(
-        claimer=Claimer(pool, wire, encoder, settings, limits, breaker, news, places=places, monotonic=monotonic),
+        claimer=Claimer(pool, wire, encoder, settings, limits, breaker, news, cursors=cursors, monotonic=monotonic),
         sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
         completer=Completer(
             pool, Splitter(encoder), breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic
