@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support.workers import Wire, Worker, make_worker
+from support.workers import FakeProvider, Worker, make_worker
 from typer.testing import CliRunner
 
 from gateway.cli.commands import app
@@ -60,4 +60,4 @@ async def operator(database: Any) -> AsyncIterator[Any]:
 @pytest.fixture
 def worker(pool: Pool) -> Callable[..., Worker]:
     """Make workers on the test's database."""
-    return lambda **settings: make_worker(pool, Wire(), **settings)
+    return lambda **settings: make_worker(pool, FakeProvider(), **settings)

@@ -101,8 +101,8 @@ async def test_a_filter_that_makes_no_sense_is_a_usage_error(smsgw: Smsgw, optio
 async def test_a_story_shows_code_duration_and_the_providers_request(smsgw: Smsgw, operator: Any, worker: Make) -> None:
     one = worker()
     message_id = await enqueue(operator)
-    one.wire.answers.append(status(400, provider_request_id="prov-77"))
-    await one.turn()
+    one.provider.answers.append(status(400, provider_request_id="prov-77"))
+    await one.send_all()
     done = await smsgw("messages", "show", str(message_id))
     assert "prov-77" in done.out
     assert "400" in done.out

@@ -1,4 +1,4 @@
-"""Quick looks after a slow one: they miss nothing that is urgent, and nothing for good."""
+"""Incremental scans after a slow one: they miss nothing that is urgent, and nothing permanently."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.outbox import enqueue, grant, make_due
-from support.workers import Wire, Worker, make_worker
+from support.workers import FakeProvider, Worker, make_worker
 
 from gateway.dispatch import cursors
 from gateway.store import buckets, pauses
@@ -16,7 +16,7 @@ from gateway.store.pool import Pool
 
 
 class Clock:
-    """Stands still until a test moves it."""
+    """Stands still until a test advances it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def slow(worker: Callable[..., Worker], clock: Clock) -> Worker:
-    """A worker to whom every look is slow, one message a request."""
+    """A worker for which every scan is slow, with one message per request."""
     return worker(slow_scan=0.0, recipients=1, monotonic=clock)
 
 
@@ -42,81 +42,79 @@ async def claimed(worker: Worker, slots: int = 1) -> list[int]:
 
 
 async def put_in_front(connection: Any, message_id: int) -> None:
-    """Make a message one that was due before all others and is committed only now."""
+    """Give a message the earliest `not_before`, as if its transaction had begun first and committed last."""
     await connection.execute(
         "update smsgw.outbox set not_before = not_before - interval '1 minute' where id = $1", message_id
     )
 
 
-async def test_after_a_dear_look_claims_go_on_where_the_last_one_left_its_queue(filled: Any, slow: Worker) -> None:
-    ids = [await enqueue(filled, n) for n in range(4)]
+async def test_after_a_slow_scan_claims_continue_at_the_cursor(db: Any, slow: Worker) -> None:
+    ids = [await enqueue(db, n) for n in range(4)]
     assert await claimed(slow) == ids[:1]
-    await put_in_front(filled, late := await enqueue(filled, 9))
+    await put_in_front(db, late := await enqueue(db, 9))
     assert await claimed(slow, 2) == ids[1:3]
     assert await claimed(slow, 2) == [ids[3]]
     assert await claimed(slow, 2) == [late]
 
 
-async def test_an_urgent_message_is_seen_by_the_next_claim(filled: Any, slow: Worker) -> None:
-    ids = [await enqueue(filled, n) for n in range(3)]
+async def test_an_urgent_message_is_seen_by_the_next_claim(db: Any, slow: Worker) -> None:
+    ids = [await enqueue(db, n) for n in range(3)]
     assert await claimed(slow) == ids[:1]
-    code = await enqueue(filled, 9, lane="otp")
+    code = await enqueue(db, 9, lane="otp")
     assert await claimed(slow) == [code]
 
 
-async def test_another_queue_waits_for_the_next_whole_look(filled: Any, slow: Worker, clock: Clock) -> None:
-    ids = [await enqueue(filled, n, tenant="a") for n in range(30)]
+async def test_another_queue_waits_for_the_next_complete_scan(db: Any, slow: Worker, clock: Clock) -> None:
+    ids = [await enqueue(db, n, tenant="a") for n in range(30)]
     assert await claimed(slow, 10) == ids[:10]
-    other = await enqueue(filled, 9, tenant="b")
+    other = await enqueue(db, 9, tenant="b")
     assert await claimed(slow, 10) == ids[10:20]
     clock.now += 10.0
     assert other in await claimed(slow, 10)
 
 
-async def test_with_its_known_queues_empty_a_process_looks_at_everything_before_it_rests(
-    filled: Any, slow: Worker
-) -> None:
-    first = [await enqueue(filled, n, tenant="a") for n in range(2)]
+async def test_when_its_known_queues_are_empty_a_process_scans_all_before_it_sleeps(db: Any, slow: Worker) -> None:
+    first = [await enqueue(db, n, tenant="a") for n in range(2)]
     assert await claimed(slow, 1) == first[:1]
-    other = await enqueue(filled, 9, tenant="b")
+    other = await enqueue(db, 9, tenant="b")
     assert await claimed(slow, 5) == first[1:]
     assert await claimed(slow, 5) == [other]
 
 
-async def test_a_pause_holds_a_known_queue_at_once(filled: Any, slow: Worker) -> None:
-    ids = [await enqueue(filled, n) for n in range(3)]
+async def test_a_pause_stops_a_known_queue_at_once(db: Any, slow: Worker) -> None:
+    ids = [await enqueue(db, n) for n in range(3)]
     assert await claimed(slow) == ids[:1]
-    await pauses.pause(filled, Scope.LANE, "default", actor="test", reason="a test")
+    await pauses.pause(db, Scope.LANE, "default", actor="test", reason="a test")
     assert await claimed(slow) == []
 
 
-async def test_known_queues_share_the_turn_as_they_would_under_whole_looks(filled: Any, slow: Worker) -> None:
+async def test_incremental_scans_keep_the_fair_share(db: Any, slow: Worker) -> None:
     for n in range(20):
         for lane in ("default", "bulk"):
-            await enqueue(filled, n, lane=lane)
+            await enqueue(db, n, lane=lane)
     lanes = [attempt.lane for _ in range(20) for attempt in await slow.claim(1)]
     assert (lanes.count("default"), lanes.count("bulk")) == (16, 4)
 
 
-async def test_a_request_to_try_again_is_found_by_the_next_whole_look(filled: Any, slow: Worker, clock: Clock) -> None:
-    ids = [await enqueue(filled, n) for n in range(20)]
+async def test_a_retry_is_found_by_the_next_complete_scan(db: Any, slow: Worker, clock: Clock) -> None:
+    ids = [await enqueue(db, n) for n in range(20)]
     assert await claimed(slow) == ids[:1]
-    await filled.execute("update smsgw.request set lease_expires_at = now() - interval '1 second'")
+    await db.execute("update smsgw.request set lease_expires_at = now() - interval '1 second'")
     assert await claimed(slow) == ids[1:2]
     clock.now += 10.0
-    await filled.execute(
+    await db.execute(
         "update smsgw.request set lease_expires_at = now() - interval '1 second' where claim_token is not null"
     )
     assert [attempt.number for attempt in await slow.claim(1)] == [2]
 
 
-async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, worker: Callable[..., Worker]) -> None:
-    await enqueue(filled, 0)
+async def test_a_suspect_request_is_found_when_nothing_is_in_flight(db: Any, worker: Callable[..., Worker]) -> None:
+    await enqueue(db, 0)
     for _ in range(2):
         await worker(recipients=1).claim()
-        await make_due(filled)
+        await make_due(db)
     for n in range(1, 9):
-        await enqueue(filled, n)
+        await enqueue(db, n)
     one = worker(slow_scan=0.0, recipients=1, monotonic=Clock())
     busy = await one.claimer.claim(2, idle=False)
     assert (busy.suspects_due, len(busy.attempts)) == (True, 2)
@@ -124,35 +122,35 @@ async def test_what_may_kill_workers_is_found_once_all_has_landed(filled: Any, w
     assert suspect.number == 3
 
 
-async def test_what_was_read_and_could_not_share_the_request_keeps_its_place(
-    filled: Any, worker: Callable[..., Worker], clock: Clock
+async def test_messages_that_do_not_fit_the_request_come_first_in_the_next(
+    db: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
-    """Two campaigns in one queue: a request holds one of them, and the other was read in vain."""
+    """Two campaigns in one queue: a request has messages of one of them, and those of the other were read in vain."""
     one = worker(slow_scan=0.0, monotonic=clock)
-    ids = [await enqueue(filled, n, tags={"campaign": str(n % 2)}) for n in range(16)]
+    ids = [await enqueue(db, n, tags={"campaign": str(n % 2)}) for n in range(16)]
     taken = [await claimed(one) for _ in range(2)]
     assert taken == [ids[::2], ids[1::2]]
 
 
-async def test_what_the_pace_of_a_number_left_over_goes_before_what_is_behind_it(
-    filled: Any, worker: Callable[..., Worker], clock: Clock
+async def test_messages_that_the_pace_left_over_go_before_later_ones(
+    db: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
     one = worker(slow_scan=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
-    ids = [await enqueue(filled, n, body="y" * 300) for n in range(30)]
+    ids = [await enqueue(db, n, body="y" * 300) for n in range(30)]
     await one.claim()
     taken = []
     for _ in range(4):
-        await grant(filled, "mta:parts:1", 10.0)
+        await grant(db, "mta:parts:1", 10.0)
         taken += await claimed(one, 20)
     assert taken == [one for one in ids if one in taken]
     assert len(taken) > 10
     assert taken == ids[ids.index(taken[0]) :][: len(taken)]
 
 
-async def test_a_claim_that_was_rolled_back_has_left_no_place(
-    filled: Any, slow: Worker, monkeypatch: pytest.MonkeyPatch
+async def test_a_claim_that_is_rolled_back_moves_no_cursor(
+    db: Any, slow: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [await enqueue(filled, n) for n in range(4)]
+    ids = [await enqueue(db, n) for n in range(4)]
     assert await claimed(slow) == ids[:1]
     with monkeypatch.context() as broken:
         broken.setattr(buckets, "write", _fail)
@@ -165,31 +163,31 @@ async def _fail(*_: Any) -> None:
     raise ConnectionError
 
 
-async def test_waiting_for_a_token_forgets_no_place(filled: Any, slow: Worker) -> None:
-    ids = [await enqueue(filled, n) for n in range(4)]
+async def test_waiting_for_a_token_keeps_the_cursors(db: Any, slow: Worker) -> None:
+    ids = [await enqueue(db, n) for n in range(4)]
     await slow.claim(0)
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     assert await claimed(slow) == ids[:1]
     assert await claimed(slow) == []
-    await put_in_front(filled, await enqueue(filled, 9))
-    await grant(filled, "mta:requests", 1.5)
+    await put_in_front(db, await enqueue(db, 9))
+    await grant(db, "mta:requests", 1.5)
     assert await claimed(slow) == ids[1:2]
 
 
-async def test_cheap_looks_are_all_whole(filled: Any, worker: Callable[..., Worker]) -> None:
+async def test_fast_scans_are_always_complete(db: Any, worker: Callable[..., Worker]) -> None:
     one = worker(slow_scan=60.0, recipients=1)
-    ids = [await enqueue(filled, n) for n in range(3)]
+    ids = [await enqueue(db, n) for n in range(3)]
     assert await claimed(one) == ids[:1]
-    await put_in_front(filled, late := await enqueue(filled, 9))
+    await put_in_front(db, late := await enqueue(db, 9))
     assert await claimed(one) == [late]
 
 
-async def test_two_processes_with_dear_looks_send_everything_once_while_more_comes_in(
+async def test_two_processes_with_slow_scans_send_every_message_once(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursors, "COMPLETE_SCAN_TIME_SHARE", 0.01)
-    wire: Any = Wire()
-    workers = [make_worker(pool, wire, slow_scan=0.0, recipients=3) for _ in range(2)]
+    provider: Any = FakeProvider()
+    workers = [make_worker(pool, provider, slow_scan=0.0, recipients=3) for _ in range(2)]
     ids: list[int] = []
 
     async def application(tenant: str) -> None:
@@ -199,8 +197,8 @@ async def test_two_processes_with_dear_looks_send_everything_once_while_more_com
 
     async def gateway(worker: Worker) -> None:
         async with asyncio.timeout(60):
-            while len(wire.sent) < 1 or await waiting() > 0:
-                await worker.turn()
+            while len(provider.sent) < 1 or await waiting() > 0:
+                await worker.send_all()
 
     async def waiting() -> int:
         async with pool.acquire() as connection:
@@ -214,4 +212,4 @@ async def test_two_processes_with_dear_looks_send_everything_once_while_more_com
     async with pool.acquire() as connection:
         bound = await connection.fetch("select unnest(members) as id from smsgw.request")
     assert sorted(row["id"] for row in bound) == sorted(ids)
-    assert len({request_id for request_id, _ in wire.sent}) == len(wire.sent)
+    assert len({request_id for request_id, _ in provider.sent}) == len(provider.sent)

@@ -1,4 +1,4 @@
-"""A code that is committed while a claim waits for the limiter gets the token that the claim came for."""
+"""A login code that is committed while a claim waits for the limiter's lock gets the last token."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,86 +24,86 @@ BLOCKED = """
 
 
 @pytest.fixture
-async def one(filled: Any, worker: Callable[..., Worker]) -> Worker:
-    """A worker who has seen its buckets, and for whom bulk messages wait."""
+async def one(db: Any, worker: Callable[..., Worker]) -> Worker:
+    """A worker that has configured its buckets and has bulk messages to send."""
     one = worker(recipients=1)
     for n in range(3):
-        await enqueue(filled, n, lane="bulk")
+        await enqueue(db, n, lane="bulk")
     await one.claim(0)
     return one
 
 
 @asynccontextmanager
 async def limiter_held(pool: Pool) -> AsyncIterator[Any]:
-    """Be another claim, which has the limiter's lock for long."""
+    """Hold the limiter's lock, like another claim that takes long."""
     async with pool.acquire() as holder, holder.transaction():
         await holder.execute("select from smsgw.bucket where name = 'mta:requests' for update")
         yield holder
 
 
-async def claim_behind_a_code(one: Worker, pool: Pool, filled: Any) -> "tuple[asyncio.Task[Any], int]":
+async def claim_while_a_code_commits(one: Worker, pool: Pool, db: Any) -> "tuple[asyncio.Task[Any], int]":
     async with limiter_held(pool):
         claiming = asyncio.create_task(one.claimer.claim(10))
-        await poll(lambda: filled.fetchval(BLOCKED), every=0.01)
-        code = await enqueue(filled, 9, lane="otp")
+        await poll(lambda: db.fetchval(BLOCKED), every=0.01)
+        code = await enqueue(db, 9, lane="otp")
     return claiming, code
 
 
-async def test_the_last_token_is_not_for_others(one: Worker, pool: Pool, filled: Any) -> None:
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
-    claiming, code = await claim_behind_a_code(one, pool, filled)
+async def test_the_last_token_goes_to_the_code(one: Worker, pool: Pool, db: Any) -> None:
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    claiming, code = await claim_while_a_code_commits(one, pool, db)
     first = await claiming
     assert (first.attempts, first.claim_again) == ([], True)
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages or ()] == [code]
 
 
-async def test_with_tokens_to_spare_nobody_looks_again(one: Worker, pool: Pool, filled: Any) -> None:
-    claiming, code = await claim_behind_a_code(one, pool, filled)
+async def test_with_enough_tokens_the_scan_is_not_repeated(one: Worker, pool: Pool, db: Any) -> None:
+    claiming, code = await claim_while_a_code_commits(one, pool, db)
     assert {attempt.lane for attempt in (await claiming).attempts} == {"bulk"}
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages or ()] == [code]
 
 
-async def test_an_urgent_message_that_may_not_go_stops_nobody(one: Worker, pool: Pool, filled: Any) -> None:
-    await pauses.pause(filled, Scope.LANE, "otp", actor="test", reason="a test")
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
-    claiming, _ = await claim_behind_a_code(one, pool, filled)
+async def test_a_paused_urgent_message_delays_no_other(one: Worker, pool: Pool, db: Any) -> None:
+    await pauses.pause(db, Scope.LANE, "otp", actor="test", reason="a test")
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    claiming, _ = await claim_while_a_code_commits(one, pool, db)
     assert [attempt.lane for attempt in (await claiming).attempts] == ["bulk"]
 
 
-async def test_a_code_is_seen_beside_an_urgent_queue_that_may_not_go(one: Worker, pool: Pool, filled: Any) -> None:
-    """The cap of the lane is used up; the code is of another urgent lane."""
-    await filled.execute(
+async def test_a_code_is_seen_next_to_an_urgent_queue_without_tokens(one: Worker, pool: Pool, db: Any) -> None:
+    """The cap of one urgent lane is used up, and the code is of another urgent lane."""
+    await db.execute(
         "insert into smsgw.lane (name, urgent, cap_percent, ttl) values ('alarm', true, 50, '1 hour') "
         "on conflict (name) do update set urgent = true, cap_percent = 50"
     )
-    await enqueue(filled, 8, lane="alarm")
+    await enqueue(db, 8, lane="alarm")
     await one.claim(0)
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 0, counted_at = now()")
-    await grant(filled, "mta:requests", 1.5)
-    claiming, code = await claim_behind_a_code(one, pool, filled)
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 0, counted_at = now()")
+    await grant(db, "mta:requests", 1.5)
+    claiming, code = await claim_while_a_code_commits(one, pool, db)
     assert (await claiming).more
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages or ()] == [code]
 
 
-async def test_it_is_asked_once_before_a_claim_and_not_for_ever(
-    one: Worker, filled: Any, monkeypatch: pytest.MonkeyPatch
+async def test_the_scan_is_repeated_only_once_before_a_claim(
+    one: Worker, db: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def always(*_: Any, **__: Any) -> bool:
         return True
 
     monkeypatch.setattr(QueueScanner, "sees_new_urgent", always)
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
     assert (await one.claimer.claim(10)).more
     assert len(await one.claim()) == 1
 
 
-async def test_where_a_look_is_dear_nobody_repeats_it_under_the_lock(
-    one: Worker, pool: Pool, filled: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_slow_scan_is_not_repeated_under_the_lock(
+    one: Worker, pool: Pool, db: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claimer, "MAX_RESCAN_SECONDS", 0.0)
-    await filled.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
-    claiming, _ = await claim_behind_a_code(one, pool, filled)
+    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    claiming, _ = await claim_while_a_code_commits(one, pool, db)
     assert [attempt.lane for attempt in (await claiming).attempts] == ["bulk"]

@@ -1,7 +1,7 @@
-"""Two workers, a provider that forgets and lies, and every order of claim, attempt, crash, retry and finish.
+"""Two workers, a provider that forgets and fails, and every order of claim, attempt, crash, retry and completion.
 
-Whatever happens: nothing is sent twice, nothing is lost, and no state contradicts what the provider did. The fast tier
-makes a few runs, the slow tier as many as `SMSGW_MODEL_RUNS`; ten thousand take a quarter of an hour.
+In every case nothing is sent twice, nothing is lost, and no state contradicts what the provider did. The fast tier
+makes a few runs, the slow tier as many as `SMSGW_MODEL_RUNS`. Ten thousand take a quarter of an hour.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from gateway.receipts.applier import ReceiptApplier
 from gateway.store import receipts
 from gateway.store.pool import Pool, open_pool
 
-FEW = 30
-MANY = int(os.environ.get("SMSGW_MODEL_RUNS", "400"))
+FAST_RUNS = 30
+SLOW_RUNS = int(os.environ.get("SMSGW_MODEL_RUNS", "400"))
 LEASE, HORIZON = 60.0, 600.0
 MEMORY = HORIZON
-"""The provider forgets an id as early as it may: a retry that came any later would be a second copy."""
+"""The provider forgets an id as early as it may. A retry that came later would be a second copy."""
 
 BEHAVIOURS = (
     "ok", "taken_then_lost", "lost", "unreached", "throttled", "taken_then_500", "500", "refused", "blocked", "nobody",
@@ -55,9 +55,9 @@ MOVED = {
     "route": ("opened_at", "retry_at"),
     "attempt": ("started_at",),
 }
-"""The columns that hold a moment: time passes by moving them back."""
+"""The columns that hold a time. Time passes by moving them back."""
 
-PASS = "; ".join(
+PASS_TIME = "; ".join(
     f"update smsgw.{table} set " + ", ".join(f"{column} = {column} - $1" for column in columns)
     for table, columns in MOVED.items()
 )
@@ -65,7 +65,7 @@ PASS = "; ".join(
 
 @dataclass
 class Provider:
-    """Takes a request once, and remembers its id for a while."""
+    """Accepts a request once, and remembers its id for a while."""
 
     route: str = "mta"
     now: float = 1000.0
@@ -73,7 +73,7 @@ class Provider:
     taken: dict[str, float] = field(default_factory=dict)
     ledger: list[tuple[str, str]] = field(default_factory=list)
     nobody: set[str] = field(default_factory=set)
-    """Numbers in requests that were taken and sent to nobody. Where that answer is lost, nobody can know it."""
+    """Numbers in requests that were accepted and sent to no recipient. If that answer is lost, it cannot be known."""
 
     def encode(self, messages: Any, *, external_id: str) -> bytes:
         found: list[Message] = list(messages)
@@ -120,7 +120,7 @@ class World:
         self.provider = Provider()
         self.numbers = 0
         self.workers = [self._worker(), self._worker()]
-        self.in_hand: list[list[Any]] = [[], []]
+        self.in_flight: list[list[Any]] = [[], []]
         self.answered: list[list[Any]] = [[], []]
 
     def _worker(self) -> Worker:
@@ -135,15 +135,15 @@ class World:
             case "insert_in_order":
                 await self._insert(first, second, "key")
             case "claim":
-                self.in_hand[first] += (await self.workers[first].claimer.claim(second, idle=True)).attempts
-            case "send" if self.in_hand[first]:
+                self.in_flight[first] += (await self.workers[first].claimer.claim(second, idle=True)).attempts
+            case "send" if self.in_flight[first]:
                 await self._send(first, second)
             case "finish":
                 await self._finish(first)
             case "crash":
-                self.workers[first], self.in_hand[first], self.answered[first] = self._worker(), [], []
+                self.workers[first], self.in_flight[first], self.answered[first] = self._worker(), [], []
             case "pass":
-                await self._pass(first)
+                await self._pass_time(first)
             case "receipt" if self.provider.ledger:
                 await self._receipt(*self.provider.ledger[first % len(self.provider.ledger)], second)
 
@@ -157,7 +157,7 @@ class World:
         )  # fmt: skip
 
     async def _send(self, index: int, behaviour: str) -> None:
-        worker, attempt = self.workers[index], self.in_hand[index].pop(0)
+        worker, attempt = self.workers[index], self.in_flight[index].pop(0)
         if worker.sender.block_reason(attempt):
             worker.completer.release(attempt)
             return
@@ -171,24 +171,24 @@ class World:
         self.workers[index].completer.stop()
         await self.workers[index].completer.run()
 
-    async def _pass(self, seconds: float) -> None:
-        """Let time pass: for the workers by their clock, for the rows by theirs."""
+    async def _pass_time(self, seconds: float) -> None:
+        """Let time pass: for the workers by their clock, for the rows by their columns."""
         self.provider.now += seconds
-        await self.pool.execute(PASS.replace("$1", f"interval '{seconds} seconds'"))
+        await self.pool.execute(PASS_TIME.replace("$1", f"interval '{seconds} seconds'"))
 
     async def _receipt(self, external_id: str, number: str, code: int) -> None:
         body = json.dumps({"externalId": external_id, "toNumber": number, "status": code}).encode()
         await receipts.journal(self.pool, [parse(body, "delivery-status")])
         await ReceiptApplier(self.pool).apply_some()
 
-    async def come_to_rest(self) -> None:
-        """Let everything land at a provider that is well again, until nothing is open."""
+    async def run_to_the_end(self) -> None:
+        """Complete everything with a provider that works again, until nothing is open."""
         for index in (0, 1):
             await self._finish(index)
             await self.step("crash", index, None)
         for _ in range(60):
             await self.pool.execute("delete from smsgw.pause")
-            await self._pass(61.0)
+            await self._pass_time(61.0)
             worker = self._worker()
             for attempt in (await worker.claimer.claim(10)).attempts:
                 self.provider.behaviour = "ok"
@@ -201,7 +201,7 @@ class World:
                 "and (o.order_key is null or smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id)))"
             ):
                 return
-        raise AssertionError("something never came to rest")
+        raise AssertionError("something never became final")
 
     async def check(self) -> None:
         sent = Counter(number for _, number in self.provider.ledger)
@@ -216,18 +216,18 @@ class World:
         assert arrived == sorted(arrived), "overtaken"
         open_before = False
         for row in rows:
-            told = (row["state"], row["reason"])
+            found = (row["state"], row["reason"])
             if row["order_key"] is not None and row["state"] == "ready":
-                assert open_before, told
+                assert open_before, found
                 continue
             open_before = open_before or (row["order_key"] is not None and row["state"] == "uncertain")
             assert row["state"] in {
                 "accepted", "delivered", "undelivered", "failed", "expired", "uncertain",
-            }, told  # fmt: skip
+            }, found  # fmt: skip
             if row["state"] in {"failed", "expired"}:
-                assert not sent[row["to_number"]], told
+                assert not sent[row["to_number"]], found
             if row["state"] in {"accepted", "delivered", "undelivered"}:
-                assert sent[row["to_number"]] or row["to_number"] in self.provider.nobody, told
+                assert sent[row["to_number"]] or row["to_number"] in self.provider.nobody, found
 
 
 EMPTY = """
@@ -243,11 +243,11 @@ async def live(pool: Pool, steps: list[tuple[str, Any, Any]]) -> None:
     world = World(pool)
     for step in steps:
         await world.step(*step)
-    await world.come_to_rest()
+    await world.run_to_the_end()
     await world.check()
 
 
-@pytest.mark.parametrize("runs", [FEW, pytest.param(MANY, marks=pytest.mark.slow("long models"))])
+@pytest.mark.parametrize("runs", [FAST_RUNS, pytest.param(SLOW_RUNS, marks=pytest.mark.slow("long models"))])
 def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any, runs: int) -> None:
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database.dsn, purpose="model", most=2))

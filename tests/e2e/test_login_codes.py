@@ -56,7 +56,7 @@ async def test_every_login_code_leaves_with_the_next_token(fleet: Fleet, codes: 
         knobs={"send_limit": 200, "send_window": 15.0},
         request_limit=200, max_recipients=500, parts_per_minute=1200,
     )  # fmt: skip
-    await fleet.sent_something()
+    await fleet.wait_for_first_attempt()
     rng, waits = random.Random(7), []
     for n in range(codes):
         await asyncio.sleep(rng.uniform(0.0, 0.4))

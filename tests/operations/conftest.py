@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from support.workers import Wire, Worker, make_worker
+from support.workers import FakeProvider, Worker, make_worker
 
 from gateway.store.pool import Pool, connect
 
@@ -23,5 +23,5 @@ async def operator(database: Any) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def worker(pool: Pool) -> Callable[..., Worker]:
-    """Make workers on the test's database, each with a wire of its own."""
-    return lambda **settings: make_worker(pool, Wire(), **settings)
+    """Make workers on the test's database, each with a provider of its own."""
+    return lambda **settings: make_worker(pool, FakeProvider(), **settings)

@@ -52,9 +52,9 @@ async def test_what_was_certainly_not_sent_goes_back_and_gets_a_new_request(oper
     assert after["generation"] == before["generation"]
     assert after["expires_at"] == before["expires_at"]
     assert after["earlier_requests"] == [before["request_id"]]
-    await one.turn()
+    await one.send_all()
     assert await state(operator, message_id) == "accepted"
-    assert len({request for request, _ in one.wire.sent}) == 2
+    assert len({request for request, _ in one.provider.sent}) == 2
 
 
 async def test_inside_the_horizon_the_same_bytes_go_under_the_same_id(operator: Any, worker: Make) -> None:
@@ -65,9 +65,9 @@ async def test_inside_the_horizon_the_same_bytes_go_under_the_same_id(operator: 
     assert planned.also_affected == 2
     done = await replayed(operator, Filters(ids=(made[0],)))
     assert (done.same_id, done.resent) == (3, 0)
-    one.wire.answers.append(status(409))
-    await one.turn()
-    assert len(set(one.wire.sent)) == 1
+    one.provider.answers.append(status(409))
+    await one.send_all()
+    assert len(set(one.provider.sent)) == 1
     assert [await state(operator, message_id) for message_id in made] == ["accepted"] * 3
 
 
@@ -76,8 +76,8 @@ async def test_a_repetition_that_is_claimed_too_late_is_uncertain_again(operator
     await replayed(operator, Filters(states=("uncertain",)))
     await operator.execute("update smsgw.request set maybe_arrived_at = now() - interval '1 hour'")
     other = worker()
-    await other.turn()
-    assert other.wire.sent == []
+    await other.send_all()
+    assert other.provider.sent == []
     assert await state(operator, message_id) == "uncertain"
 
 
@@ -103,8 +103,8 @@ async def test_an_allowed_copy_is_a_new_generation_under_a_new_id(operator: Any,
     assert await state(operator, first) == "ready"
     assert await state(operator, second) == "uncertain"
     assert await operator.fetchval("select pending_receipts from smsgw.request where status = 'uncertain'") == 1
-    await one.turn()
-    assert len({request for request, _ in one.wire.sent}) == 2
+    await one.send_all()
+    assert len({request for request, _ in one.provider.sent}) == 2
     assert await state(operator, first) == "accepted"
 
 
@@ -169,8 +169,8 @@ async def test_a_late_receipt_takes_a_replayed_message_back(operator: Any, worke
     )
     await ReceiptApplier(pool).apply_some()
     other = worker()
-    await other.turn()
-    assert other.wire.sent == []
+    await other.send_all()
+    assert other.provider.sent == []
     assert await state(operator, message_id) == "delivered"
 
 
@@ -198,8 +198,8 @@ async def test_two_replays_of_the_same_messages_send_each_once(operator: Any, wo
     finally:
         await other.close()
     assert sum(each.done for each in done) == len(made)
-    await one.turn()
-    assert len(one.wire.sent) == 2 * len(made)
+    await one.send_all()
+    assert len(one.provider.sent) == 2 * len(made)
 
 
 async def test_two_who_go_on_with_one_replay_take_turns(operator: Any, worker: Make, database: Any) -> None:
@@ -239,8 +239,8 @@ async def test_a_replay_that_was_interrupted_goes_on_and_takes_nothing_twice(ope
     half = await replay.step(operator, begun.id, limit=3)
     assert (half.replayed, half.finished_at) == (3, None)
     # What was replayed fails again: it is not meant a second time.
-    one.wire.answers.extend([status(400)] * 3)
-    await one.turn()
+    one.provider.answers.extend([status(400)] * 3)
+    await one.send_all()
     done = await replay.run(operator, begun.id)
     assert done.replayed == len(made)
     assert sorted([await state(operator, each) for each in made]) == ["failed"] * 3 + ["ready"] * 3
@@ -334,9 +334,9 @@ async def test_refused_again_after_a_repetition_stays_uncertain(operator: Any, w
     one = worker()
     (message_id,) = await uncertain(operator, one)
     await replayed(operator, Filters(states=("uncertain",)))
-    one.wire.answers.append(status(403))
+    one.provider.answers.append(status(403))
     await make_due(operator)
-    await one.turn()
+    await one.send_all()
     assert await state(operator, message_id) == "uncertain"
 
 

@@ -76,7 +76,7 @@ async def test_a_request_stays_until_its_last_message_is_forgotten(operator: Any
     await operator.execute("update smsgw.lane set coalesce = true")
     made = [await enqueue(operator, index) for index in range(3)]
     one = worker()
-    await one.finish(*await one.claim(1))
+    await one.complete(*await one.claim(1))
     await deliver(operator, made[0])
     await deliver(operator, made[1])
     await age_everything(operator)
@@ -93,8 +93,8 @@ async def test_requests_that_carried_a_message_earlier_go_with_it(operator: Any,
     await failed(operator, one)
     begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor="a")
     await replay.run(operator, begun.id)
-    one.wire.answers.append(status(400))
-    await one.turn()
+    one.provider.answers.append(status(400))
+    await one.send_all()
     await age_everything(operator)
     assert (await pass_over(pool)).requests == 2
     assert set((await counts(operator)).values()) == {0}

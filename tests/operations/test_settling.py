@@ -27,9 +27,9 @@ async def test_what_arrived_is_accepted_with_all_its_neighbours(operator: Any, w
     assert done.messages == tuple(made)
     assert [await state(operator, each) for each in made] == ["accepted"] * 3
     assert await operator.fetchval("select body from smsgw.request") is None
-    before = len(one.wire.sent)
-    await one.turn()
-    assert len(one.wire.sent) == before
+    before = len(one.provider.sent)
+    await one.send_all()
+    assert len(one.provider.sent) == before
 
 
 async def test_what_did_not_arrive_has_failed_and_can_be_replayed(operator: Any, worker: Make) -> None:
@@ -86,18 +86,18 @@ async def test_what_waits_is_called_back(operator: Any, worker: Make) -> None:
     assert (done.ids, dict(done.refused)) == (tuple(made[:2]), {})
     assert [await state(operator, each) for each in made] == ["cancelled", "cancelled", "ready"]
     one = worker()
-    await one.turn()
-    assert len(one.wire.sent) == 1
+    await one.send_all()
+    assert len(one.provider.sent) == 1
 
 
 async def test_what_never_left_is_called_back_and_its_neighbours_go_on(operator: Any, worker: Make) -> None:
     one = worker()
     made = [await enqueue(operator, index) for index in range(3)]
-    one.wire.answers.append(UNREACHED)
-    await one.finish(*await one.claim(1))
+    one.provider.answers.append(UNREACHED)
+    await one.complete(*await one.claim(1))
     assert await state(operator, made[0]) == "retrying"
     assert (await cancel(operator, made[:1], actor=ALICE, because="x")).ids == (made[0],)
-    await one.turn()
+    await one.send_all()
     assert [await state(operator, each) for each in made] == ["cancelled", "accepted", "accepted"]
 
 

@@ -136,8 +136,8 @@ async def test_it_is_being_sent(running: Any, worker: Make) -> None:
 
 async def test_it_is_tried_again_later(running: Any, worker: Make) -> None:
     message_id, one = await enqueue(running), worker()
-    one.wire.answers.append(UNREACHED)
-    await one.finish(*await one.claim())
+    one.provider.answers.append(UNREACHED)
+    await one.complete(*await one.claim())
     await running.execute("update smsgw.request set available_at = now() + interval '1 minute'")
     found = await obstacles(running, message_id)
     assert "after 1 attempts" in found[Kind.RETRY].message
@@ -171,8 +171,8 @@ async def test_it_has_ended_and_the_reason_is_explained(running: Any, worker: Ma
 async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: Any, worker: Make) -> None:
     one = worker()
     message_id = await enqueue(operator)
-    one.wire.answers.append(status(402, provider_request_id="prov-1"))
-    await one.finish(*await one.claim())
+    one.provider.answers.append(status(402, provider_request_id="prov-1"))
+    await one.complete(*await one.claim())
     timeline = await read_timeline(operator, message_id)
     assert timeline is not None
     (attempt,) = [entry for entry in timeline.entries if entry.step.kind == "attempt"]

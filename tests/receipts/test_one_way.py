@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.outbox import enqueue, state
 from support.receipts import parse
-from support.workers import Wire, make_worker
+from support.workers import FakeProvider, make_worker
 
 from gateway.receipts.applier import ReceiptApplier
 from gateway.store import receipts
@@ -20,7 +20,7 @@ async def sent(pool: Pool, connection: Any) -> tuple[int, str]:
         "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
     message_id = await enqueue(connection)
-    await make_worker(pool, Wire()).turn()
+    await make_worker(pool, FakeProvider()).send_all()
     return message_id, await connection.fetchval("select external_id from smsgw.request")
 
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from support.outbox import LOST, enqueue, make_due, state
 from support.receipts import NUMBER, Event, apply_all, event, make_request, store, tell, truth
-from support.workers import Wire, make_worker
+from support.workers import FakeProvider, make_worker
 
 from gateway.domain.status import RequestStatus
 from gateway.receipts.applier import ReceiptApplier
@@ -100,7 +100,7 @@ class Race:
     """Everybody at once, until every message is final."""
 
     pool: Pool
-    wire: Wire
+    provider: FakeProvider
     rng: random.Random
     told: set[str] = field(default_factory=set)
     over: bool = False
@@ -108,7 +108,7 @@ class Race:
     async def phones(self) -> None:
         """Say everything about each request that left, in a random order, while it may still be in the air."""
         while not self.over:
-            for request_id in {request_id for request_id, _ in self.wire.sent} - self.told:
+            for request_id in {request_id for request_id, _ in self.provider.sent} - self.told:
                 self.told.add(request_id)
                 await self.say(UUID(request_id))
             await asyncio.sleep(0)
@@ -138,13 +138,13 @@ class Race:
     async def sending(self) -> None:
         """Every first attempt is lost on the way back, so each request has a retry that is due at once."""
         while True:
-            self.wire.answers.extend([LOST] * 3)
-            await make_worker(self.pool, self.wire, recipients=5).turn()
+            self.provider.answers.extend([LOST] * 3)
+            await make_worker(self.pool, self.provider, recipients=5).send_all()
             async with self.pool.acquire() as connection:
                 open_ones = await connection.fetchval(
                     "select count(*) from smsgw.message where state in ('ready', 'sending', 'retrying')"
                 )
-            if not open_ones and self.told == {request_id for request_id, _ in self.wire.sent}:
+            if not open_ones and self.told == {request_id for request_id, _ in self.provider.sent}:
                 return
             await asyncio.sleep(0)
 
@@ -158,7 +158,7 @@ class Race:
 
 
 async def test_the_fold_runs_beside_claims_and_finishes_and_nothing_goes_out_twice(pool: Pool) -> None:
-    race = Race(pool, Wire(), random.Random(4))
+    race = Race(pool, FakeProvider(), random.Random(4))
     async with pool.acquire() as connection:
         ids = [await enqueue(connection, number) for number in range(120)]
     await race.run()
@@ -168,21 +168,21 @@ async def test_the_fold_runs_beside_claims_and_finishes_and_nothing_goes_out_twi
         # Nobody was put into a second request: whatever was repeated went under the same id with the same bytes.
         assert await connection.fetchval("select count(*) from smsgw.outbox where earlier_requests is not null") == 0
     bodies: dict[str, set[bytes]] = {}
-    for request_id, body in race.wire.sent:
+    for request_id, body in race.provider.sent:
         bodies.setdefault(request_id, set()).add(body)
     assert {len(one) for one in bodies.values()} == {1}
 
 
 async def test_after_its_receipt_a_request_is_never_claimed_again(pool: Pool) -> None:
-    wire: Any = Wire()
-    wire.answers.append(LOST)
+    provider: Any = FakeProvider()
+    provider.answers.append(LOST)
     async with pool.acquire() as connection:
         message_id = await enqueue(connection, 123)
-    worker = make_worker(pool, wire)
-    await worker.turn()
+    worker = make_worker(pool, provider)
+    await worker.send_all()
     async with pool.acquire() as connection:
         await make_due(connection)
-    await tell(pool, event(UUID(wire.sent[0][0]), "sent", number=NUMBER))
-    assert await make_worker(pool, wire).claim() == []
+    await tell(pool, event(UUID(provider.sent[0][0]), "sent", number=NUMBER))
+    assert await make_worker(pool, provider).claim() == []
     async with pool.acquire() as connection:
         assert await state(connection, message_id) == "accepted"

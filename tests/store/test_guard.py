@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from support.workers import Wire, make_worker
+from support.workers import FakeProvider, make_worker
 
 from gateway.operations import search
 from gateway.store.filters import Filters
@@ -85,9 +85,9 @@ async def test_what_is_just_permitted_can_be_claimed_and_listed(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
         "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
-    one = make_worker(pool, Wire())
-    await one.turn()
-    assert len(one.wire.sent) == 1
+    one = make_worker(pool, FakeProvider())
+    await one.send_all()
+    assert len(one.provider.sent) == 1
     async with pool.acquire() as session:
         assert [row.state for row in (await search.find(session, Filters())).messages] == ["accepted"]
 

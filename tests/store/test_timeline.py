@@ -4,7 +4,7 @@ from typing import Any
 
 from support.outbox import LOST, enqueue, make_due, status
 from support.receipts import parse
-from support.workers import Wire, make_worker
+from support.workers import FakeProvider, make_worker
 
 from gateway.receipts.applier import ReceiptApplier
 from gateway.store import actions, messages, receipts
@@ -16,15 +16,15 @@ async def story(connection: Any, message_id: int) -> list[tuple[str, str]]:
 
 
 async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connection: Any) -> None:
-    message_id, one = await enqueue(connection), make_worker(pool, Wire())
+    message_id, one = await enqueue(connection), make_worker(pool, FakeProvider())
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
         "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
-    one.wire.answers.extend([LOST, status(409)])
-    await one.turn()
+    one.provider.answers.extend([LOST, status(409)])
+    await one.send_all()
     await make_due(connection)
-    await one.turn()
+    await one.send_all()
     external_id = await connection.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 9}}'.encode()
     await receipts.journal(pool, [parse(body, "delivery-status")])
@@ -49,9 +49,9 @@ async def test_the_request_that_was_refused_first_stays_in_the_story(pool: Pool,
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
         "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
-    one = make_worker(pool, Wire())
-    one.wire.answers.append(status(400))
-    await one.finish(*await one.claim(1))
+    one = make_worker(pool, FakeProvider())
+    one.provider.answers.append(status(400))
+    await one.complete(*await one.claim(1))
     told = await story(connection, first)
     assert [what for what, _ in told].count("bound to request") == 2
     assert ("attempt 1", "refused") in told
@@ -64,7 +64,7 @@ async def test_an_ending_of_our_own_says_why(pool: Pool, connection: Any) -> Non
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
         "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
     )
-    await make_worker(pool, Wire()).turn()
+    await make_worker(pool, FakeProvider()).send_all()
     (*_, (what, why)) = await story(connection, message_id)
     assert what == "suppressed"
     assert why.startswith("suppressed: ")

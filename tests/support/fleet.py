@@ -1,4 +1,4 @@
-"""A simulator and several replicas on one database, and what a run of theirs has to show."""
+"""A simulator and several replicas on one database, and the figures of a run."""
 
 import asyncio
 import time
@@ -39,22 +39,22 @@ FULLEST = """
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run did."""
+    """The figures of one run."""
 
     requests: int
-    """Attempts begun within the time of the run, by the database's clock."""
+    """Attempts that began during the run, by the database's clock."""
     parts: int
     claimed: int
-    """The most attempts that any window, with the margin added to it, saw begin: by the database's clock too."""
+    """Maximum number of attempts that began in any window plus the margin, by the database's clock."""
     arrived: int
-    """The most arrivals in any window, as the provider counted them."""
+    """Maximum number of arrivals in any window, as the provider counted them."""
     throttled: int
     """429s."""
     doubled: int
     stalled: float
-    """The longest that this machine let a process wait, in seconds: arrivals are counted no more exactly than that."""
+    """Longest time that this machine let a process wait, in seconds. Arrivals are counted only as exactly as that."""
     stalls: float
-    """Seconds that the machine let a process wait in stalls longer than `LONG_STALL`: the gateways lost them too."""
+    """Seconds of the stalls longer than `LONG_STALL`: the gateways lost this time too."""
 
 
 class Fleet:
@@ -88,13 +88,13 @@ class Fleet:
             await gateway.start(ready=False)
             self._stack.push_async_callback(gateway.process.stop)
 
-    async def sent_something(self) -> None:
-        """Return when the first attempt has begun."""
+    async def wait_for_first_attempt(self) -> None:
+        """Wait until the first attempt has begun."""
         await poll(lambda: self.connection.fetchval("select exists (select from smsgw.attempt)"), patience=120.0)
 
     async def run(self, seconds: float, margin: float) -> Run:
         """Measure `seconds` from the first attempt on. Waits a little longer for what is then in flight."""
-        await self.sent_something()
+        await self.wait_for_first_attempt()
         stalls = await _stalls(seconds + 2.0)
         used = await self.connection.fetchrow(USED, seconds)
         claimed = await self.connection.fetchval(FULLEST, self.window + margin)

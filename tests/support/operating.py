@@ -17,10 +17,10 @@ async def uncertain(connection: Any, worker: Worker, count: int = 1, **columns: 
     """Messages of which nobody knows, together in one request: a lost answer and then a refusal."""
     ids = [await enqueue(connection, index, **columns) for index in range(count)]
     await connection.execute("update smsgw.lane set coalesce = true")
-    worker.wire.answers.extend([LOST, status(403)])
-    await worker.finish(*await worker.claim(1))
+    worker.provider.answers.extend([LOST, status(403)])
+    await worker.complete(*await worker.claim(1))
     await make_due(connection)
-    await worker.finish(*await worker.claim(1))
+    await worker.complete(*await worker.claim(1))
     return ids
 
 
@@ -77,7 +77,7 @@ async def someone_waits(connection: Any) -> None:
 
 async def _ended(connection: Any, worker: Worker, count: int, answers: list[Any], columns: dict[str, Any]) -> list[int]:
     ids = [await enqueue(connection, index, **columns) for index in range(count)]
-    worker.wire.answers.extend(answers)
+    worker.provider.answers.extend(answers)
     while attempts := await worker.claim(count):
-        await worker.finish(*attempts)
+        await worker.complete(*attempts)
     return ids

@@ -1,4 +1,4 @@
-"""What tests do to rows: enqueue, look, and let time pass without waiting for it."""
+"""What tests do with rows: enqueue, read the state, and let time pass without waiting."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ def status(code: int, **changes: Any) -> Answer:
 
 
 async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
-    """Enqueue a message to +1202555 and these four digits."""
+    """Enqueue a message to +1202555 followed by the four digits of `number`."""
     values: dict[str, Any] = {"to_number": f"+1202555{number:04}", "body": MARK} | columns
     kinds = {"tags": "::text::jsonb", "variables": "::text::jsonb"}
     names = ", ".join(f"{name} => ${index}{kinds.get(name, '')}" for index, name in enumerate(values, 1))
@@ -29,12 +29,12 @@ async def enqueue(connection: Any, number: int = 123, **columns: Any) -> int:
 
 
 async def state(connection: Any, message_id: int) -> str:
-    """Return a message's state as the view has it."""
+    """Return the state of a message in the view."""
     return str(await connection.fetchval("select state from smsgw.message where id = $1", message_id))
 
 
 async def make_due(connection: Any) -> None:
-    """Let every retry and every lease be due now; locks in the order that every transaction of ours does."""
+    """Make every retry due and every lease end now. Rows are locked in the same order as in the gateway."""
     await connection.execute(
         "update smsgw.request "
         "set available_at = now(), lease_expires_at = case when claim_token is not null then now() end where id in "
@@ -43,7 +43,7 @@ async def make_due(connection: Any) -> None:
 
 
 async def age(connection: Any, message_id: int, seconds: float) -> None:
-    """Make a message as old as if it had waited through an outage."""
+    """Make a message older, as if it had waited through an outage."""
     await connection.execute(
         "update smsgw.outbox set created_at = created_at - $2::interval, not_before = not_before - $2::interval, "
         "expires_at = expires_at - $2::interval where id = $1",
@@ -53,5 +53,5 @@ async def age(connection: Any, message_id: int, seconds: float) -> None:
 
 
 async def grant(connection: Any, bucket: str, tokens: float) -> None:
-    """Set what a bucket of the limiter holds now."""
+    """Set the tokens that a bucket of the limiter has now."""
     await connection.execute("update smsgw.bucket set tokens = $2, counted_at = now() where name = $1", bucket, tokens)

@@ -1,4 +1,4 @@
-"""One gateway process turned by hand, with a provider that answers what a test says."""
+"""The parts of one gateway process, run step by step, with a provider that gives the answers of a test."""
 
 import math
 import random
@@ -29,8 +29,8 @@ from gateway.store.pool import Pool
 
 
 @dataclass
-class Wire:
-    """A provider: remembers what was sent, and answers in the order that the test laid out, then with a yes."""
+class FakeProvider:
+    """A provider that records what is sent. It gives the answers of the test in order, and then accepts everything."""
 
     route: str = "mta"
     answers: deque[Answer] = field(default_factory=deque)
@@ -53,7 +53,7 @@ class Wire:
 
 
 @dataclass
-class News:
+class CountingObserver:
     """An observer that counts."""
 
     seen: list[tuple[Any, ...]] = field(default_factory=list)
@@ -67,33 +67,34 @@ class News:
 
 @dataclass
 class Worker:
-    """The parts of one process, turned by hand."""
+    """The parts of one process, run step by step."""
 
     claimer: Claimer
     sender: Sender
     completer: Completer
-    wire: Wire
-    news: News
+    provider: FakeProvider
+    observer: CountingObserver
     done: list[Attempt]
 
     async def claim(self, slots: int = 10) -> list[Attempt]:
         return (await self.claimer.claim(slots)).attempts
 
-    async def finish(self, *attempts: Attempt) -> None:
+    async def complete(self, *attempts: Attempt) -> None:
+        """Send these attempts, and write all results."""
         for attempt in attempts:
             self.completer.put(await self.sender.send(attempt))
         self.completer.stop()
         await self.completer.run()
 
     async def turn(self) -> None:
-        """Claim and finish everything that may go now."""
+        """Claim, send and complete all that may be sent now."""
         while attempts := await self.claim():
-            await self.finish(*attempts)
+            await self.complete(*attempts)
 
 
 def make_worker(
     pool: Pool,
-    wire: Any,
+    provider: Any,
     *,
     limit: float = 100_000,
     window: float = 1.0,
@@ -105,8 +106,8 @@ def make_worker(
     monotonic: Callable[[], float] = time.monotonic,
     slow_scan: float = math.inf,
 ) -> Worker:
-    """Build the parts of one process; limits are far away and no look is slow unless a test says otherwise."""
-    news: Any = News()
+    """Build the parts of one process. Limits are high, and no scan is slow, unless a test changes it."""
+    observer: Any = CountingObserver()
     done: list[Attempt] = []
     settings = ClaimSettings(
         worker=f"w{random.random()}",
@@ -116,16 +117,18 @@ def make_worker(
         start_within=5.0,
     )
     limits = Limits("mta", (Limit("mta:requests", limit, window, 0.0),), parts, parts_per_day)
-    breaker = RouteBreaker(pool, wire.route)
+    breaker = RouteBreaker(pool, provider.route)
     cursors = QueueCursors(slow_scan=slow_scan, monotonic=monotonic)
-    encoder = RequestEncoder(wire, ExternalIds())
+    encoder = RequestEncoder(provider, ExternalIds())
     return Worker(
-        claimer=Claimer(pool, wire, encoder, settings, limits, breaker, news, cursors=cursors, monotonic=monotonic),
-        sender=Sender(wire, news, call_limit=1.0, monotonic=monotonic),
-        completer=Completer(
-            pool, Splitter(encoder), breaker, news, window=15.0, on_written=done.extend, monotonic=monotonic
+        claimer=Claimer(
+            pool, provider, encoder, settings, limits, breaker, observer, cursors=cursors, monotonic=monotonic
         ),
-        wire=wire,
-        news=news,
+        sender=Sender(provider, observer, call_limit=1.0, monotonic=monotonic),
+        completer=Completer(
+            pool, Splitter(encoder), breaker, observer, window=15.0, on_written=done.extend, monotonic=monotonic
+        ),
+        provider=provider,
+        observer=observer,
         done=done,
     )

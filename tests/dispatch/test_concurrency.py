@@ -1,4 +1,4 @@
-"""Claims, results, halvings, receipts and an operator at once: nobody waits in a ring, and every row ends once."""
+"""Claims, results, splits, receipts and an operator at the same time: no deadlock, and every message ends once."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import structlog
 from support.outbox import LOST, enqueue, make_due, status
 from support.processes import poll
 from support.receipts import parse
-from support.workers import Wire, Worker, make_worker
+from support.workers import FakeProvider, Worker, make_worker
 
 from gateway.domain.outcome import Answer
 from gateway.receipts.applier import ReceiptApplier
@@ -23,12 +23,12 @@ WAITS = """
     )
 """
 
-ROUNDS = 12
+REPEATS = 12
 MESSAGES = 240
 
 
-class Moody(Wire):
-    """Takes a request once; loses answers, and refuses whatever holds a poison number."""
+class UnreliableProvider(FakeProvider):
+    """Accepts a request once, loses some answers, and refuses every request that contains a poison number."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
@@ -47,50 +47,50 @@ class Moody(Wire):
 
 
 @pytest.fixture
-async def wide(database: Any) -> Any:
-    """A pool with a connection for everybody."""
+async def wide_pool(database: Any) -> Any:
+    """A pool with a connection for each of them."""
     pool = await open_pool(database.dsn, purpose="test", most=12)
     yield pool
     await pool.close()
 
 
-async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Pool) -> None:
+async def test_claims_results_receipts_and_an_operator_do_not_deadlock(db: Any, wide_pool: Pool) -> None:
     rng = random.Random(3)
-    wire = Moody(rng)
-    workers = [make_worker(wide, wire, recipients=20) for _ in range(3)]
+    provider = UnreliableProvider(rng)
+    workers = [make_worker(wide_pool, provider, recipients=20) for _ in range(3)]
     for n in range(MESSAGES):
-        await enqueue(filled, n, tenant=f"t{n % 3}", order_key=f"k{n % 40}" if n % 4 == 0 else None)
+        await enqueue(db, n, tenant=f"t{n % 3}", order_key=f"k{n % 40}" if n % 4 == 0 else None)
 
     async def work(one: Worker) -> None:
-        await one.finish(*await one.claim(4))
+        await one.complete(*await one.claim(4))
 
     async def receive() -> None:
-        """Receipts of whatever was taken, also while its answer is under way."""
-        folder = ReceiptApplier(wide)
-        for external_id, numbers in list(wire.taken.values())[-5:]:
+        """Apply receipts of what the provider accepted, even before its answer is written."""
+        applier = ReceiptApplier(wide_pool)
+        for external_id, numbers in list(provider.taken.values())[-5:]:
             for number in numbers:
                 body = json.dumps({"externalId": external_id, "toNumber": number, "status": 4}).encode()
-                await receipts.journal(wide, [parse(body, "delivery-status")])
-        await folder.apply_some()
+                await receipts.journal(wide_pool, [parse(body, "delivery-status")])
+        await applier.apply_some()
 
     async def operate() -> None:
-        await wide.execute(
+        await wide_pool.execute(
             "update smsgw.outbox set terminal_status = 'cancelled', final_at = now() "
             "where id = (select min(id) from smsgw.outbox where request_id is null and terminal_status is null) "
             "and request_id is null and terminal_status is null"
         )
-        # What waits is due at once; what is in a worker's hands stays there.
-        await wide.execute(
+        # Requests that wait are due at once. Requests that a worker holds stay with it.
+        await wide_pool.execute(
             "update smsgw.request set available_at = now() where status = 'in_flight' and claim_token is null"
         )
 
     with structlog.testing.capture_logs() as lines:
-        for _ in range(ROUNDS):
+        for _ in range(REPEATS):
             await asyncio.gather(*(work(one) for one in workers), receive(), receive(), operate())
         for _ in range(100):
-            await make_due(wide)
-            await make_worker(wide, wire, recipients=20).turn()
-            if not await wide.fetchval(
+            await make_due(wide_pool)
+            await make_worker(wide_pool, provider, recipients=20).send_all()
+            if not await wide_pool.fetchval(
                 "select exists (select from smsgw.message where state in ('ready', 'sending', 'retrying'))"
             ):
                 break
@@ -98,32 +98,34 @@ async def test_they_all_come_to_an_end_without_a_deadlock(filled: Any, wide: Poo
         line for line in lines if line["event"] in {"results_delayed", "receipts_delayed", "result_not_written"}
     ]
     assert troubles == []
-    states = {row["to_number"]: row["state"] for row in await wide.fetch("select to_number, state from smsgw.message")}
+    states = {
+        row["to_number"]: row["state"] for row in await wide_pool.fetch("select to_number, state from smsgw.message")
+    }
     assert len(states) == MESSAGES
     assert set(states.values()) <= {"accepted", "delivered", "failed", "cancelled"}
-    sent = [number for _, numbers in wire.taken.values() for number in numbers]
+    sent = [number for _, numbers in provider.taken.values() for number in numbers]
     assert len(sent) == len(set(sent))
     assert all(states[number] in {"accepted", "delivered"} for number in sent)
     assert all(states[number] in {"failed", "cancelled"} for number in states if number.endswith("7"))
 
 
-async def test_a_row_that_somebody_holds_is_stepped_over_and_not_waited_for(filled: Any, wide: Pool) -> None:
-    first, second = await enqueue(filled, 1), await enqueue(filled, 2)
-    async with wide.acquire() as holder, holder.transaction():
+async def test_a_locked_row_is_skipped(db: Any, wide_pool: Pool) -> None:
+    first, second = await enqueue(db, 1), await enqueue(db, 2)
+    async with wide_pool.acquire() as holder, holder.transaction():
         await holder.execute("select from smsgw.outbox where id = $1 for update", first)
         async with asyncio.timeout(30.0):
-            (attempt,) = await make_worker(wide, Wire()).claim()
+            (attempt,) = await make_worker(wide_pool, FakeProvider()).claim()
     assert [message.id for message in attempt.messages] == [second]
 
 
-async def test_a_row_that_was_cancelled_while_the_claim_looked_is_not_bound(filled: Any, wide: Pool) -> None:
-    """The claim waits for the bucket, after its look for work; meanwhile the message is cancelled."""
-    await enqueue(filled, 1)
-    one = make_worker(wide, Wire())
+async def test_a_row_that_is_cancelled_after_the_scan_is_not_claimed(db: Any, wide_pool: Pool) -> None:
+    """The claim waits for the lock of the bucket after its scan, and the message is cancelled during that wait."""
+    await enqueue(db, 1)
+    one = make_worker(wide_pool, FakeProvider())
     await one.claim(0)
-    async with wide.acquire() as holder, holder.transaction():
+    async with wide_pool.acquire() as holder, holder.transaction():
         await holder.execute("select from smsgw.bucket where name = 'mta:requests' for update")
         claiming = asyncio.create_task(one.claim())
-        await poll(lambda: filled.fetchval(WAITS), every=0.01)
+        await poll(lambda: db.fetchval(WAITS), every=0.01)
         await holder.execute("update smsgw.outbox set terminal_status = 'cancelled'")
     assert await claiming == []

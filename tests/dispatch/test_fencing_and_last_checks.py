@@ -1,4 +1,4 @@
-"""What must still be true when a claimed request goes on the wire, and what nobody may hold while it is there."""
+"""The last checks before a call, what is not held during it, and what a worker that lost its lease cannot do."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from support.outbox import ACCEPTED, LOST, enqueue, make_due, state
 from support.processes import poll
 from support.receipts import parse
-from support.workers import News, Wire
+from support.workers import CountingObserver, FakeProvider
 
 from gateway.app.dispatch import build_engine
 from gateway.dispatch.budget import Limits
@@ -33,139 +33,135 @@ OPEN_TRANSACTIONS = (
 
 
 @pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine under load takes longer than half a second from a claim to the wire; that is not what is tested."""
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow more time between claim and call: a machine under load may take longer than half a second."""
     monkeypatch.setattr("gateway.app.dispatch.START_WITHIN", 60.0)
 
 
 @pytest.fixture
-def questions(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """Record what the list of suppressed numbers is asked again."""
-    asked: list[set[str]] = []
+def rechecks(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Record the numbers of each recheck of the suppression list."""
+    recorded_numbers: list[set[str]] = []
     among = suppressions.among
 
     async def recorded(connection: Any, numbers: Any) -> frozenset[str]:
-        asked.append(set(numbers))
+        recorded_numbers.append(set(numbers))
         return await among(connection, numbers)
 
     monkeypatch.setattr(suppressions, "among", recorded)
-    return asked
+    return recorded_numbers
 
 
-def engine_on(database: Any, pool: Pool, wire: Any) -> Engine:
-    """The engine as the daemon builds it, with one request in the air at a time."""
-    news: Any = News()
+def engine_on(database: Any, pool: Pool, provider: Any) -> Engine:
+    """Return the engine as the daemon builds it, with one request in flight at a time."""
+    observer: Any = CountingObserver()
     settings = Settings(_env_file=None, concurrency=1)
-    return build_engine(settings, pool, wire, news, dsn=database.dsn, worker="w")
+    return build_engine(settings, pool, provider, observer, dsn=database.dsn, worker="w")
 
 
 async def run_until(engine: Engine, happened: "asyncio.Future[Any]") -> Any:
-    """Run the engine until something happened, then bring it to its end; return what happened."""
+    """Run the engine until the future is done, then stop it; return the result of the future."""
     running = asyncio.create_task(engine.run())
     try:
         await asyncio.wait({running, happened}, return_when=asyncio.FIRST_COMPLETED, timeout=60.0)
     finally:
         engine.stop()
         await running
-    assert happened.done(), "the engine came to rest before it happened"
+    assert happened.done(), "the engine stopped before it happened"
     return happened.result()
 
 
-async def test_no_transaction_and_no_lock_is_held_while_the_call_is_in_the_air(
-    database: Any, filled: Any, pool: Pool
-) -> None:
-    await enqueue(filled)
+async def test_no_transaction_and_no_lock_is_held_during_the_call(database: Any, db: Any, pool: Pool) -> None:
+    await enqueue(db)
     found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    class Watching(Wire):
+    class WatchingProvider(FakeProvider):
         async def send(self, request_id: str, body: bytes, **_: Any) -> Answer:
-            # One request is all that the engine may do at once, so whatever it began besides comes to its end; what
-            # is open after that is held across the call.
-            onlooker: Any = await asyncpg.connect(database.dsn)
+            # The engine may do only one request at a time, so other transactions that it began will end. A transaction
+            # that stays open is held across the call.
+            observer_connection: Any = await asyncpg.connect(database.dsn)
             for _ in range(40):
-                held = await onlooker.fetchval(OPEN_TRANSACTIONS)
+                held = await observer_connection.fetchval(OPEN_TRANSACTIONS)
                 if not held:
                     break
                 await asyncio.sleep(0.05)
-            await onlooker.close()
+            await observer_connection.close()
             found.set_result(held)
             return ACCEPTED
 
-    assert await run_until(engine_on(database, pool, Watching()), found) == 0
+    assert await run_until(engine_on(database, pool, WatchingProvider()), found) == 0
 
 
-async def test_a_stop_that_comes_while_the_process_dawdles_is_heeded(
-    database: Any, filled: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
+async def test_an_opt_out_before_a_delayed_call_is_respected(
+    database: Any, db: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    message_id, wire = await enqueue(filled), Wire()
-    engine = engine_on(database, pool, wire)
-    claim, ended = engine._claimer.claim, asyncio.get_running_loop().create_future()
+    message_id, provider = await enqueue(db), FakeProvider()
+    engine = engine_on(database, pool, provider)
+    claim, finished = engine._claimer.claim, asyncio.get_running_loop().create_future()
 
-    async def held_up(*given: Any, **named: Any) -> Any:
-        claimed = await claim(*given, **named)
+    async def delayed_claim(*args: Any, **kwargs: Any) -> Any:
+        claimed = await claim(*args, **kwargs)
         if claimed.attempts:
-            await filled.execute(STOP)
+            await db.execute(STOP)
             await asyncio.sleep(0.05)
-        elif not ended.done() and (wire.sent or await state(filled, message_id) == "suppressed"):
-            ended.set_result(None)
+        elif not finished.done() and (provider.sent or await state(db, message_id) == "suppressed"):
+            finished.set_result(None)
         return claimed
 
-    monkeypatch.setattr(engine._claimer, "claim", held_up)
-    await run_until(engine, ended)
-    assert wire.sent == []
-    assert await state(filled, message_id) == "suppressed"
+    monkeypatch.setattr(engine._claimer, "claim", delayed_claim)
+    await run_until(engine, finished)
+    assert provider.sent == []
+    assert await state(db, message_id) == "suppressed"
 
 
-async def test_requests_of_a_claim_that_dawdle_are_asked_about_together(
-    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+async def test_delayed_requests_of_a_claim_are_rechecked_together(
+    db: Any, pool: Pool, worker: Make, rechecks: list[set[str]]
 ) -> None:
     now = 1000.0
     one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 126):
-        await enqueue(filled, number)
+        await enqueue(db, number)
     attempts = await one.claim(50)
-    await filled.execute(STOP)
+    await db.execute(STOP)
     now += 0.03
     answers = await asyncio.gather(*(recheck.block_reason(attempt) for attempt in attempts))
     stopped = {attempt.messages[0].recipient.number: why for attempt, why in zip(attempts, answers, strict=True)}
     assert stopped == {"+12025550123": "suppressed", "+12025550124": None, "+12025550125": None}
-    assert questions == [set(stopped)]
+    assert rechecks == [set(stopped)]
 
 
-async def test_a_request_that_is_launched_at_once_is_not_asked_about(
-    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+async def test_a_request_that_is_sent_at_once_is_not_rechecked(
+    db: Any, pool: Pool, worker: Make, rechecks: list[set[str]]
 ) -> None:
     now = 1000.0
     one, recheck = worker(monotonic=lambda: now), SuppressionRecheck(pool, monotonic=lambda: now)
-    await enqueue(filled)
+    await enqueue(db)
     (attempt,) = await one.claim()
     now += 0.01
     assert await recheck.block_reason(attempt) is None
-    assert questions == []
+    assert rechecks == []
 
 
-async def test_who_dawdles_longer_is_asked_about_by_a_question_of_his_own(
-    filled: Any, pool: Pool, worker: Make, questions: list[set[str]]
+async def test_a_request_that_is_delayed_longer_is_rechecked_on_its_own(
+    db: Any, pool: Pool, worker: Make, rechecks: list[set[str]]
 ) -> None:
     now = 1000.0
     one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 125):
-        await enqueue(filled, number)
+        await enqueue(db, number)
     quick, slow = sorted(await one.claim(50), key=lambda attempt: attempt.messages[0].recipient.number, reverse=True)
     now += 0.03
     assert await recheck.block_reason(quick) is None
-    await filled.execute(STOP)
+    await db.execute(STOP)
     assert await recheck.block_reason(slow) == "suppressed"
-    assert len(questions) == 2
+    assert len(rechecks) == 2
 
 
-async def test_an_attempt_that_is_cancelled_takes_no_answer_from_the_others(
-    filled: Any, pool: Pool, worker: Make
-) -> None:
+async def test_a_cancelled_attempt_does_not_cancel_the_recheck_of_others(db: Any, pool: Pool, worker: Make) -> None:
     now = 1000.0
     one, recheck = worker(monotonic=lambda: now, recipients=1), SuppressionRecheck(pool, monotonic=lambda: now)
     for number in range(123, 125):
-        await enqueue(filled, number)
+        await enqueue(db, number)
     attempts = await one.claim(50)
     now += 0.03
     first, second = [asyncio.create_task(recheck.block_reason(attempt)) for attempt in attempts]
@@ -174,39 +170,39 @@ async def test_an_attempt_that_is_cancelled_takes_no_answer_from_the_others(
     assert await second is None
 
 
-async def test_the_time_to_live_is_looked_at_again_before_the_wire(filled: Any, worker: Make) -> None:
+async def test_the_time_to_live_is_checked_again_before_the_call(db: Any, worker: Make) -> None:
     now = 1000.0
     one = worker(monotonic=lambda: now, lease=600.0)
-    await filled.execute("update smsgw.lane set ttl = interval '3 seconds' where name = 'otp'")
-    await enqueue(filled, lane="otp")
+    await db.execute("update smsgw.lane set ttl = interval '3 seconds' where name = 'otp'")
+    await enqueue(db, lane="otp")
     (attempt,) = await one.claim()
     assert one.sender.block_reason(attempt) is None
     now += 3.0
     assert one.sender.block_reason(attempt) == "expired"
 
 
-async def test_tokens_that_were_taken_too_long_ago_are_not_used(filled: Any, worker: Make) -> None:
+async def test_stale_tokens_are_not_used(db: Any, worker: Make) -> None:
     now = 1000.0
     one = worker(monotonic=lambda: now)
-    await enqueue(filled)
+    await enqueue(db)
     (attempt,) = await one.claim()
     now += 5.1
     assert one.sender.block_reason(attempt) == "tokens_stale"
 
 
-async def test_a_lease_that_would_end_in_mid_call_is_not_begun_on(filled: Any, worker: Make) -> None:
+async def test_no_call_begins_that_could_outlast_its_lease(db: Any, worker: Make) -> None:
     now = 1000.0
     one = worker(monotonic=lambda: now, lease=5.5)
-    await enqueue(filled)
+    await enqueue(db)
     (attempt,) = await one.claim()
     now += 4.6
     assert one.sender.block_reason(attempt) == "lease_too_short"
 
 
-async def test_a_claim_waits_for_tokens_that_another_is_just_taking(database: Any, filled: Any, worker: Make) -> None:
-    await enqueue(filled)
+async def test_a_claim_waits_for_the_tokens_of_another_claim(database: Any, db: Any, worker: Make) -> None:
+    await enqueue(db)
     one = worker(limit=24)
-    await one.claim(0)  # brings the bucket to its limit, so that nothing but the tokens is waited for below
+    await one.claim(0)  # configures the bucket, so that the claim below waits only for its tokens
     other: Any = await asyncpg.connect(database.dsn)
     try:
         taking = other.transaction()
@@ -221,66 +217,66 @@ async def test_a_claim_waits_for_tokens_that_another_is_just_taking(database: An
         await other.close()
 
 
-async def test_what_one_claim_has_spent_the_next_does_not_find(filled: Any, worker: Make) -> None:
+async def test_tokens_spent_by_one_claim_are_gone_for_the_next(db: Any, worker: Make) -> None:
     one, other = worker(recipients=1), worker(recipients=1)
     for each in (one, other):
-        # An hour's window: nothing comes back while the test runs, however slow the machine.
+        # A window of an hour: no token is added while the test runs, however slow the machine.
         each.claimer.change_limits(Limits("mta", (Limit("mta:requests", 20.0, 3600.0),)))
     for number in range(10):
-        await enqueue(filled, number)
+        await enqueue(db, number)
     assert len(await one.claim(50)) == 2
     assert await other.claim(50) == []
 
 
-async def test_a_worker_that_lost_its_lease_gives_nothing_back(filled: Any, worker: Make) -> None:
-    message_id, slow, other = await enqueue(filled), worker(), worker()
+async def test_a_worker_that_lost_its_lease_releases_nothing(db: Any, worker: Make) -> None:
+    message_id, slow, other = await enqueue(db), worker(), worker()
     late = await slow.claim()
-    await make_due(filled)
+    await make_due(db)
     again = await other.claim()
     slow.completer.release(late[0])
-    await slow.finish()
-    assert await state(filled, message_id) == "sending"
-    await other.finish(*again)
-    assert await state(filled, message_id) == "accepted"
+    await slow.complete()
+    assert await state(db, message_id) == "sending"
+    await other.complete(*again)
+    assert await state(db, message_id) == "accepted"
 
 
-async def test_a_worker_that_lost_its_lease_renews_nothing(filled: Any, worker: Make) -> None:
-    await enqueue(filled)
+async def test_a_worker_that_lost_its_lease_renews_nothing(db: Any, worker: Make) -> None:
+    await enqueue(db)
     (late,) = await worker().claim()
-    await make_due(filled)
+    await make_due(db)
     (again,) = await worker().claim()
-    assert await claims.renew_leases(filled, [(late.request_id, late.token)], 600.0) == set()
-    assert await claims.renew_leases(filled, [(again.request_id, again.token)], 600.0) == {again.request_id}
+    assert await claims.renew_leases(db, [(late.request_id, late.token)], 600.0) == set()
+    assert await claims.renew_leases(db, [(again.request_id, again.token)], 600.0) == {again.request_id}
 
 
-async def test_two_claims_never_share_a_token(filled: Any, worker: Make) -> None:
+async def test_two_claims_never_share_a_token(db: Any, worker: Make) -> None:
     tokens = set()
     for number in range(3):
-        await enqueue(filled, number)
+        await enqueue(db, number)
         tokens |= {attempt.token for attempt in await worker().claim()}
     assert len(tokens) == 3
 
 
-async def test_what_was_given_back_goes_out_by_the_next_claim(filled: Any, worker: Make) -> None:
-    message_id, one = await enqueue(filled), worker()
+async def test_a_released_message_is_sent_by_the_next_claim(db: Any, worker: Make) -> None:
+    message_id, one = await enqueue(db), worker()
     (attempt,) = await one.claim()
     one.completer.release(attempt)
-    await one.finish()
+    await one.complete()
     other = worker()
-    await other.turn()
-    assert len(other.wire.sent) == 1
-    assert await state(filled, message_id) == "accepted"
+    await other.send_all()
+    assert len(other.provider.sent) == 1
+    assert await state(db, message_id) == "accepted"
 
 
-async def test_a_receipt_that_outruns_its_answer_is_not_taken_back_by_it(filled: Any, pool: Pool, worker: Make) -> None:
-    message_id, one = await enqueue(filled), worker()
-    one.wire.answers.append(LOST)
+async def test_a_lost_answer_does_not_undo_an_earlier_receipt(db: Any, pool: Pool, worker: Make) -> None:
+    message_id, one = await enqueue(db), worker()
+    one.provider.answers.append(LOST)
     (attempt,) = await one.claim()
-    external_id = await filled.fetchval("select external_id from smsgw.request")
+    external_id = await db.fetchval("select external_id from smsgw.request")
     body = f'{{"externalId": "{external_id}", "toNumber": "+12025550123", "status": 3}}'.encode()
     await receipts.journal(pool, [parse(body, "delivery-status")])
     await ReceiptApplier(pool).apply_some()
-    await one.finish(attempt)
-    assert await state(filled, message_id) == "accepted"
-    await make_due(filled)
+    await one.complete(attempt)
+    assert await state(db, message_id) == "accepted"
+    await make_due(db)
     assert await one.claim() == []
