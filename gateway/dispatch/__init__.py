@@ -4,5 +4,5 @@
 `engine` runs these in a loop, and `waker` pauses the loop while there is nothing to do. No HTTP call is made inside a
 transaction, and nothing here knows a field name of the provider.
 
-Keeps promises 2 to 6. The comment at an await says which promise depends on it.
+Keeps promises 2 to 6.
 """
