@@ -83,7 +83,7 @@ async def test_a_code_is_seen_next_to_an_urgent_queue_without_tokens(one: Worker
     await db.execute("update smsgw.bucket set period = 1e9, tokens = 0, counted_at = now()")
     await grant(db, "mta:requests", 1.5)
     claiming, code = await claim_while_a_code_commits(one, pool, db)
-    assert (await claiming).more
+    assert (await claiming).claim_again
     (attempt,) = await one.claim()
     assert [message.id for message in attempt.messages or ()] == [code]
 
@@ -96,7 +96,7 @@ async def test_the_scan_is_repeated_only_once_before_a_claim(
 
     monkeypatch.setattr(QueueScanner, "sees_new_urgent", always)
     await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
-    assert (await one.claimer.claim(10)).more
+    assert (await one.claimer.claim(10)).claim_again
     assert len(await one.claim()) == 1
 
 

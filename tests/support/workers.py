@@ -86,7 +86,7 @@ class Worker:
         self.completer.stop()
         await self.completer.run()
 
-    async def turn(self) -> None:
+    async def send_all(self) -> None:
         """Claim, send and complete all that may be sent now."""
         while attempts := await self.claim():
             await self.complete(*attempts)
