@@ -1,4 +1,4 @@
-"""What the sending and the receiving side report as they work. The metrics implement it, and tests do."""
+"""What dispatch and receipts report as they work. The metrics implement it, and so do tests."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,28 +9,28 @@ from gateway.domain.status import RequestStatus
 
 
 class DispatchObserver(Protocol):
-    """Called from the hot path of sending: must not block and must not raise."""
+    """Called from the hot path of dispatch: must not block and must not raise."""
 
     def claimed(self, lane: str, messages: int) -> None:
-        """Messages were bound to requests."""
+        """Messages were claimed into new requests."""
 
     def ended(self, lane: str, state: str, messages: int) -> None:
         """Messages reached a final state without a receipt."""
 
     def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
-        """A request is about to be sent; `ages` are seconds since each of its messages could first have gone."""
+        """A request is about to be sent; `ages` are the seconds since its messages became ready."""
 
     def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
         """An attempt ended, with an answer or without."""
 
-    def finished(self, lane: str, dispatch: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
+    def finished(self, lane: str, status: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""
 
     def retrying(self, outcome: Outcome) -> None:
         """A request will be attempted again."""
 
     def lease_expired(self, requests: int) -> None:
-        """Leases of other workers ended, and their requests were taken over."""
+        """Leases of other workers ended, and this worker claimed their requests."""
 
     def lease_lost(self, requests: int) -> None:
         """Results came too late: the requests no longer belonged to this worker."""

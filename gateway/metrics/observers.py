@@ -46,13 +46,13 @@ class DispatchMetrics:
         if outcome is Outcome.DUPLICATE_UNEXPECTED:
             self._metrics.duplicate_unexpected.inc()
 
-    def finished(self, lane: str, dispatch: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
+    def finished(self, lane: str, status: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""
-        if dispatch is RequestStatus.ACCEPTED:
+        if status is RequestStatus.ACCEPTED:
             accepted = self._commit_to_accept(lane)
             for age in ages:
                 accepted.observe(age)
-        elif dispatch is RequestStatus.REJECTED and messages == 1:
+        elif status is RequestStatus.REJECTED and messages == 1:
             self._metrics.finished.labels(lane, "failed").inc()
 
     def retrying(self, outcome: Outcome) -> None:
