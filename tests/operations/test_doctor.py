@@ -131,7 +131,7 @@ def test_dead_rows_and_bloat_are_reported_from_a_size_on() -> None:
 class Somebody:
     """A provider that says what a test wants."""
 
-    name = "mta"
+    kind = MTA
 
     def __init__(self, account: Account | Exception, numbers: list[int], registered: list[Webhook]) -> None:
         self._account, self._numbers, self._registered = account, numbers, registered
