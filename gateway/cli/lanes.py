@@ -1,13 +1,18 @@
 """`smsgw lanes list` and `set`."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.options import Json, seconds
+from gateway.cli.options import Json
 from gateway.cli.output import format_duration, json_line, table
 from gateway.cli.session import actor, fail, with_database
+from gateway.operations import NotPossible
+from gateway.operations.lane_attributes import LANE_ATTRIBUTES, Kind, LaneAttribute
 
 group = typer.Typer(help="List and change lanes. A change takes effect with the next claim.", no_args_is_help=True)
 
@@ -23,58 +28,72 @@ def list_(as_json: Json = False) -> None:
             json_line(asdict(lane))
         return
     table(
-        ("LANE", "URGENT", "WEIGHT", "TTL", "SHARED REQUESTS", "IF UNCERTAIN", "MAX ATTEMPTS", "CAP"),
-        (
-            (
-                lane.name,
-                "yes" if lane.urgent else "",
-                lane.weight,
-                format_duration(lane.ttl),
-                "yes" if lane.coalesce else "no",
-                lane.on_uncertain,
-                lane.max_attempts,
-                f"{lane.cap_percent} %",
-            )
-            for lane in found
-        ),
+        ("LANE", *(one.name.upper().replace("_", " ") for one in LANE_ATTRIBUTES)),
+        ((lane.name, *(_format(one, getattr(lane, one.name)) for one in LANE_ATTRIBUTES)) for lane in found),
     )
 
 
+def _format(attribute: LaneAttribute, value: Any) -> object:
+    match attribute.kind:
+        case Kind.FLAG:
+            return "yes" if value else "no"
+        case Kind.DURATION:
+            return format_duration(value)
+        case _:
+            return value
+
+
+def attribute_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take the attributes of a lane as options. It gets those that are set as `values`."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        values = {}
+        for one in LANE_ATTRIBUTES:
+            value = given.pop(one.name)
+            if value is not None:
+                values[one.name] = _read(one, value)
+        command(values=values, **given)
+
+    own = inspect.signature(command)
+    parameters = [one for one in own.parameters.values() if one.name != "values"]
+    # The help lists options in this order: the name of the lane, the attributes, then the reason.
+    parameters[1:1] = [_parameter(one) for one in LANE_ATTRIBUTES]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
+    return run
+
+
+def _parameter(attribute: LaneAttribute) -> inspect.Parameter:
+    name = attribute.options or f"--{attribute.name.replace('_', '-')}"
+    types: dict[Kind, Any] = {Kind.INTEGER: int, Kind.FLAG: bool}
+    low, high = (attribute.minimum, attribute.maximum) if attribute.kind is Kind.INTEGER else (None, None)
+    option = typer.Option(name, help=attribute.help, min=low, max=high)
+    annotation: Any = types.get(attribute.kind, str) | None
+    return inspect.Parameter(
+        attribute.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, option]
+    )
+
+
+def _read(attribute: LaneAttribute, value: Any) -> Any:
+    try:
+        return attribute.read(value) if isinstance(value, str) else value
+    except NotPossible:
+        fail(f"--{attribute.name.replace('_', '-')} must be {attribute.expected}", 2)
+
+
 @group.command("set")
+@attribute_options
 def set_(
+    *,
     name: Annotated[str, typer.Argument(help="The lane. It is created if it does not exist.")],
-    urgent: Annotated[
-        bool | None, typer.Option("--urgent/--not-urgent", help="Served before all lanes that are not urgent.")
-    ] = None,
-    weight: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Share among the lanes that are not urgent.")
-    ] = None,
-    ttl: Annotated[str | None, typer.Option(help="Time to live of messages without expires_at: 5m, 24h, 3d.")] = None,
-    coalesce: Annotated[
-        bool | None, typer.Option("--coalesce/--alone", help="Whether messages may share a request.")
-    ] = None,
-    on_uncertain: Annotated[
-        str | None, typer.Option(help="hold: an operator decides; resend: send a second copy.")
-    ] = None,
-    max_attempts: Annotated[int | None, typer.Option(min=1, max=1000, help="Most attempts of each kind.")] = None,
-    cap_percent: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, help="Share of the request limit that an urgent lane may use, in percent."),
-    ] = None,
+    values: dict[str, Any],
     because: Annotated[str | None, typer.Option(help="The reason, for the operator log.")] = None,
 ) -> None:
     """Change a lane or create it. Settings that are not given stay as they are."""
     from gateway.operations import lanes
 
-    if on_uncertain not in (None, "hold", "resend"):
-        fail("--on-uncertain must be hold or resend", 2)
-    named = {
-        "urgent": urgent, "weight": weight, "ttl": None if ttl is None else seconds("--ttl", ttl), "coalesce": coalesce,
-        "on_uncertain": on_uncertain, "max_attempts": max_attempts, "cap_percent": cap_percent,
-    }  # fmt: skip
-    changed = {column: value for column, value in named.items() if value is not None}
-
-    made = with_database(lambda connection: lanes.change(connection, name, changed, actor=actor(), because=because))
+    made = with_database(lambda connection: lanes.change(connection, name, values, actor=actor(), because=because))
     typer.echo(f"lane {name} {'created' if made else 'changed'}")
 
 

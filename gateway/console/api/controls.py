@@ -1,11 +1,12 @@
 """Endpoints that change the gateway: pauses, lanes and suppression; and the doctor."""
 
+from typing import Any
+
 from gateway.console.api.endpoints import ApiRequest, Endpoint
 from gateway.console.api.models import ChangeResult, LaneBody, PauseBody, ResumeBody, SuppressionBody
 from gateway.operations import lanes, pause, suppression
 from gateway.operations.doctor import Check
 from gateway.operations.pause import Pause, Resumed
-from gateway.store.lanes import COLUMNS
 
 
 async def _pause(request: ApiRequest) -> Pause:
@@ -34,11 +35,11 @@ async def _resume(request: ApiRequest) -> Resumed:
 
 
 async def _change_lane(request: ApiRequest) -> ChangeResult:
-    body: LaneBody = request.input
-    values = {name: value for name in COLUMNS if (value := getattr(body, name)) is not None}
+    body: dict[str, Any] = request.input.model_dump(exclude_none=True)
+    because = body.pop("because", None)
     async with request.deps.pool.acquire() as connection:
         created = await lanes.change(
-            connection, request.path["name"], values, actor=request.identity.actor, because=body.because
+            connection, request.path["name"], body, actor=request.identity.actor, because=because
         )
     return ChangeResult(created)
 

@@ -1,14 +1,15 @@
 """Input and output types of the API that the layers below do not have."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.dataclasses import dataclass
 
 from gateway.domain.lanes import LANE_NAME
 from gateway.domain.phone import E164
 from gateway.domain.states import State
+from gateway.operations.lane_attributes import LANE_ATTRIBUTES, Kind, LaneAttribute
 from gateway.operations.pause import Scope
 from gateway.operations.replay import ReplayCount
 from gateway.operations.resolve import Resolution
@@ -166,18 +167,23 @@ class ResumeBody:
     because: ReasonText | None = None
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
-class LaneBody:
-    """The attributes of a lane to change. Those that are left out stay as they are."""
+def _lane_field(attribute: LaneAttribute) -> Any:
+    types: dict[Kind, Any] = {
+        Kind.INTEGER: Annotated[int, Field(ge=attribute.minimum, le=attribute.maximum), INTEGER],
+        Kind.DURATION: Annotated[float, Field(ge=attribute.minimum, le=attribute.maximum)],
+        Kind.FLAG: bool,
+        Kind.CHOICE: Literal[attribute.choices] if attribute.choices else None,
+    }
+    return types[attribute.kind] | None, Field(default=None, description=attribute.help)
 
-    weight: Annotated[int, Field(ge=1, le=1000), INTEGER] | None = None
-    ttl: Seconds | None = None
-    urgent: bool | None = None
-    coalesce: bool | None = None
-    on_uncertain: Literal["hold", "resend"] | None = None
-    max_attempts: Annotated[int, Field(ge=1, le=1000), INTEGER] | None = None
-    cap_percent: Annotated[int, Field(ge=1, le=100), INTEGER] | None = None
-    because: ReasonText | None = None
+
+LaneBody = create_model(
+    "LaneBody",
+    __config__=STRICT,
+    __doc__="The attributes of a lane to change. Those that are left out stay as they are.",
+    because=(ReasonText | None, None),
+    **{attribute.name: _lane_field(attribute) for attribute in LANE_ATTRIBUTES},
+)
 
 
 @dataclass(frozen=True, slots=True)

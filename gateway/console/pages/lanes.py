@@ -11,6 +11,7 @@ from gateway.console.dependencies import ConsoleDeps
 from gateway.console.rendering import redirect
 from gateway.domain.lanes import LANE_NAME
 from gateway.operations import lanes, pause
+from gateway.operations.lane_attributes import LANE_ATTRIBUTES, Kind
 from gateway.operations.pause import Scope
 
 RETURN_PATHS = {"stuck": "/stuck"}
@@ -28,6 +29,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             request,
             "lanes.html",
             lanes=all_lanes,
+            attributes=LANE_ATTRIBUTES,
             lane_status={lane.lane: lane for lane in status.lanes},
             pauses=pauses,
             paused_lanes={one.subject for one in pauses if one.scope == "lane"},
@@ -94,17 +96,11 @@ def scope(form: Mapping[str, Any]) -> Scope:
 def lane_values(form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes in the form of a lane. An unchecked box is absent, so `boxes` marks a form with boxes."""
     values: dict[str, Any] = {}
-    for name, label in (("weight", "The weight"), ("max_attempts", "Attempts"), ("cap_percent", "The cap")):
-        text = inputs.text_field(form, name)
-        if text:
-            if not text.isascii() or not text.isdigit() or len(text) > 6:
-                raise inputs.InvalidInput(f"{label} must be a whole number.")
-            values[name] = int(text)
-    ttl = inputs.optional_duration(form, "ttl", "The time to live")
-    if ttl is not None:
-        values["ttl"] = ttl
-    if on_uncertain := inputs.text_field(form, "on_uncertain"):
-        values["on_uncertain"] = on_uncertain
-    if "boxes" in form:
-        values |= {name: inputs.text_field(form, name) == "yes" for name in ("urgent", "coalesce")}
+    for attribute in LANE_ATTRIBUTES:
+        text = inputs.text_field(form, attribute.name)
+        if attribute.kind is Kind.FLAG:
+            if "boxes" in form:
+                values[attribute.name] = text == "yes"
+        elif text:
+            values[attribute.name] = attribute.read(text)
     return values
