@@ -20,6 +20,16 @@ SEARCH_FIELDS = (*(one.name for one in filter_inputs(without=("request-id", "end
 URL_FIELDS = tuple(name for name in SEARCH_FIELDS if name != "number")
 """Filters that may stand in an address. A phone number may not: it is sent in a body."""
 
+TOP_FIELDS = ("id", "number", "reference", "state", "lane", "within")
+"""Search fields that each form writes itself, with a widget of its own."""
+WIDGETS = {
+    "tag": ("Tag", "text", "campaign or campaign=summer"),
+    "reason": ("Reason", "text", "402 or no_credit"),
+    "since": ("Created since (UTC)", "datetime-local", ""),
+    "until": ("Created until (UTC)", "datetime-local", ""),
+}
+"""Label, type and placeholder of a search field, where they differ from those of a text named like the filter."""
+
 _LANE = re.compile(LANE_NAME)
 _NUL = "\x00"
 
@@ -31,6 +41,25 @@ class InvalidInput(web.HTTPBadRequest):
 
     def __init__(self, message: str) -> None:
         super().__init__(text=message)
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A search field as the forms show it."""
+
+    name: str
+    label: str
+    type: str
+    placeholder: str
+    help: str
+
+
+MORE_FIELDS = tuple(
+    FormField(one.name, *WIDGETS.get(one.name, (one.name.replace("-", " ").capitalize(), "text", "")), help=one.help)
+    for one in filter_inputs()
+    if one.name in SEARCH_FIELDS and one.name not in TOP_FIELDS
+)
+"""The search fields besides `TOP_FIELDS`. A new filter is one of them."""
 
 
 @dataclass(frozen=True, slots=True)

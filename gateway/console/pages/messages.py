@@ -42,6 +42,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             page=found,
             entered=form.entered,
             fields=form.fields,
+            more_fields=inputs.MORE_FIELDS,
             older_query=None if found.next is None else urlencode(form.url_params | {"below": found.next}),
             query=urlencode(form.url_params),
             is_first_page=below is None,

@@ -23,8 +23,6 @@ STEP_TEXTS = {
     Step.IN_PROGRESS: "being sent already: left out",
     Step.DELIVERED: "delivered: left out",
 }
-PLANNED_AT = "ended_until"
-"""The time of the dry run. The operator did not agree to messages that ended later, so they are left out."""
 
 
 def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
@@ -38,6 +36,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
             request,
             "replay.html",
             fields=inputs.parse_search(request.query).fields,
+            more_fields=inputs.MORE_FIELDS,
             latest=latest,
             states=REPLAYABLE,
             lane_names=lane_names,
@@ -61,7 +60,7 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
 
     async def begin(request: web.Request) -> web.Response:
         form: Mapping[str, Any] = await request.post()
-        planned_at = inputs.timestamp(inputs.required_field(form, PLANNED_AT, "Start with a dry run."))
+        planned_at = inputs.timestamp(inputs.required_field(form, "planned_at", "Start with a dry run."))
         allow_duplicates = inputs.text_field(form, "allow_duplicates") == "yes"
         because = inputs.text_field(form, "because") or None
         actor = identity(request).actor
@@ -112,6 +111,7 @@ async def _plan(connection: Any, form: Mapping[str, Any], planned_at: datetime) 
     filters = inputs.parse_search(form, now=planned_at).filters
     return await replay.plan(
         connection,
+        # The operator did not agree to messages that ended after the dry run, so they are left out.
         replace(filters, ended_until=planned_at),
         new_ttl=inputs.optional_duration(form, "new_ttl", "The new time to live"),
     )
