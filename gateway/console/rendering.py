@@ -48,7 +48,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters |= {
-            "mask": mask, "clock": clock, "seconds": seconds, "count": count, "iso": iso,
+            "mask": mask, "clock": clock, "seconds": seconds, "count": count, "iso": iso, "sentence": sentence,
         }  # fmt: skip
         self._templates.globals |= {"release": gateway.__version__, "tone": tone}
 
@@ -130,6 +130,11 @@ def clock(moment: datetime | None) -> str:
 def iso(moment: datetime | None) -> str:
     """Return a time for the `datetime` attribute."""
     return "" if moment is None else moment.isoformat(timespec="milliseconds")
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def seconds(value: float | None) -> str:

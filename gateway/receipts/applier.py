@@ -127,9 +127,10 @@ class ReceiptApplier:
     async def _apply_opt_out(self, connection: Connection, number: str, word: str | None) -> None:
         changed = False
         if word == "stop":
-            changed = bool(await suppressions.add(connection, [number], source="reply", reason="the person wrote STOP"))
+            reason = "the recipient replied STOP"
+            changed = bool(await suppressions.add(connection, [number], source="reply", reason=reason))
         elif word == "start":
             changed = await suppressions.remove(connection, number)
         if changed:
             action = "suppress" if word == "stop" else "unsuppress"
-            await actions.record(connection, actor="reply", action=action, reason=f"the person wrote {word}")
+            await actions.record(connection, actor="reply", action=action, reason=f"the recipient replied {word}")
