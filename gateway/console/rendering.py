@@ -25,7 +25,7 @@ ERROR_TITLES = {
 NOTICES = {
     "cancelled": "Cancelled. The message will not be sent.",
     "resolved": "Resolved.",
-    "paused": "Paused. Requests in flight complete; nothing new is sent.",
+    "paused": "Paused. Requests in flight complete; nothing new is sent in this scope.",
     "resumed": "Resumed.",
     "lane": "Lane saved. The next claim uses it.",
     "suppressed": "Suppressed. This number gets no more messages.",

@@ -114,7 +114,7 @@ LANE_ATTRIBUTES = (
     LaneAttribute(
         "cap_percent",
         Kind.INTEGER,
-        "Cap, percent of the request limit",
+        "Cap, % of the request limit",
         "Share of the request limit that an urgent lane may use, in percent.",
         1,
         100,

@@ -86,11 +86,11 @@ async def _begin(request: ApiRequest) -> Replay:
     actor = request.identity.actor
     async with request.deps.pool.acquire() as connection:
         plan, _ = await _make_plan(connection, body)
-        begun = await replay.begin(
+        started = await replay.begin(
             connection, plan, actor=actor, because=body.because, allow_duplicates=body.allow_duplicates
         )
-    request.deps.replays.start(begun.id, actor=actor)
-    return begun
+    request.deps.replays.start(started.id, actor=actor)
+    return started
 
 
 async def _list_replays(request: ApiRequest) -> list[Replay]:

@@ -66,11 +66,11 @@ def routes(deps: ConsoleDeps) -> Iterable[web.AbstractRouteDef]:
         actor = identity(request).actor
         async with deps.pool.acquire() as connection:
             plan = await _plan(connection, form, planned_at)
-            begun = await replay.begin(
+            started = await replay.begin(
                 connection, plan, actor=actor, because=because, allow_duplicates=allow_duplicates
             )
-        deps.replays.start(begun.id, actor=actor)
-        return redirect(f"/replay/{begun.id}")
+        deps.replays.start(started.id, actor=actor)
+        return redirect(f"/replay/{started.id}")
 
     async def show(request: web.Request) -> web.Response:
         current = await _find(deps, request)
