@@ -84,7 +84,7 @@ def test_a_bad_setting_is_a_usage_error(tmp_path: Path) -> None:
 def test_a_daemon_without_a_key_does_not_start(run: Any) -> None:
     done = run("run", "--only", "dispatch")
     assert done.returncode == 1
-    assert "SMSGW_MTA_API_KEY: not set" in done.stderr
+    assert "SMSGW_MTA_API_KEY is not set" in done.stderr
 
 
 def test_a_test_message_is_enqueued_and_shown(run: Any) -> None:

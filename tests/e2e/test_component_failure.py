@@ -15,4 +15,4 @@ async def test_a_broken_part_ends_the_process_with_a_code_that_is_not_success(
     assert await gateway.process.process.wait() == 1
     log = gateway.process.log.read_text()
     assert '"event": "component_failed"' in log
-    assert "a part of the gateway broke" in log
+    assert "a part of the gateway failed" in log
