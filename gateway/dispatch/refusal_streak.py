@@ -34,7 +34,7 @@ class RefusalStreak:
             classification,
             outcome=Outcome.BLOCKED,
             reason="refused_in_a_row",
-            sentence=f"{self._count} requests in a row were refused, the last with status {answered.answer.status}",
+            sentence=f"{self._count} consecutive requests were refused, the last with status {answered.answer.status}",
             splittable=False,
         )
         return replace(answered, classification=blocked)

@@ -39,7 +39,7 @@ ACCOUNT_RESTRICTED = ReasonCode(
 FORBIDDEN = ReasonCode(
     "forbidden",
     f"The provider does not permit this message: its filter refuses such traffic. {NOT_SENT}",
-    "Look at the text and the sending number. Several in a row point to the account, not to the message.",
+    "Look at the text and the sending number. Consecutive refusals point to the account, not to the message.",
     (403,),
 )
 NOT_FOUND = ReasonCode(
@@ -151,7 +151,7 @@ REASONS: Mapping[str, tuple[ReasonCode, ...]] = MappingProxyType(
         DECISIONS: (
             ReasonCode(
                 "refused_in_a_row",
-                f"Several requests in a row were refused for reasons that are not in their texts. {_PAUSED}",
+                f"Consecutive requests were refused for reasons that are not in their texts. {_PAUSED}",
                 f"Check the account, {URL_SETTING} and the templates in use, then: smsgw resume route {ROUTE}.",
             ),
         ),
