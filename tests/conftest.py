@@ -107,7 +107,12 @@ async def _drop(server_dsn: str, name: str) -> None:
 
 
 async def _make_template(server_dsn: str, name: str) -> None:
-    await migrate(await _create(server_dsn, name))
+    dsn = await _create(server_dsn, name)
+    await migrate(dsn)
+    # Up to Postgres 14 everyone may create in it, which the doctor reports.
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("revoke create on schema public from public")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from gateway.settings import Settings
 from gateway.store import installation
 from gateway.store.migrate import MigrationError, pending
 from gateway.store.pool import Pool
+from gateway.store.search_path import SearchPathNotPinned
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,8 @@ async def prepare_database(settings: Settings, pool: Pool) -> None:
             )
     except MigrationError as error:
         raise StartError(str(error)) from None
+    except SearchPathNotPinned as error:
+        raise StartError(f"SMSGW_DATABASE_URL: {error}") from None
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise StartError(f"SMSGW_DATABASE_URL: Postgres refused the login: {type(error).__name__}") from None
     except asyncpg.InsufficientPrivilegeError:

@@ -126,7 +126,7 @@ class Databases:
         """Make an empty database, with our schema unless told otherwise, and drop it in the end."""
         self._made += 1
         name = f"bench_{os.getpid()}_{self._made}"
-        admin = await asyncpg.connect(self._dsn)
+        admin = await connect(self._dsn, purpose="bench", settings={"statement_timeout": "0"})
         try:
             await admin.execute(f"create database {name}")
             dsn = f"{self._dsn.rpartition('/')[0]}/{name}"

@@ -9,6 +9,7 @@ import typer
 from gateway.cli.options import Json
 from gateway.cli.output import json_line
 from gateway.cli.session import database_url, run_async, settings
+from gateway.settings import Settings
 
 
 def doctor(
@@ -38,17 +39,17 @@ async def _run(webhook_url: str | None, *, only_database: bool, as_json: bool) -
     return levels
 
 
-async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
-    from gateway.app.client import client_for_command, has_key
-    from gateway.app.doctor import listener_of
-    from gateway.operations.doctor.account import ExpectedAccount
+async def _database_checks(found: Settings) -> AsyncIterator[Any]:
+    from gateway.operations.doctor import search_path
     from gateway.operations.doctor.checks import fail
-    from gateway.operations.doctor.runner import check_database, check_provider
+    from gateway.operations.doctor.runner import check_database
     from gateway.store.pool import UNAVAILABLE, connect
+    from gateway.store.search_path import SearchPathNotPinned
 
-    found = settings()
     try:
         connection = await connect(database_url(found), purpose="command")
+    except SearchPathNotPinned as error:
+        yield search_path.not_pinned(error)
     except UNAVAILABLE as error:
         yield fail("database", f"does not answer ({type(error).__name__})", "check SMSGW_DATABASE_URL")
     else:
@@ -57,6 +58,22 @@ async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncItera
                 yield check
         finally:
             await connection.close()
+    if found.listen_url is not None and found.database_url is not None:
+        try:
+            yield await search_path.check_pooler(found.database_url.get_secret_value())
+        except UNAVAILABLE as error:
+            yield fail("pooler", f"does not answer ({type(error).__name__})", "check SMSGW_DATABASE_URL")
+
+
+async def _checks(webhook_url: str | None, *, only_database: bool) -> AsyncIterator[Any]:
+    from gateway.app.client import client_for_command, has_key
+    from gateway.app.doctor import listener_of
+    from gateway.operations.doctor.account import ExpectedAccount
+    from gateway.operations.doctor.runner import check_provider
+
+    found = settings()
+    async for check in _database_checks(found):
+        yield check
     if only_database:
         return
     listener = listener_of(found, public=webhook_url)

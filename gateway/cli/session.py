@@ -15,6 +15,7 @@ import typer
 from gateway.provider.protocol import Provider
 from gateway.settings import Settings, SettingsError, load, unknown_variables
 from gateway.store.pool import UNAVAILABLE, connect
+from gateway.store.search_path import SearchPathNotPinned
 
 T = TypeVar("T")
 
@@ -89,6 +90,8 @@ def fail_by_database(error: Exception) -> NoReturn:
     """End the command with the database error. A closed pipe of our own output is raised again: it is none."""
     if isinstance(error, BrokenPipeError):
         raise error
+    if isinstance(error, SearchPathNotPinned):
+        fail(f"SMSGW_DATABASE_URL: {error}")
     if isinstance(error, REFUSED):
         fail(f"SMSGW_DATABASE_URL: Postgres refused the login: {type(error).__name__}")
     if isinstance(error, asyncpg.ClientConfigurationError):

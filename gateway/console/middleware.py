@@ -12,6 +12,7 @@ from gateway.console.sessions import SESSION_SECONDS, Session
 from gateway.domain.secret import same_secret
 from gateway.operations import NotPossible
 from gateway.store.pool import UNAVAILABLE
+from gateway.store.search_path import SearchPathNotPinned
 
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
@@ -90,6 +91,9 @@ def to_error(error: Exception) -> tuple[int, str]:
             return 503, "The database does not have the schema of this release. Run: smsgw migrate"
         case asyncpg.InsufficientPrivilegeError():
             return 403, "The gateway's database role lacks a privilege for this. Run: smsgw doctor"
+        case SearchPathNotPinned():
+            log.error("search_path_not_pinned", reason=error.problem, remedy=error.remedy)
+            return 503, "The gateway refused an unsafe database session. Run: smsgw doctor"
         case _ if isinstance(error, UNAVAILABLE):
             log.warning("console_without_database", error=type(error).__name__)
             return 503, "The database does not respond. Try again later."

@@ -105,6 +105,11 @@ async def privileges(connection: Connection) -> Privileges:
     return Privileges(*row.values())
 
 
+async def creators_in_public(connection: Connection) -> list[str]:
+    """Return the grantees through which the application may create objects in schema public; PUBLIC is everyone."""
+    return [row["grantee"] for row in await connection.fetch(query("doctor_public"))]
+
+
 async def indexes(connection: Connection) -> list[Index]:
     """Return the indexes of our tables."""
     return [Index(*row.values()) for row in await connection.fetch(query("doctor_indexes"))]

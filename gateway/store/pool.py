@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from gateway.store.json_values import loads
+from gateway.store.search_path import SEARCH_PATH, SearchPathNotPinned, refuse_open_search_path
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -47,6 +48,8 @@ UNAVAILABLE = (
     asyncpg.SerializationError,
     # What asyncpg says when the server hangs up in the middle of its own protocol.
     asyncpg.InternalClientError,
+    # A pooler lent a session that is not safe. An administrator can cure that while we wait.
+    SearchPathNotPinned,
 )
 """What a call raises while the database is away, starting, failing over, full, overloaded or in each other's way: worth
 trying again."""
@@ -56,7 +59,16 @@ REJECTED = asyncpg.PostgresError
 
 
 async def prepare(connection: Any) -> None:
-    """Make JSON columns come and go as Python values; see `gateway.store.json_values`."""
+    """Check the search_path of a new session, then make JSON columns Python values (`gateway.store.json_values`).
+
+    Raises `SearchPathNotPinned`.
+    """
+    await refuse_open_search_path(connection)
+    await set_codecs(connection)
+
+
+async def set_codecs(connection: Any) -> None:
+    """Make JSON columns come and go as Python values."""
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=json.dumps, decoder=loads, schema="pg_catalog")
 
@@ -72,13 +84,14 @@ async def refuse_standby(connection: Any) -> None:
 
 
 def server_settings(purpose: str) -> dict[str, str]:
-    """Return what each session sets: who it is, and the limits above in milliseconds."""
+    """Return what each session sets: who it is, the limits above in milliseconds, and where names are looked for."""
     return {
         "application_name": f"smsgw {purpose}",
         "statement_timeout": str(int(STATEMENT_TIMEOUT * 1000)),
         "lock_timeout": str(int(LOCK_TIMEOUT * 1000)),
         "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT * 1000)),
         "timezone": "UTC",
+        "search_path": SEARCH_PATH,
     }
 
 

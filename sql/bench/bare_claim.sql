@@ -1,9 +1,9 @@
 -- The least that a claim can be. $1 how many, $2 token. Served by bare_waiting; steps over locked rows.
-update bare as b
+update bench.bare as b
 set state = 1, token = $2
 where b.id = any(array(
     select w.id
-    from bare as w
+    from bench.bare as w
     where w.state = 0
     order by w.id
     limit $1

@@ -1,5 +1,5 @@
 -- Rows for the bare claim. $1 how many.
-insert into bare (to_number, body, reference)
+insert into bench.bare (to_number, body, reference)
 select
     '+999' || to_char(n, 'FM00000000000'),
     'Your order ' || n || ' is on its way and will be with you tomorrow between 9 and 12. Thank you!',

@@ -1,4 +1,4 @@
 -- The least that a finish can be. $1 ids, found by primary key.
-update bare as b
+update bench.bare as b
 set state = 2
 where b.id = any($1::bigint[]);

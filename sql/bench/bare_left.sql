@@ -1,2 +1,2 @@
 -- Rows that the bare claim has not finished.
-select count(*)::bigint from bare as b where b.state <> 2;
+select count(*)::bigint from bench.bare as b where b.state <> 2;

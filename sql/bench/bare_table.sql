@@ -1,5 +1,7 @@
 -- The same columns of use as smsgw.outbox, with a key and nothing else: no trigger, no check, no index but one.
-create table if not exists bare (
+create schema if not exists bench;
+
+create table if not exists bench.bare (
     id bigint generated always as identity primary key,
     created_at timestamptz not null default clock_timestamp(),
     expires_at timestamptz not null default now() + interval '3 days',
@@ -11,7 +13,7 @@ create table if not exists bare (
 )
 with (fillfactor = 85);
 
-create index if not exists bare_waiting on bare (id) where state = 0;
+create index if not exists bare_waiting on bench.bare (id) where state = 0;
 
 -- For the INSERT: the primary key alone.
-create table if not exists bare_rows (like bare including defaults including identity, primary key (id));
+create table if not exists bench.bare_rows (like bench.bare including defaults including identity, primary key (id));

@@ -1,2 +1,2 @@
 -- Counts statements by their text, for the queries a message costs.
-create extension if not exists pg_stat_statements;
+create extension if not exists pg_stat_statements schema public;

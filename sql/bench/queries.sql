@@ -1,7 +1,7 @@
 -- Statements that this database was asked to run since the last reset, this session's own left out; those inside
 -- functions and triggers are not counted, they cost no round trip.
 select coalesce(sum(s.calls), 0)::bigint
-from pg_stat_statements as s
+from public.pg_stat_statements as s
 where
     s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
     and s.toplevel

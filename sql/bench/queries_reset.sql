@@ -1,2 +1,2 @@
 -- Forget what was counted by text.
-select pg_stat_statements_reset();
+select public.pg_stat_statements_reset();

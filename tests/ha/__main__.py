@@ -12,7 +12,7 @@ from pathlib import Path
 from chaos.run import table
 from ha.children import missing
 from ha.patroni import PatroniCluster
-from ha.pgbouncer import PgBouncer
+from ha.pgbouncer import PgBouncer, role_settings
 from ha.plain import PlainPair
 from ha.run import Proof, folder, lines, prove
 
@@ -66,6 +66,7 @@ def _kill(cluster: PatroniCluster):
 
 async def _behind_pgbouncer(place: Path, cluster: PatroniCluster, keep: Path) -> bool:
     name = await cluster.database("pooled")
+    await cluster.execute(role_settings("postgres"))
     bouncer = PgBouncer(place, cluster.through_proxy())
     bouncer.child.start()
 

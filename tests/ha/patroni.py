@@ -157,10 +157,14 @@ class PatroniCluster:
 
     async def database(self, name: str) -> str:
         """Make a database, and return its name."""
-        connection: Any = await asyncpg.connect(self.through_proxy())
-        await connection.execute(f'create database "{name}"')
-        await connection.close()
+        await self.execute(f'create database "{name}"')
         return name
+
+    async def execute(self, statements: str) -> None:
+        """Run statements on the primary, as the superuser."""
+        connection: Any = await asyncpg.connect(self.through_proxy())
+        await connection.execute(statements)
+        await connection.close()
 
     async def stop(self) -> None:
         """End everything."""

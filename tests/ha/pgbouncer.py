@@ -6,6 +6,13 @@ from urllib.parse import urlsplit
 from ha.children import Child, folder_of_its_own
 from support.processes import free_port
 
+ROLE = Path(__file__).parents[2] / "deploy" / "pgbouncer" / "role.sql"
+
+
+def role_settings(role: str) -> str:
+    """Return what an administrator runs for the role that logs in through a pooler."""
+    return ROLE.read_text(encoding="utf-8").replace("smsgw_run", role)
+
 
 class PgBouncer:
     """A pooler before one server, for any of its databases and one user."""

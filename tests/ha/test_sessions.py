@@ -1,14 +1,16 @@
 """Sessions behind a pooler and on a server that only follows: real ones, in small."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 from ha.children import missing, until
-from ha.pgbouncer import PgBouncer
+from ha.pgbouncer import PgBouncer, role_settings
 from ha.plain import PlainPair
 from ha.run import folder
 
@@ -28,9 +30,22 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def bouncer(place: Path, server_dsn: str) -> AsyncIterator[PgBouncer]:
+async def login(server_dsn: str) -> AsyncIterator[str]:
+    """The address of a role with what deploy/pgbouncer/role.sql gives it."""
+    name, password = f"pooled_{secrets.token_hex(6)}", secrets.token_hex(12)
+    owner = await asyncpg.connect(server_dsn)
+    await owner.execute(f"create role {name} login superuser password '{password}'")
+    await owner.execute(role_settings(name))
+    address = urlsplit(server_dsn)
+    yield urlunsplit(address._replace(netloc=f"{name}:{password}@{address.netloc.rpartition('@')[2]}"))
+    await owner.execute(f"drop role {name}")
+    await owner.close()
+
+
+@pytest.fixture
+async def bouncer(place: Path, login: str) -> AsyncIterator[PgBouncer]:
     """A pooler with two server sessions before the suite's server."""
-    bouncer = PgBouncer(place, server_dsn, size=2)
+    bouncer = PgBouncer(place, login, size=2)
     bouncer.child.start()
 
     async def listens() -> bool:

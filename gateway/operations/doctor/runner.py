@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.receipt import Event
-from gateway.operations.doctor import account, database, vacuum, webhooks
+from gateway.operations.doctor import account, database, search_path, vacuum, webhooks
 from gateway.operations.doctor.account import ExpectedAccount
 from gateway.operations.doctor.checks import Check, fail, warn
 from gateway.provider.protocol import Provider, ProviderKind, Webhook
@@ -27,6 +27,8 @@ async def check_database(connection: Connection) -> AsyncIterator[Check]:
     """Yield the checks of the database."""
     try:
         for check in await database.run_checks(connection):
+            yield check
+        for check in await search_path.run_checks(connection):
             yield check
         for check in await vacuum.run_checks(connection):
             yield check
