@@ -1,4 +1,4 @@
-"""The claim: one short transaction that decides what is sent now, with nothing left to decide after it.
+"""The claim: one short transaction that makes all decisions about what is sent now.
 
 In this order it locks the buckets, leases requests that are due again, puts messages into new requests with their exact
 bytes, writes the tokens back, and commits. No byte may be sent before that. If the process dies before the commit,
@@ -36,8 +36,8 @@ MAX_SCAN_SECONDS = 0.2
 """Time that one claim may scan while no queue is ready."""
 
 MAX_CONTINUED_CLAIMS = 8
-"""Consecutive claims that only lack tokens of their senders, and go on to the next queues before the claimer waits for
-these tokens: queues of other senders may follow."""
+"""If only the senders of the scanned queues lack tokens, this many claims continue with the next queues before the
+claimer waits for these tokens: queues of other senders may follow."""
 
 MAX_RESCAN_SECONDS = 0.02
 """A scan is repeated under the limiter's lock only if it took Postgres at most this long."""
@@ -238,8 +238,8 @@ class Claimer:
     def _nothing_claimed(self, scan: ScanResult, budget: Budget, *, suspects_due: bool) -> ClaimResult:
         """Return how long to wait: for tokens if they are missing, else for the transaction that locks what is due.
 
-        If only the senders of these queues lack tokens, other queues may have some. So a few claims go on to those that
-        were not scanned yet.
+        If only the senders of these queues lack tokens, other queues may have some. So a few claims continue with the
+        queues that were not scanned yet.
         """
         wait, bucket = min(budget.wait_of(head.lane, self._provider.sender(head.sender)) for head in scan.ready)
         self._continued_claims += 1

@@ -13,8 +13,8 @@ class RefusalStreak:
     """Counts such refusals in this process.
 
     A refusal may be about one message or about the account, and the answer does not always show which. Each refusal
-    fails its messages. Five in a row would go on to fail the whole backlog. So the fifth pauses the route, like an
-    answer that names the account: its request keeps its place, and an operator decides.
+    fails its messages. Many of them would fail the whole backlog. So the fifth pauses the route, like an answer that
+    names the account: its request keeps its place, and an operator decides.
     """
 
     def __init__(self) -> None:

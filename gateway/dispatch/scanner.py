@@ -1,8 +1,8 @@
 """Finds the head of each queue that waits. One scan reads a bounded number of queues, and the next continues after it.
 
 Every tenant and every sender with waiting messages has a queue of its own. Applications choose both, so there may be
-any number of queues. A scan reads up to `MAX_QUEUES_PER_LANE` of each lane. It reads every lane, so many queues in one
-lane delay no message of another lane. A pass is complete when all that waits was seen.
+any number of queues. A scan reads up to `MAX_QUEUES_PER_LANE` of each lane. It reads every lane, so a large number of
+queues in one lane delays no message of another lane. A pass is complete when all that waits was seen.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,8 @@ MEMORY = HORIZON
 """The provider forgets an id as early as it may. A retry that came later would be a second copy."""
 
 BEHAVIOURS = (
-    "ok", "taken_then_lost", "lost", "unreached", "throttled", "taken_then_500", "500", "refused", "blocked", "nobody",
+    "ok", "taken_then_lost", "lost", "unreached", "throttled", "taken_then_500", "500", "refused", "blocked",
+    "no_recipient",
 )  # fmt: skip
 
 STEP = st.one_of(
@@ -72,7 +73,7 @@ class Provider:
     behaviour: str = "ok"
     taken: dict[str, float] = field(default_factory=dict)
     ledger: list[tuple[str, str]] = field(default_factory=list)
-    nobody: set[str] = field(default_factory=set)
+    no_recipient: set[str] = field(default_factory=set)
     """Numbers in requests that were accepted and sent to no recipient. If that answer is lost, it cannot be known."""
 
     def encode(self, messages: Any, *, external_id: str) -> bytes:
@@ -105,8 +106,8 @@ class Provider:
                 return status(402)
         self.taken[request_id] = self.now
         content = json.loads(body)
-        if self.behaviour == "nobody":
-            self.nobody |= set(content["subscribers"])
+        if self.behaviour == "no_recipient":
+            self.no_recipient |= set(content["subscribers"])
             return status(200, total_sent=0)
         self.ledger += [(content["externalId"], number) for number in content["subscribers"]]
         return {"ok": ACCEPTED, "taken_then_lost": LOST, "taken_then_500": status(500)}[self.behaviour]
@@ -227,7 +228,7 @@ class World:
             if row["state"] in {"failed", "expired"}:
                 assert not sent[row["to_number"]], found
             if row["state"] in {"accepted", "delivered", "undelivered"}:
-                assert sent[row["to_number"]] or row["to_number"] in self.provider.nobody, found
+                assert sent[row["to_number"]] or row["to_number"] in self.provider.no_recipient, found
 
 
 EMPTY = """
