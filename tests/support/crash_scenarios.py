@@ -198,9 +198,9 @@ SCENARIOS = {
             settings={"CONCURRENCY": "2"},
             # Every scan counts as slow, so incremental ones follow each of them for half a second.
             constants={
-                "gateway.dispatch.sweeper:AT_ONCE": 1,
-                "gateway.dispatch.cursors:SLOW": 0.0,
-                "gateway.dispatch.cursors:SHARE": 0.001,
+                "gateway.dispatch.sweeper:MAX_MESSAGES_PER_STATEMENT": 1,
+                "gateway.dispatch.cursors:SLOW_SCAN_SECONDS": 0.0,
+                "gateway.dispatch.cursors:COMPLETE_SCAN_TIME_SHARE": 0.001,
             },
             actors=(_resume,),
             faults=(
@@ -236,7 +236,9 @@ SCENARIOS = {
             faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
         ),
         Scenario(
-            "stop before wire", _stop_before_wire, constants={"gateway.dispatch.suppression_recheck:RECHECK_AFTER": 0.0}
+            "stop before wire",
+            _stop_before_wire,
+            constants={"gateway.dispatch.suppression_recheck:RECHECK_AFTER_SECONDS": 0.0},
         ),
         Scenario(
             "outage",
