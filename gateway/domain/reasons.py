@@ -91,7 +91,8 @@ CONNECTION_REASONS = (
 SUPPRESSED = ReasonCode(
     "suppressed",
     f"The recipient opted out. {NOT_SENT}",
-    "Nothing. Only with the person's consent: smsgw suppress remove, then smsgw replay --state suppressed.",
+    "Nothing. Only with the recipient's consent: smsgw suppress remove NUMBER --because 'REASON', "
+    "then smsgw replay --state suppressed.",
 )
 NOT_ENCODABLE = ReasonCode(
     "not_encodable",
@@ -99,20 +100,24 @@ NOT_ENCODABLE = ReasonCode(
     "Look at its body and variables, correct them and enqueue a new message.",
 )
 CANCELLED = ReasonCode(
-    "cancelled", f"An operator cancelled the message. {NOT_SENT}", "Nothing; smsgw replay --id ID undoes it."
+    "cancelled",
+    f"An operator cancelled the message. {NOT_SENT}",
+    "Nothing. To send it after all: smsgw replay --id ID.",
 )
 
 DECISION_REASONS = (
     ReasonCode(
         "arrived",
         "The request that this message was split from had reached the provider. The message may have been sent.",
-        "Look for the message at the provider, then: smsgw resolve ID --as accepted, failed or resend.",
+        "Find out whether the provider sent it, then: smsgw resolve ID --as accepted --because 'REASON' "
+        "(or --as failed, --as resend).",
     ),
     ReasonCode(
         "horizon_passed",
         "An attempt may have arrived, and the provider may no longer remember the request id. Repeating the request "
         "could send a second copy.",
-        "Look for the message at the provider, then: smsgw resolve ID --as accepted, failed or resend.",
+        "Find out whether the provider sent it, then: smsgw resolve ID --as accepted --because 'REASON' "
+        "(or --as failed, --as resend).",
     ),
     ReasonCode(
         "attempts_used_up",

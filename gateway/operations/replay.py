@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -179,7 +178,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
             return at
         if at.stopped:
             raise NotPossible(f"replay {replay_id} was stopped")
-        filters = replace(from_json(at.filters), ended_until=_ended_until(at))
+        filters = _filters(at)
         ids, below, finished = await _next(connection, filters, at.below, limit)
         locked = await replays.lock(connection, ids) if ids else []
         # Again under the locks, to see what a receipt, a claim or another operator has changed since.
@@ -289,9 +288,14 @@ def _with_default_states(filters: Filters) -> Filters:
     return filters
 
 
-def _ended_until(at: Replay) -> datetime:
-    given = from_json(at.filters).ended_until
-    return at.ended_before if given is None else min(given, at.ended_before)
+def _filters(at: Replay) -> Filters:
+    """Return the filters of a replay. What ended after it began is left out."""
+    try:
+        filters = from_json(at.filters)
+    except ValueError:
+        raise NotPossible(f"replay {at.id} has a filter of a newer release; continue it with that release") from None
+    given = filters.ended_until
+    return replace(filters, ended_until=at.ended_before if given is None else min(given, at.ended_before))
 
 
 def _stored(filters: Filters) -> dict[str, Any]:

@@ -134,7 +134,7 @@ begin
         when
             (char_length(new.body) - char_length(replace(new.body, '{{', ''))) / 2 * octet_length(new.variables::text)
             > 1000000
-            then 'variables: with so many placeholders in the body the text would be too long'
+            then 'variables: the placeholders in body would make the text too long'
         when jsonb_typeof(new.tags) <> 'object' then 'tags: must be a JSON object whose values are strings'
         when octet_length(new.tags::text) > 4096 then 'tags: must be at most 4 kB of JSON'
         when jsonb_path_exists(new.tags, 'strict $.* ? (@.type() <> "string")', '{}', true)

@@ -12,7 +12,7 @@ with again as (
         ambiguous_attempts = 0,
         crashes = 0,
         verify_reason = null,
-        reason = 'replayed: asked again under the same request id'
+        reason = 'replayed: an operator had the request repeated under the same id'
     where r.id = any($1::uuid[]) and r.status = 'uncertain' and r.body is not null
     returning r.id, r.members
 )

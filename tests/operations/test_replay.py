@@ -318,6 +318,14 @@ def test_a_stored_filter_that_does_not_exist_is_an_error() -> None:
         from_json({"states": ["failed"], "campaign": "may"})
 
 
+async def test_a_replay_of_a_newer_release_is_not_continued(operator: Any, worker: Make) -> None:
+    await failed(operator, worker())
+    begun = await replay.begin(operator, await replay.plan(operator, Filters(states=("failed",))), actor=ALICE)
+    await operator.execute('update smsgw.replay set filters = filters || \'{"campaign": "may"}\'')
+    with pytest.raises(NotPossible, match="newer release"):
+        await replay.step(operator, begun.id)
+
+
 async def test_a_phone_number_is_not_stored(operator: Any) -> None:
     planned = replay.Plan(Filters(number="+12025550123"), None, {Step.RELEASE: ReplayCount(1, 1)}, 0, 1)
     with pytest.raises(NotPossible, match="cannot store a phone number"):

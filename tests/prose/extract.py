@@ -13,7 +13,7 @@ SHOWN_ATTRIBUTES = {"title", "placeholder", "aria-label", "alt", "data-confirm",
 
 
 def python_texts(source: str, *, docstrings: bool) -> Iterator[Text]:
-    """Yield every string of a module that is not a docstring, or an attribute's description, or a single word."""
+    """Yield every string of a module that is no docstring; names of log events with blanks for underscores."""
     tree = ast.parse(source)
     described = {id(statement.value) for statement in ast.walk(tree) if isinstance(statement, ast.Expr)}
     documented = set()
@@ -22,12 +22,22 @@ def python_texts(source: str, *, docstrings: bool) -> Iterator[Text]:
             first = node.body[0]
             if isinstance(first, ast.Expr):
                 documented.add(id(first.value))
+    events = {id(node.args[0]) for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args and _logs(node)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if id(node) in events:
+            yield node.lineno, node.value.replace("_", " ")
             continue
         if id(node) in described and not (docstrings and id(node) in documented):
             continue
         yield node.lineno, node.value
+
+
+def _logs(call: ast.Call) -> bool:
+    """Return whether a call writes a log event, such as `log.info("event")`."""
+    function = call.func
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "log"
 
 
 def sql_texts(source: str) -> Iterator[Text]:

@@ -25,6 +25,7 @@ def test_every_kind_of_file_is_checked() -> None:
         (python_texts('def f():\n    """Doc."""\n    fail(f"a {x} b")\n', docstrings=False), ["a ", " b"]),
         (python_texts('def f():\n    """Doc."""\n', docstrings=True), ["Doc."]),
         (python_texts('A = 1\n"""What it is."""\n', docstrings=True), []),
+        (python_texts('log.info("let_go", x="a_b")\n', docstrings=False), ["let go", "a_b"]),
         (sql_texts("raise exception 'is bad'; -- 'no'"), ["is bad"]),
         (template_texts('<b title="T">x {{ y or "none" }}</b><script>z</script>'), ["T", "x none"]),
     ],

@@ -54,7 +54,7 @@ async def test_it_is_refused_by_a_sentence_that_names_the_column(connection: Any
 
 
 async def test_a_text_that_its_placeholders_blow_up_is_refused(connection: Any) -> None:
-    with pytest.raises(asyncpg.InvalidParameterValueError, match=r"^variables: with so many placeholders"):
+    with pytest.raises(asyncpg.InvalidParameterValueError, match=r"^variables: the placeholders in body"):
         await insert(connection, "variables", json.dumps({"a": "x" * 16000}), "{{a}}" * 800)
 
 

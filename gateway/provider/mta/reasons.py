@@ -100,7 +100,7 @@ SENT_TO_NOBODY = ReasonCode(
     "sent_to_nobody",
     "The provider accepted the request and sent it to no one: the number is unsubscribed, invalid or abroad. "
     f"{NOT_SENT}",
-    "Check the number; smsgw suppress sync imports the provider's own list of opt-outs.",
+    "Check the number. To import the provider's list of opt-outs: smsgw suppress sync.",
     (200,),
 )
 SHORTFALL = ReasonCode(
