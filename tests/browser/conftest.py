@@ -24,7 +24,7 @@ SETTINGS = {
     "management_limit": 1000, "ops_token": OPERATOR, "ops_reader_token": READER, "sender_id": 4410,
 }  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-PATIENCE = 30_000.0
+PATIENCE = 120_000.0
 """Milliseconds that the browser waits for something to appear; it only ends a test that hangs."""
 
 

@@ -16,7 +16,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 async def test_a_stream_sends_the_overview_and_ends_when_the_process_stops(open_console: Any) -> None:
     client = await open_console(token=TOKEN)
-    async with asyncio.timeout(30), client.get("/live", headers=BEARER) as stream:
+    async with asyncio.timeout(120), client.get("/live", headers=BEARER) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
         assert "unsafe" not in stream.headers["Content-Security-Policy"]
         received = b""

@@ -58,7 +58,7 @@ async def test_a_subscription_yields_each_new_snapshot_and_ends_when_the_process
             else:
                 cache.close()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await follow()
     assert seen[0] == first.taken_at
     assert seen[1] > first.taken_at

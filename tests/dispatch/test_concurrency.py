@@ -113,7 +113,7 @@ async def test_a_locked_row_is_skipped(db: Any, wide_pool: Pool) -> None:
     first, second = await enqueue(db, 1), await enqueue(db, 2)
     async with wide_pool.acquire() as holder, holder.transaction():
         await holder.execute("select from smsgw.outbox where id = $1 for update", first)
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(120):
             (attempt,) = await make_worker(wide_pool, FakeProvider()).claim()
     assert [message.id for message in attempt.messages] == [second]
 

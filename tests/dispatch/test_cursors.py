@@ -196,7 +196,7 @@ async def test_two_processes_with_slow_scans_send_every_message_once(
                 ids.append(await enqueue(connection, n, tenant=tenant, lane=("bulk", "default", "otp")[n % 3]))
 
     async def gateway(worker: Worker) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(provider.sent) < 1 or await waiting() > 0:
                 await worker.send_all()
 

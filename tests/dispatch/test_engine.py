@@ -92,7 +92,7 @@ async def test_a_crash_in_the_provider_leaves_the_request_to_its_lease(connectio
             return bool(provider.sent)
 
         await poll(sent)
-        await asyncio.wait_for(engine._leases.idle.wait(), 30.0)
+        await asyncio.wait_for(engine._leases.idle.wait(), 120.0)
     assert await connection.fetchval("select claim_token is not null from smsgw.request")
 
 
@@ -111,8 +111,8 @@ async def test_a_crash_before_the_call_stops_the_renewal_of_the_lease(
     await enqueue(connection)
     provider = FakeProvider()
     async with run_engine(provider) as engine:
-        await asyncio.wait_for(checked.wait(), 30.0)
-        await asyncio.wait_for(engine._leases.idle.wait(), 30.0)
+        await asyncio.wait_for(checked.wait(), 120.0)
+        await asyncio.wait_for(engine._leases.idle.wait(), 120.0)
     assert provider.sent == []
 
 
@@ -127,7 +127,7 @@ async def test_a_stop_waits_for_requests_in_flight(connection: Any, run_engine: 
 
     message_id = await enqueue(connection)
     async with run_engine(SlowProvider()) as engine:
-        await asyncio.wait_for(call_began.wait(), 30.0)
+        await asyncio.wait_for(call_began.wait(), 120.0)
         engine.stop()
         may_answer.set()
     state = await connection.fetchval("select state from smsgw.message where id = $1", message_id)

@@ -303,7 +303,7 @@ async def test_a_sleeping_gateway_is_woken(operator: Any, worker: Make, connecti
     rung = asyncio.Event()
     await connection.add_listener("smsgw_outbox", lambda *_: rung.set())
     await replayed(operator, Filters(states=("failed",)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await rung.wait()
 
 

@@ -59,7 +59,7 @@ class Served:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(text)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 return await reader.read()
         except ConnectionError:
             return b""

@@ -253,7 +253,7 @@ class Receiver:
         return [call["status"] for call in self.calls]
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20), self.changed:
+        async with asyncio.timeout(120), self.changed:
             await self.changed.wait_for(lambda: len(self.calls) >= count)
 
 

@@ -62,7 +62,7 @@ async def test_a_reader_who_reads_on_sees_everything_once_beside_writers_and_pla
                 seen.extend(await read(connection, seen[-1][0] if seen else 0, 5))
                 await asyncio.sleep(0)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await asyncio.gather(*(write(ids[n::4]) for n in range(4)), place(), place(), follow())
     assert sorted(message for _, message, _ in seen) == ids
     assert [one for one, _, _ in seen] == sorted({one for one, _, _ in seen})
@@ -84,7 +84,7 @@ async def test_an_application_waits_for_the_bell_and_reads_with_its_own_rights(p
         message_id = await enqueue(connection, 1)
         await connection.execute(END, message_id)
         await feed.place(pool, 100)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await rung.wait()
         async with connection.transaction():
             await connection.execute("set local role smsgw_app")

@@ -70,7 +70,7 @@ async def someone_waits(connection: Any) -> None:
     waiting = (
         "select exists(select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await connection.fetchval(waiting):  # noqa: ASYNC110  no event tells of another session's wait
             await asyncio.sleep(0.01)
 

@@ -75,7 +75,7 @@ class Process:
         return await self.process.wait()
 
 
-async def poll(what: Any, *, patience: float = 60.0, every: float = 0.05) -> Any:
+async def poll(what: Any, *, patience: float = 120.0, every: float = 0.05) -> Any:
     """Return the first true answer of `what()`; the bound only ends a test that hangs."""
     async with asyncio.timeout(patience):
         while True:
