@@ -12,15 +12,15 @@ from chaos.run import run, table
 
 
 def main() -> int:
-    """Run once or for hours; 1 if a promise was broken, with what and where to look."""
-    parser = argparse.ArgumentParser(prog="chaos", description="Strike at everything at once; then classify.")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of one run; settling comes on top")
-    parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds until so much time has passed")
-    parser.add_argument("--seed", type=int, default=None, help="the first seed; one is drawn and printed if not given")
+    """Run once or for hours; 1 if an invariant was violated, with what and where to look."""
+    parser = argparse.ArgumentParser(prog="chaos", description="Inject all faults at once, then check.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of one run, without the time to settle")
+    parser.add_argument("--hours", type=float, default=0.0, help="repeat with new seeds for this long")
+    parser.add_argument("--seed", type=int, default=None, help="the first seed; without it, one is drawn and printed")
     parser.add_argument("--replicas", type=int, default=3)
     parser.add_argument("--rate", type=float, default=25.0, help="messages a second")
     parser.add_argument("--no-disk", action="store_true", help="do not fill a disk")
-    parser.add_argument("--keep", type=Path, default=Path(".smsgw/chaos"), help="where a broken run leaves its logs")
+    parser.add_argument("--keep", type=Path, default=Path(".smsgw/chaos"), help="where a failed run leaves its logs")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     end = time.monotonic() + given.hours * 3600.0
@@ -32,8 +32,8 @@ def main() -> int:
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
             print(f"  {name:<{width}}  {value}")
-        for found in done.report.breaches[:50]:
-            print(f"  {found.breach.value}: {found.what}")
+        for found in done.report.violations[:50]:
+            print(f"  {found.invariant.value}: {found.what}")
         for sentence in done.broken[:10]:
             print(f"  {sentence}")
         if not done.clean:

@@ -1,7 +1,7 @@
-"""What is known at the end of a run, from three witnesses: the application, the database, the provider's ledger.
+"""What is known at the end of a run, from three sources: the applications, the database and the provider's ledger.
 
-They are independent: a message is recognised in the ledger by the mark in its text, which the application put there,
-and not by any id of the gateway's.
+They are independent: the checker recognises a message in the ledger by the mark that the application put into its text,
+not by an id of the gateway.
 """
 
 import json
@@ -20,16 +20,16 @@ class Commit(StrEnum):
 
     DONE = "done"
     UNKNOWN = "unknown"
-    """The answer to the COMMIT was lost: the row may be there or not, and either is right."""
+    """The answer to the COMMIT was lost. The row may be there or not; both are right."""
     UNDONE = "undone"
     """Rolled back, or never committed: the row must not be there."""
     REPEATED = "repeated"
-    """A second enqueue under a dedupe key: changes nothing."""
+    """A second enqueue with the same dedupe key, which changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the application asked for."""
+class Submission:
+    """What the application enqueued."""
 
     mark: int
     number: str
@@ -38,12 +38,12 @@ class Wish:
     suppressed: bool = False
     """The number is on the suppression list from the beginning."""
     silent: bool = False
-    """The number's phone never sends a final receipt."""
+    """No final receipt ever comes for this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One message as `smsgw.message` and `smsgw.outbox` have it."""
+    """One message in `smsgw.message` and `smsgw.outbox`."""
 
     id: int
     mark: int
@@ -72,7 +72,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of the provider's ledger: a text that left for a phone."""
+    """One line of the provider's ledger: a text that was sent."""
 
     external_id: str
     number: str
@@ -81,20 +81,20 @@ class Text:
 
     @property
     def mark(self) -> int | None:
-        """The application's mark; None for a text that no application of ours wrote."""
+        """The application's mark; None for a text that no application wrote."""
         found = MARK.search(self.text)
         return None if found is None else int(found[1])
 
     @property
     def generation(self) -> int:
-        """Which copy it is: the end of the external id."""
+        """The generation, from the end of the external id."""
         tail = self.external_id.rpartition("-")[2]
         return int(tail) if tail.isdigit() else -1
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A text that the provider took and did not send: what it owns up to in its ledger, and to nobody else."""
+    """A text that the provider accepted and did not send. Only its ledger shows this."""
 
     external_id: str
     number: str
@@ -106,29 +106,29 @@ class Window:
 
     limit: int
     fullest: int
-    """The most that any sliding window held."""
+    """The largest count in any sliding window."""
     refused: int
     """Requests above the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All of it."""
+    """Everything that is known."""
 
-    wishes: Mapping[int, Wish]
+    submissions: Mapping[int, Submission]
     rows: tuple[Row, ...]
     requests: tuple[Request, ...]
     ledger: tuple[Text, ...]
     window: Window
     dropped: frozenset[Dropped] = frozenset()
     stops_held: bool = False
-    """Something is still paused, so `held` is an answer."""
+    """Something is still paused, so `held` is a valid last state."""
     ended: tuple[str, ...] = field(default=())
-    """Replicas that ended although nobody ended them."""
+    """Replicas that ended without being stopped."""
 
 
 def read_ledger(path: Path) -> tuple[tuple[Text, ...], frozenset[Dropped]]:
-    """Return the texts in the order in which they left, and what was dropped."""
+    """Return the texts in the order in which they were sent, and what was dropped."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     entries = [json.loads(line) for line in lines]
     texts = (Text(e["external_id"], e["number"], e["text"], e["sent_at"]) for e in entries if "sent_at" in e)
@@ -137,7 +137,7 @@ def read_ledger(path: Path) -> tuple[tuple[Text, ...], frozenset[Dropped]]:
 
 
 async def read_rows(connection: Any) -> tuple[Row, ...]:
-    """Return every message whose reference bears a mark."""
+    """Return every message."""
     found = await connection.fetch(
         "select m.id, m.reference, m.to_number, m.state, m.reason, o.generation, m.tenant, o.order_key, "
         "extract(epoch from m.expires_at)::double precision as expires_at, m.external_id "
@@ -169,17 +169,24 @@ async def read_requests(connection: Any) -> tuple[Request, ...]:
 
 
 async def gather(
-    connection: Any, *, wishes: Iterable[Wish], ledger: Path, window: Window, ended: Iterable[str] = ()
+    connection: Any, *, submissions: Iterable[Submission], ledger: Path, window: Window, ended: Iterable[str] = ()
 ) -> Evidence:
-    """Return everything as it stands now."""
+    """Return everything that is known now."""
     held = await connection.fetchval(
         "select exists(select from smsgw.pause where expires_at is null or expires_at > now())"
     )
     rows, requests = await read_rows(connection), await read_requests(connection)
-    # The ledger last: what left meanwhile is then in it, whatever the rows say.
+    # The ledger is read last, so that it has every text that the rows know of.
     texts, dropped = read_ledger(ledger)
     return Evidence(
-        {wish.mark: wish for wish in wishes}, rows, requests, texts, window, dropped, bool(held), tuple(ended)
+        {submission.mark: submission for submission in submissions},
+        rows,
+        requests,
+        texts,
+        window,
+        dropped,
+        bool(held),
+        tuple(ended),
     )
 
 

@@ -1,4 +1,4 @@
-"""What strikes: each event of the plan, done to the world and undone."""
+"""Injects the faults: carries out each event of the plan and ends it again."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ WHO = "chaos"
 
 
 class Faults:
-    """Carries the plan out, and counts what it did."""
+    """Carries out the plan and counts what it did."""
 
     def __init__(self, world: World, server: Server, *, disk: bool | None) -> None:
         self._world = world
         self._postgres = server
         self._small = disk
         self._server = asyncio.Lock()
-        """Held while Postgres is struck: two at once would be one."""
+        """Held during a fault of Postgres, so that two do not overlap."""
         self.counts: Counter[str] = Counter()
-        self._strike: dict[Kind, Callable[[Event], Awaitable[None]]] = {
+        self._inject: dict[Kind, Callable[[Event], Awaitable[None]]] = {
             Kind.KILL: self._kill,
             Kind.STOP: self._stop,
             Kind.CUT: self._cut,
@@ -44,7 +44,7 @@ class Faults:
         }
 
     async def run(self, events: list[Event]) -> None:
-        """Let every event strike at its time; returns when the last is undone."""
+        """Inject every fault at its time; return when the last one has ended."""
         began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
             for event in events:
@@ -52,7 +52,7 @@ class Faults:
 
     async def _at(self, moment: float, event: Event) -> None:
         await asyncio.sleep(max(0.0, moment - asyncio.get_running_loop().time()))
-        await self._strike[event.kind](event)
+        await self._inject[event.kind](event)
 
     async def _kill(self, event: Event) -> None:
         replica = self._world.replicas[event.what["replica"]]
@@ -66,7 +66,7 @@ class Faults:
             await replica.gateway.start(ready=False)
 
     async def _stop(self, event: Event) -> None:
-        """Stop it for longer than a lease. It may be killed meanwhile, as stopped ones are."""
+        """Stop a replica for longer than a lease. Another event may kill it during that time."""
         replica: Replica = self._world.replicas[event.what["replica"]]
         if not replica.running or replica.busy.locked():
             return
@@ -93,7 +93,7 @@ class Faults:
             await self._postgres.start()
 
     async def _disk(self, event: Event) -> None:
-        """Leave no room for a while, then make room again; a server that gave up is started again."""
+        """Fill the disk for a while, then free it. A server that ended because of it is started again."""
         if not self._small:
             return
         ballast = self._postgres.folder / "ballast"
@@ -104,7 +104,7 @@ class Faults:
                 await asyncio.sleep(0.05)
             ballast.unlink()
             self.counts["disks filled"] += 1
-            # It may be in the middle of ending itself.
+            # It may be shutting down.
             await asyncio.sleep(1.0)
             if not self._postgres.running:
                 self.counts["Postgres crashes"] += 1
@@ -116,16 +116,16 @@ class Faults:
         self.counts["clock steps"] += 1
 
     async def _provider(self, event: Event) -> None:
-        """Let the provider misbehave for a while. Spells overlap; the first one to end leaves it calm."""
+        """Let the provider misbehave for a while. Periods overlap; the first one that ends makes it behave again."""
         await self._behave(event.what["plan"], event.what["knobs"])
-        self.counts["provider spells"] += 1
+        self.counts["provider fault periods"] += 1
         await asyncio.sleep(event.length)
         await self._behave()
-        # 401, 402 and an account-level 403 pause the route until a person lifts it. Here is the person.
+        # 401, 402 and an account-level 403 pause the route until an operator resumes it.
         await self._retry(lambda c: pauses.resume(c, Scope.ROUTE, "mta", made_by="gateway"))
 
     async def _behave(self, plan: dict[str, Any] | None = None, knobs: dict[str, Any] | None = None) -> None:
-        """Give the provider a plan of faults, none by default, and count what the last one did."""
+        """Give the provider a plan of faults, by default none; count what the last plan did."""
         simulator = self._world.simulator
         assert simulator is not None
         struck = (await simulator.get("faults"))["struck"]
@@ -138,7 +138,9 @@ class Faults:
         if "pause" in event.what:
             scope, subject = event.what["pause"]
             kind = Scope(scope)
-            await self._retry(lambda c: pauses.pause(c, kind, subject, actor=WHO, reason="chaos: a look", seconds=None))
+            await self._retry(
+                lambda c: pauses.pause(c, kind, subject, actor=WHO, reason="chaos: inspection", seconds=None)
+            )
             await asyncio.sleep(event.length)
             await self._retry(lambda c: pauses.resume(c, kind, subject, made_by=WHO))
         else:
@@ -146,14 +148,14 @@ class Faults:
             await self._retry(lambda c: lanes.change(c, name, values))
 
     async def calm(self) -> None:
-        """End everything that may still hold or slow anybody."""
+        """End everything that may still stop or slow a replica."""
         await self._behave()
         for replica in self._world.replicas:
             replica.send(signal.SIGCONT)
         await self._retry(lambda c: c.execute("delete from smsgw.pause"))
 
     async def _retry(self, work: Callable[[Any], Awaitable[Any]]) -> None:
-        """Do what an operator does when the database is away: try until it is back."""
+        """Try until the database is back, as an operator would."""
         while True:
             try:
                 async with asyncio.timeout(10.0), self._connected() as connection:
@@ -164,7 +166,7 @@ class Faults:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
-        """Give a connection; nothing at all happens in the block while there is no server."""
+        """Give a connection; raise while the server is down."""
         connection: Any = await asyncpg.connect(self._postgres.dsn, timeout=3.0)
         try:
             await prepare(connection)
@@ -174,7 +176,7 @@ class Faults:
 
 
 def _fill(path: Path) -> None:
-    """Write until nothing more goes in; the server frees some room now and then."""
+    """Write until the disk is full."""
     try:
         with path.open("ab", buffering=0) as file:
             while os.write(file.fileno(), b"\0" * BALLAST):

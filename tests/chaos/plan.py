@@ -1,7 +1,7 @@
-"""What a run does and when: everything random is drawn here, from one seed, before anything starts.
+"""What a run does and when: everything random is drawn here, from one seed, before the run starts.
 
-The seed fixes the weather, the traffic and the provider's whims; what the machine makes of them differs from run to
-run, as it does in life.
+The seed fixes the schedule of faults, the traffic and the provider's behaviour. The timing on the machine still differs
+from run to run.
 """
 
 import random
@@ -17,10 +17,10 @@ class Options:
 
     seed: int
     seconds: float = 60.0
-    """How long the weather lasts; settling comes on top."""
+    """How long the schedule lasts, without the time to settle."""
     replicas: int = 3
     rate: float = 25.0
-    """Messages a second, on the average."""
+    """Messages a second on average."""
     patience: float = 150.0
     """Seconds that everything may take to settle afterwards."""
     disk: bool = True
@@ -29,7 +29,7 @@ class Options:
 
 
 class Kind(StrEnum):
-    """What may strike."""
+    """The kinds of faults."""
 
     KILL = "kill"
     STOP = "stop"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """One strike: at so many seconds, for so long, with what it needs."""
+    """One fault: when it begins and how long it lasts, in seconds, and its parameters."""
 
     at: float
     kind: Kind
@@ -54,7 +54,7 @@ class Event:
 LEASE = 8.0
 REQUEST_TIMEOUT = 2.0
 HORIZON = 40.0
-"""Seconds. Short, so that a run of a minute sees leases end and horizons pass."""
+"""Seconds. They are short, so that leases and horizons end within a run of a minute."""
 
 SEND_LIMIT = 60
 SEND_WINDOW = 3.0
@@ -68,7 +68,7 @@ EVERY = {
     Kind.PROVIDER: 5.0,
     Kind.OPERATOR: 4.0,
 }
-"""Seconds between two of a kind, on the average."""
+"""Seconds between two faults of a kind, on average."""
 
 FAULTS: dict[str, tuple[float, dict[str, Any]]] = {
     "500_before": (0.3, {}),
@@ -95,13 +95,13 @@ FAULTS: dict[str, tuple[float, dict[str, Any]]] = {
     "webhook_late": (0.2, {"delay": [1.0, 7200.0]}),
     "webhook_early": (0.3, {"delay": [0.1, 0.5]}),
 }
-"""The highest chance of each fault of the simulator, and its particulars (docs/simulator.md).
+"""The highest probability of each fault of the simulator, and its parameters (docs/simulator.md).
 
-Of the two lies that no client can see through, the silent drop is among them: it is listed at the end. The other, a
-provider that forgets that it sent, is not: a second copy would then be the provider's, and prove nothing about us.
+No client can detect two of the faults. The silent drop is included: the report lists it. A provider that forgets an id
+within the horizon is not: a second copy would then be the provider's error and prove nothing about the gateway.
 """
 
-SPELLS: tuple[dict[str, Any], ...] = (
+BEHAVIOURS: tuple[dict[str, Any], ...] = (
     {"answer_delay": [0.1, 1.5]},
     {"answer_delay": [0.5, 4.0]},
     {"rate_headers": False},
@@ -113,7 +113,7 @@ SPELLS: tuple[dict[str, Any], ...] = (
     {"listing_lag": 2.0},
     {"send_window_kind": "fixed"},
 )
-"""Readings of the provider's documentation, and slowness; each lasts as long as its event."""
+"""Ways to read the provider's documentation, and slowness. Each lasts as long as its event."""
 
 CALM: dict[str, Any] = {
     "answer_delay": [0.0, 0.05],
@@ -126,16 +126,16 @@ CALM: dict[str, Any] = {
 }
 
 
-def weather(options: Options) -> list[Event]:
-    """Return every strike in order; each kind strikes at least once."""
-    rng = random.Random(f"{options.seed}/weather")
+def schedule(options: Options) -> list[Event]:
+    """Return all faults in order, at least one of each kind."""
+    rng = random.Random(f"{options.seed}/schedule")
     makers: dict[Kind, Callable[[], tuple[float, dict[str, Any]]]] = {
         Kind.KILL: lambda: (rng.uniform(0.1, 1.5), {"replica": rng.randrange(options.replicas)}),
         Kind.STOP: lambda: (LEASE + rng.uniform(0.5, 3.0), {"replica": rng.randrange(options.replicas)}),
         Kind.CUT: lambda: (0.0, {"share": rng.choice([0.3, 0.6, 1.0])}),
         Kind.CRASH: lambda: (rng.uniform(0.0, 1.0), {"signal": rng.choice(["SIGQUIT", "SIGKILL"])}),
         Kind.CLOCK: lambda: (0.0, {"replica": rng.randrange(options.replicas), "offset": _offset(rng)}),
-        Kind.PROVIDER: lambda: (rng.uniform(2.0, 5.0), _spell(rng)),
+        Kind.PROVIDER: lambda: (rng.uniform(2.0, 5.0), _provider_faults(rng)),
         Kind.OPERATOR: lambda: (rng.uniform(0.5, 3.0), _act(rng)),
     }
     events = []
@@ -149,12 +149,12 @@ def weather(options: Options) -> list[Event]:
 
 
 def _offset(rng: random.Random) -> float:
-    """Return by how many seconds a wall clock is wrong from now on: seconds, or days."""
+    """Return by how many seconds a wall clock is wrong from now on, up to days."""
     return rng.choice([-1.0, 1.0]) * rng.choice([2.0, 61.0, 3600.0, 200_000.0]) * rng.random()
 
 
-def _spell(rng: random.Random) -> dict[str, Any]:
-    """Return a plan of faults for the simulator, and knobs of it."""
+def _provider_faults(rng: random.Random) -> dict[str, Any]:
+    """Return a plan of faults for the simulator, and knobs for it."""
     rules = []
     for kind in sorted(rng.sample(sorted(FAULTS), rng.randint(3, 8))):
         highest, particulars = FAULTS[kind]
@@ -166,12 +166,12 @@ def _spell(rng: random.Random) -> dict[str, Any]:
         rules.append(rule)
     return {
         "plan": {"seed": rng.randrange(1_000_000), "fault": rules},
-        "knobs": rng.choice(SPELLS) if rng.random() < 0.7 else {},
+        "knobs": rng.choice(BEHAVIOURS) if rng.random() < 0.7 else {},
     }
 
 
 def _act(rng: random.Random) -> dict[str, Any]:
-    """Return what an operator does; a pause is lifted when the event is over."""
+    """Return what an operator does. A pause is lifted when the event ends."""
     return rng.choice(
         [
             {"pause": ["lane", rng.choice(["bulk", "default", "otp"])]},

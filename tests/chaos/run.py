@@ -1,4 +1,4 @@
-"""One run from the first process to the verdict."""
+"""One run, from the first process to the result."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ import asyncpg
 from chaos.checker import Report, check, unsettled
 from chaos.evidence import Commit, Evidence, Window, gather
 from chaos.faults import Faults
-from chaos.plan import SEND_LIMIT, Options, weather
+from chaos.plan import SEND_LIMIT, Options, schedule
 from chaos.traffic import FAILURES, SUPPRESSED, Traffic
 from chaos.world import Server, World, running
 
@@ -21,27 +21,27 @@ TABLES = ("outbox", "request", "attempt", "receipt", "pause", "bucket", "route",
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run was, and what came of it."""
+    """A run and its result."""
 
     options: Options
     evidence: Evidence
     report: Report
-    strikes: Counter[str]
+    faults: Counter[str]
     stats: dict[str, Any]
     settled_after: float
-    """Seconds from the last strike until nothing moved any more."""
+    """Seconds from the end of the last fault until no row changed any more."""
     disk: bool | None
-    """Whether a small disk could be had; None where none was wanted."""
+    """Whether a small file system could be mounted; None where it was not wanted."""
     broken: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
-        """Whether every promise was kept."""
+        """Whether every invariant holds."""
         return self.report.clean and not self.broken
 
 
 async def run(options: Options, keep: Path | None = None) -> Run:
-    """Run once; with `keep`, a run that was not clean or came to no end leaves its logs and its ledger there."""
+    """Run once. With `keep`, a run that is not clean or did not end leaves its logs and its ledger there."""
     async with running(options) as (world, server, disk):
         try:
             done = await _run(world, server, disk=disk)
@@ -58,34 +58,34 @@ async def _run(world: World, server: Server, *, disk: bool | None) -> Run:
     options = world.options
     await suppress(server.dsn)
     traffic = Traffic(server.dsn, options.seed, options.rate)
-    strikes = Faults(world, server, disk=disk)
+    faults = Faults(world, server, disk=disk)
     loop = asyncio.get_running_loop()
     supervisor = asyncio.create_task(world.supervise())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(traffic.run(options.seconds))
-            group.create_task(strikes.run(weather(options)))
-        await strikes.calm()
+            group.create_task(faults.run(schedule(options)))
+        await faults.calm()
         calm = loop.time()
         evidence, stats = await settle(world, traffic, options.patience)
     finally:
         supervisor.cancel()
     report = check(evidence)
-    return Run(options, evidence, report, strikes.counts, stats, loop.time() - calm, disk, tuple(traffic.broken))
+    return Run(options, evidence, report, faults.counts, stats, loop.time() - calm, disk, tuple(traffic.broken))
 
 
 async def settle(world: World, traffic: Traffic, patience: float) -> tuple[Evidence, dict[str, Any]]:
-    """Wait until no row moves any more, or for as long as patience lasts; return what is then known."""
+    """Wait until no row changes any more, at most `patience` seconds; return what is then known."""
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     while True:
-        evidence, stats = await _look(world, traffic)
+        evidence, stats = await _read(world, traffic)
         if evidence is not None and (not unsettled(evidence) or loop.time() > end):
             return evidence, stats
         await asyncio.sleep(1.0)
 
 
-async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[str, Any]]:
+async def _read(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[str, Any]]:
     assert world.simulator is not None
     try:
         connection: Any = await asyncpg.connect(world.dsn, timeout=5.0)
@@ -95,7 +95,7 @@ async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[s
         stats = await world.simulator.get("stats")
         window = Window(SEND_LIMIT, stats["fullest_window"], stats["refused_429"])
         evidence = await gather(
-            connection, wishes=traffic.wishes.values(), ledger=world.ledger, window=window, ended=world.ended
+            connection, submissions=traffic.submissions.values(), ledger=world.ledger, window=window, ended=world.ended
         )
     finally:
         await connection.close()
@@ -103,7 +103,7 @@ async def _look(world: World, traffic: Traffic) -> tuple[Evidence | None, dict[s
 
 
 async def suppress(dsn: str) -> None:
-    """Put the numbers that must not be written to on the list."""
+    """Put the numbers that must not get messages on the suppression list."""
     connection: Any = await asyncpg.connect(dsn)
     numbers = [f"+1{area}55501{SUPPRESSED}" for area in AREAS]
     await connection.execute(
@@ -115,7 +115,7 @@ async def suppress(dsn: str) -> None:
 
 
 async def keep_all(world: World, keep: Path) -> None:
-    """Keep what tells why: the logs, the ledger, and every table as JSON, one row a line."""
+    """Keep the logs, the ledger, and every table as JSON, one row a line."""
     connection: Any = await asyncpg.connect(world.dsn, timeout=5.0)
     tables = {}
     for name in TABLES:
@@ -126,7 +126,7 @@ async def keep_all(world: World, keep: Path) -> None:
 
 
 def write(world: World, keep: Path, tables: dict[str, str]) -> None:
-    """Copy the logs and the ledger, and write down the tables."""
+    """Copy the logs and the ledger, and write the tables."""
     keep.mkdir(parents=True, exist_ok=True)
     for path in [*world.folder.glob("*.log"), world.ledger, world.folder / "state" / "postgres.log"]:
         if path.exists():
@@ -136,9 +136,9 @@ def write(world: World, keep: Path, tables: dict[str, str]) -> None:
 
 
 def table(done: Run) -> list[tuple[str, str]]:
-    """Return the run as rows of a table: what was done, what was found."""
-    commits = Counter(wish.commit for wish in done.evidence.wishes.values())
-    breaches = Counter(found.breach for found in done.report.breaches)
+    """Return the run as rows of a table: what was done and what was found."""
+    commits = Counter(submission.commit for submission in done.evidence.submissions.values())
+    violations = Counter(found.invariant for found in done.report.violations)
     rows = [
         ("seed", f"{done.options.seed}"),
         ("seconds, and to settle", f"{done.options.seconds:g}, {done.settled_after:.0f}"),
@@ -147,7 +147,7 @@ def table(done: Run) -> list[tuple[str, str]]:
         ("rolled back or failed", f"{commits[Commit.UNDONE]}"),
         ("repeated under a dedupe key", f"{commits[Commit.REPEATED]}"),
     ]
-    rows += [(name, f"{count}") for name, count in sorted(done.strikes.items())]
+    rows += [(name, f"{count}") for name, count in sorted(done.faults.items())]
     if done.disk is False:
         rows.append(("disks filled", "0: a small file system could not be mounted here"))
     rows += [
@@ -157,10 +157,10 @@ def table(done: Run) -> list[tuple[str, str]]:
         ("texts in the ledger", f"{done.report.texts}"),
         ("states", ", ".join(f"{state} {count}" for state, count in sorted(done.report.states.items()))),
     ]
-    rows += [(f"known to nobody: {kind.value}", f"{count}") for kind, count in sorted(done.report.unknown.items())]
-    rows += [(f"BREACH: {breach.value}", f"{count}") for breach, count in sorted(breaches.items())]
-    rows += [("BREACH: enqueue", f"{len(done.broken)}")] if done.broken else []
-    rows.append(("verdict", "every promise kept" if done.clean else "BROKEN"))
+    rows += [(f"cannot be known: {kind.value}", f"{count}") for kind, count in sorted(done.report.unknown.items())]
+    rows += [(f"VIOLATED: {invariant.value}", f"{count}") for invariant, count in sorted(violations.items())]
+    rows += [("VIOLATED: enqueue", f"{len(done.broken)}")] if done.broken else []
+    rows.append(("result", "every invariant holds" if done.clean else "INVARIANT VIOLATED"))
     return rows
 
 

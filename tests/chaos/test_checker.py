@@ -1,4 +1,4 @@
-"""The checker, attacked: from a run in which every promise was kept, each forgery must be found as what it is."""
+"""The checker finds every forgery: each one changes the evidence of a run in which every invariant holds."""
 
 import json
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chaos.checker import InvariantViolation, Unknown, check, unsettled
-from chaos.evidence import Commit, Dropped, Evidence, Request, Row, Text, Window, Wish, read_ledger
+from chaos.checker import Invariant, Unknown, check, unsettled
+from chaos.evidence import Commit, Dropped, Evidence, Request, Row, Submission, Text, Window, read_ledger
 
 
-def wish(mark: int, commit: Commit = Commit.DONE, **changes: Any) -> Wish:
-    return Wish(mark, f"+120255501{mark:02}", f"Message #{mark}.", commit, **changes)
+def submission(mark: int, commit: Commit = Commit.DONE, **changes: Any) -> Submission:
+    return Submission(mark, f"+120255501{mark:02}", f"Message #{mark}.", commit, **changes)
 
 
 def row(mark: int, state: str = "delivered", **changes: Any) -> Row:
@@ -36,21 +36,21 @@ def text(mark: int, generation: int = 0, **changes: Any) -> Text:
 
 HONEST = Evidence(
     {
-        1: wish(1),
-        2: wish(2),
-        3: wish(3),
-        4: wish(4),
-        5: wish(5, silent=True),
-        6: wish(6),
-        7: wish(7, Commit.UNDONE),
-        8: wish(8, Commit.UNKNOWN),
-        9: wish(9, suppressed=True),
+        1: submission(1),
+        2: submission(2),
+        3: submission(3),
+        4: submission(4),
+        5: submission(5, silent=True),
+        6: submission(6),
+        7: submission(7, Commit.UNDONE),
+        8: submission(8, Commit.UNKNOWN),
+        9: submission(9, suppressed=True),
     },
     (
         row(1, order_key="k"),
         row(2, order_key="k"),
         row(3, "failed", reason="bad_request: refused"),
-        row(4, "uncertain", reason="horizon_passed: nobody knows"),
+        row(4, "uncertain", reason="horizon_passed: not known"),
         row(5, "accepted"),
         row(6, "expired", reason="expired: too late"),
         row(9, "suppressed", reason="suppressed: asked", external_id=None),
@@ -77,95 +77,95 @@ def ledger(*texts: Text, evidence: Evidence = HONEST) -> Evidence:
     return replace(evidence, ledger=texts)
 
 
-def breaches(evidence: Evidence) -> set[InvariantViolation]:
-    return {found.breach for found in check(evidence).breaches}
+def violations(evidence: Evidence) -> set[Invariant]:
+    return {found.invariant for found in check(evidence).violations}
 
 
-def test_a_run_that_kept_every_promise_is_clean_and_lists_what_nobody_knows() -> None:
+def test_a_run_without_violations_is_clean_and_lists_what_cannot_be_known() -> None:
     report = check(HONEST)
-    assert report.breaches == ()
+    assert report.violations == ()
     assert report.unknown == {Unknown.UNCERTAIN_SENT: 1, Unknown.SILENT: 1}
     assert unsettled(HONEST) == []
 
 
 FORGED = {
-    "a committed row is lost": (rows(lambda r: None if r.mark == 1 else r), InvariantViolation.LOST),
-    "a rolled back row is there": (replace(HONEST, rows=(*HONEST.rows, row(7))), InvariantViolation.PHANTOM),
-    "a row that nobody asked for is there": (replace(HONEST, rows=(*HONEST.rows, row(77))), InvariantViolation.PHANTOM),
-    "a row is there twice": (replace(HONEST, rows=(*HONEST.rows, row(1))), InvariantViolation.PHANTOM),
-    "a rolled back text left": (ledger(*HONEST.ledger, text(7)), InvariantViolation.PHANTOM),
+    "a committed row is lost": (rows(lambda r: None if r.mark == 1 else r), Invariant.LOST),
+    "a rolled back row is there": (replace(HONEST, rows=(*HONEST.rows, row(7))), Invariant.PHANTOM),
+    "a row that was not enqueued is there": (replace(HONEST, rows=(*HONEST.rows, row(77))), Invariant.PHANTOM),
+    "a row is there twice": (replace(HONEST, rows=(*HONEST.rows, row(1))), Invariant.PHANTOM),
+    "a rolled back text left": (ledger(*HONEST.ledger, text(7)), Invariant.PHANTOM),
     "a text of a request that is not recorded left": (
         ledger(*HONEST.ledger[1:], text(1, 3)),
-        InvariantViolation.PHANTOM,
+        Invariant.PHANTOM,
     ),
-    "a text without a mark left": (ledger(*HONEST.ledger, text(1, text="Hello")), InvariantViolation.PHANTOM),
-    "a ledger line is doubled": (ledger(*HONEST.ledger, text(1)), InvariantViolation.DOUBLED),
+    "a text without a mark left": (ledger(*HONEST.ledger, text(1, text="Hello")), Invariant.PHANTOM),
+    "a ledger line is doubled": (ledger(*HONEST.ledger, text(1)), Invariant.DOUBLED),
     "a message left again under another request of the same generation": (
         replace(
             ledger(*HONEST.ledger, replace(text(1), external_id="other-0")),
             requests=(*HONEST.requests, replace(request(1), external_id="other-0")),
         ),
-        InvariantViolation.DOUBLED,
+        Invariant.DOUBLED,
     ),
     "two requests that may have arrived carry one message": (
         replace(HONEST, requests=(*HONEST.requests, replace(request(4, "ambiguous"), external_id="other-0"))),
-        InvariantViolation.DECIDED_TWICE,
+        Invariant.DECIDED_TWICE,
     ),
     "a text reached another number": (
         ledger(text(1, number="+12025550199"), *HONEST.ledger[1:]),
-        InvariantViolation.WRONG,
+        Invariant.WRONG,
     ),
     "a text was changed on the way": (
         ledger(text(1, text="Message #1. !"), *HONEST.ledger[1:]),
-        InvariantViolation.WRONG,
+        Invariant.WRONG,
     ),
-    "a failed message left": (ledger(*HONEST.ledger, text(3)), InvariantViolation.CONTRADICTION),
-    "an expired message left": (ledger(*HONEST.ledger, text(6)), InvariantViolation.CONTRADICTION),
-    "a delivered message never left": (ledger(*HONEST.ledger[1:]), InvariantViolation.CONTRADICTION),
+    "a failed message left": (ledger(*HONEST.ledger, text(3)), Invariant.CONTRADICTION),
+    "an expired message left": (ledger(*HONEST.ledger, text(6)), Invariant.CONTRADICTION),
+    "a delivered message never left": (ledger(*HONEST.ledger[1:]), Invariant.CONTRADICTION),
     "a text was carried by another's request": (
         ledger(replace(text(1), external_id=name(2)), *HONEST.ledger[1:]),
-        InvariantViolation.CONTRADICTION,
+        Invariant.CONTRADICTION,
     ),
     "a row waits without a reason": (
         rows(lambda r: replace(r, state="ready") if r.mark == 6 else r),
-        InvariantViolation.UNSETTLED,
+        Invariant.UNSETTLED,
     ),
     "an uncertain row has no reason": (
         rows(lambda r: replace(r, reason=None) if r.mark == 4 else r),
-        InvariantViolation.UNSETTLED,
+        Invariant.UNSETTLED,
     ),
     "an accepted row never left, and no 409 explains it": (
         ledger(*HONEST.ledger[:-1]),
-        InvariantViolation.UNSETTLED,
+        Invariant.UNSETTLED,
     ),
     "a message overtook the one before it": (
         ledger(text(2), text(1), *HONEST.ledger[2:]),
-        InvariantViolation.ORDER,
+        Invariant.ORDER,
     ),
-    "the limit was exceeded": (replace(HONEST, window=Window(25, 26, 0)), InvariantViolation.LIMIT),
-    "the provider refused a request": (replace(HONEST, window=Window(25, 25, 1)), InvariantViolation.LIMIT),
-    "a text left after its end": (ledger(text(1, sent_at=103.0), *HONEST.ledger[1:]), InvariantViolation.LATE),
+    "the limit was exceeded": (replace(HONEST, window=Window(25, 26, 0)), Invariant.LIMIT),
+    "the provider refused a request": (replace(HONEST, window=Window(25, 25, 1)), Invariant.LIMIT),
+    "a text left after its end": (ledger(text(1, sent_at=103.0), *HONEST.ledger[1:]), Invariant.LATE),
     "a suppressed number was written to": (
         replace(
             ledger(*HONEST.ledger, text(9)),
             requests=(*HONEST.requests, request(9)),
         ),
-        InvariantViolation.SUPPRESSED,
+        Invariant.SUPPRESSED,
     ),
-    "a replica ended by itself": (replace(HONEST, ended=("replica-1",)), InvariantViolation.ENDED),
+    "a replica ended by itself": (replace(HONEST, ended=("replica-1",)), Invariant.ENDED),
 }
 
 
-@pytest.mark.parametrize(("evidence", "breach"), FORGED.values(), ids=FORGED.keys())
-def test_a_forgery_is_found(evidence: Evidence, breach: InvariantViolation) -> None:
-    assert breach in breaches(evidence)
+@pytest.mark.parametrize(("evidence", "invariant"), FORGED.values(), ids=FORGED.keys())
+def test_a_forgery_is_found(evidence: Evidence, invariant: Invariant) -> None:
+    assert invariant in violations(evidence)
 
 
-def test_every_kind_of_breach_is_forged_once() -> None:
-    assert {breach for _, breach in FORGED.values()} == set(InvariantViolation)
+def test_every_invariant_has_a_forgery() -> None:
+    assert {invariant for _, invariant in FORGED.values()} == set(Invariant)
 
 
-def test_a_commit_of_unknown_outcome_may_be_there_or_not() -> None:
+def test_after_a_commit_of_unknown_outcome_the_row_may_exist_or_not() -> None:
     there = replace(
         ledger(*HONEST.ledger, text(8)), rows=(*HONEST.rows, row(8)), requests=(*HONEST.requests, request(8))
     )
@@ -173,20 +173,20 @@ def test_a_commit_of_unknown_outcome_may_be_there_or_not() -> None:
     assert check(HONEST).clean
 
 
-def test_what_waits_behind_an_uncertain_message_is_no_breach_and_what_waits_beside_it_is() -> None:
+def test_only_a_message_behind_an_uncertain_one_of_its_order_key_may_wait() -> None:
     def stuck(key: str) -> Evidence:
         evidence = rows(lambda r: replace(r, order_key="q") if r.mark == 4 else r)
         return replace(
-            evidence, wishes={**HONEST.wishes, 10: wish(10)},
+            evidence, submissions={**HONEST.submissions, 10: submission(10)},
             rows=(*evidence.rows, row(10, "ready", order_key=key, external_id=None)),
         )  # fmt: skip
 
     assert check(stuck("q")).unknown[Unknown.BEHIND_UNCERTAIN] == 1
     assert check(stuck("q")).clean
-    assert breaches(stuck("other")) == {InvariantViolation.UNSETTLED}
+    assert violations(stuck("other")) == {Invariant.UNSETTLED}
 
 
-def test_a_second_generation_is_a_copy_that_somebody_chose() -> None:
+def test_a_second_generation_is_a_deliberate_copy() -> None:
     chosen = replace(
         ledger(*HONEST.ledger, text(1, 1)),
         requests=(*HONEST.requests, replace(request(1), external_id=name(1, 1), generation=1)),
@@ -195,12 +195,12 @@ def test_a_second_generation_is_a_copy_that_somebody_chose() -> None:
     assert check(chosen).clean
 
 
-def test_a_repetition_of_what_may_have_arrived_may_come_late() -> None:
+def test_a_retry_of_what_may_have_arrived_may_come_after_the_end() -> None:
     late = ledger(text(1), text(2, sent_at=130.0), *HONEST.ledger[2:])
     assert check(late).clean
 
 
-def test_a_yes_that_was_never_more_than_said_is_listed_and_not_blamed() -> None:
+def test_an_acceptance_that_was_only_reported_is_listed_and_is_no_violation() -> None:
     said = replace(
         ledger(*HONEST.ledger[:-1]),
         requests=tuple(
@@ -209,17 +209,17 @@ def test_a_yes_that_was_never_more_than_said_is_listed_and_not_blamed() -> None:
     )
     report = check(said)
     assert report.clean
-    assert report.unknown[Unknown.ONLY_SAID] == 1
+    assert report.unknown[Unknown.ONLY_REPORTED] == 1
 
 
-def test_what_the_provider_dropped_is_listed_and_not_blamed_on_the_gateway() -> None:
+def test_what_the_provider_dropped_is_listed_and_is_no_violation() -> None:
     dropped = replace(ledger(*HONEST.ledger[:-1]), dropped=frozenset({Dropped(name(5), "+12025550105")}))
     report = check(dropped)
     assert report.clean
     assert report.unknown[Unknown.DROPPED] == 1
 
 
-def test_the_ledger_is_read_in_the_order_in_which_texts_left(tmp_path: Any) -> None:
+def test_the_ledger_is_read_in_the_order_of_sending(tmp_path: Any) -> None:
     lines = [
         {"external_id": f"r{n}-0", "number": "+12025550101", "text": f"#{n}.", "sent_at": 1.0, "request_id": "x"}
         for n in (2, 1)

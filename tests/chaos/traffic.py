@@ -1,7 +1,6 @@
-"""The applications: they insert through everything that happens, and remember what they were promised.
+"""The applications: they insert during all faults and remember what the database confirmed.
 
-Each transaction has its own connection's fate: an error before COMMIT means that nothing may be there, a lost answer to
-COMMIT means that nobody knows, and a rolled back one must leave no trace.
+After an error before COMMIT, or a rollback, no row may exist. After a lost answer to COMMIT, both are right.
 """
 
 import asyncio
@@ -12,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
-from chaos.evidence import Commit, Wish
+from chaos.evidence import Commit, Submission
 
 SENDER = 4410
 SUPPRESSED, SILENT, UNDELIVERED, REJECTED = "95", "99", "98", "96"
-"""The last two digits of numbers with a fate of their own."""
+"""The last two digits of numbers that are treated in a special way."""
 
-FATES = {SILENT: 0, UNDELIVERED: 9, REJECTED: 8}
+FINAL_STATUS = {SILENT: 0, UNDELIVERED: 9, REJECTED: 8}
 TRY_TIMEOUT = 5.0
 
 FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -28,9 +27,9 @@ JSON = {"variables": "::text::jsonb", "tags": "::text::jsonb"}
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """One row to be: its columns, and what the ledger must show of it."""
+    """One row to insert: its columns, and what the ledger must show of it."""
 
-    wish: Wish
+    submission: Submission
     columns: dict[str, Any]
     repeats: int | None = None
     """The mark of the message whose dedupe key this one has."""
@@ -38,21 +37,21 @@ class Insert:
 
 @dataclass(slots=True)
 class Traffic:
-    """Everything that one run's applications do."""
+    """What the applications of one run do."""
 
     dsn: str
     seed: int
     rate: float
-    wishes: dict[int, Wish] = field(default_factory=dict)
+    submissions: dict[int, Submission] = field(default_factory=dict)
     ids: dict[int, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
-    """What an application was told that it must not be told."""
+    """Wrong answers that an application got."""
     stopped: bool = False
     _keyed: list[int] = field(default_factory=list)
     _last: int = 0
 
     async def run(self, seconds: float) -> None:
-        """Insert for so long, or until stopped: single rows and batches, by several applications at once."""
+        """Insert for this long, or until stopped: single rows and batches, from several applications at once."""
         async with asyncio.timeout(seconds + 30.0), asyncio.TaskGroup() as group:
             for number in range(3):
                 group.create_task(self._application(random.Random(f"{self.seed}/application/{number}"), seconds))
@@ -72,7 +71,7 @@ class Traffic:
             connection.terminate()
 
     async def _transaction(self, connection: Any, inserts: list[Insert], *, undo: bool) -> tuple[Commit, Any]:
-        """Try once; return what became of it and the connection, None for one that is spent."""
+        """Try once; return the result, and the connection if it is still usable."""
         committing = False
         try:
             async with asyncio.timeout(TRY_TIMEOUT):
@@ -92,9 +91,11 @@ class Traffic:
             return (Commit.UNKNOWN if committing else Commit.UNDONE), None
         for insert, message_id in told:
             if insert.repeats is None:
-                self.ids[insert.wish.mark] = message_id
+                self.ids[insert.submission.mark] = message_id
             elif self.ids[insert.repeats] != message_id:
-                self.broken.append(f"mark {insert.wish.mark}: enqueue did not return the first id of its dedupe key")
+                self.broken.append(
+                    f"mark {insert.submission.mark}: enqueue did not return the first id of its dedupe key"
+                )
         return Commit.DONE, connection
 
     async def _enqueue(self, connection: Any, insert: Insert) -> int:
@@ -104,13 +105,15 @@ class Traffic:
         return int(await connection.fetchval(f"select smsgw.enqueue({names})", *given))
 
     def _remember(self, insert: Insert, commit: Commit) -> None:
-        mark = insert.wish.mark
+        mark = insert.submission.mark
         if commit is Commit.DONE and insert.repeats is None and "dedupe_key" in insert.columns:
             self._keyed.append(mark)
-        self.wishes[mark] = replace(insert.wish, commit=commit if insert.repeats is None else Commit.REPEATED)
+        self.submissions[mark] = replace(
+            insert.submission, commit=commit if insert.repeats is None else Commit.REPEATED
+        )
 
     def next_insert(self) -> Insert:
-        """Return the next row to be: its mark and the seed decide what it is, whichever application inserts it."""
+        """Return the next row. Its mark and the seed decide its content, whichever application inserts it."""
         self._last += 1
         mark = self._last
         rng = random.Random(f"{self.seed}/row/{mark}")
@@ -124,18 +127,18 @@ class Traffic:
             "tenant": rng.choice(["", "acme", "zeta"]),
         }
         columns |= _extras(rng)
-        wish = Wish(mark, number, text, Commit.UNDONE, suppressed=last == SUPPRESSED, silent=last == SILENT)
+        submission = Submission(mark, number, text, Commit.UNDONE, suppressed=last == SUPPRESSED, silent=last == SILENT)
         repeats = None
         if self._keyed and rng.random() < 0.03:
             repeats = rng.choice(self._keyed)
             columns |= {"tenant": "acme", "dedupe_key": f"key-{repeats}"}
         elif rng.random() < 0.1:
             columns |= {"tenant": "acme", "dedupe_key": f"key-{mark}"}
-        return Insert(wish, columns, repeats)
+        return Insert(submission, columns, repeats)
 
 
 def _content(mark: int, rng: random.Random) -> tuple[str, dict[str, Any]]:
-    """Return the text that must reach the phone, and the columns that say so."""
+    """Return the text that must be sent, and the columns that produce it."""
     name = rng.choice(["Ada", "Bo", "Zoë"])
     kind = rng.choices(["plain", "variables", "template", "poison"], [10, 4, 3, 1])[0]
     match kind:

@@ -1,4 +1,4 @@
-"""The run's own Postgres, provider and replicas, as processes that can be struck down one by one."""
+"""Postgres, provider and replicas of one run, as processes that can be killed one by one."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 from chaos.plan import CALM, HORIZON, LEASE, REQUEST_TIMEOUT, SEND_LIMIT, SEND_WINDOW, Options
-from chaos.traffic import FATES, SENDER
+from chaos.traffic import FINAL_STATUS, SENDER
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
 from gateway.embedded import EmbeddedPostgres
@@ -38,12 +38,12 @@ SETTINGS = {
 
 
 def _path() -> str:
-    """Return where a replica finds modules: the shim first, then what this process was told."""
+    """Return the module path of a replica: the shim, then the path of this process."""
     return os.pathsep.join(filter(None, (str(SHIM), os.environ.get("PYTHONPATH"))))
 
 
 class Replica:
-    """One daemon, its clock, and what a supervisor does: start it again when it is gone."""
+    """One daemon and its clock."""
 
     def __init__(self, number: int, folder: Path, dsn: str, base: str, port: int, **settings: Any) -> None:
         self.name = f"replica-{number}"
@@ -52,22 +52,22 @@ class Replica:
         self.gateway = Gateway(folder, dsn, base, port, name=self.name, forked=False, **settings)
         self.gateway.process.environment |= {"PYTHONPATH": _path(), "CHAOS_CLOCK": str(self.clock)}
         self.busy = asyncio.Lock()
-        """Held while something is done to the process on purpose."""
+        """Held while a fault stops or restarts the process."""
 
     @property
     def running(self) -> bool:
-        """Whether the process is there, stopped or not."""
+        """Whether the process exists, stopped or not."""
         process = self.gateway.process.process
         return process is not None and process.returncode is None
 
     def step(self, offset: float) -> None:
-        """Set its wall clock to be wrong by so many seconds; its monotonic clock never steps."""
+        """Set its wall clock to be wrong by this many seconds. Its monotonic clock never steps."""
         fresh = self.clock.with_suffix(".new")
         fresh.write_text(f"{offset:.3f}", encoding="ascii")
         fresh.replace(self.clock)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, if there is anybody to take it."""
+        """Send a signal, if the process runs."""
         process = self.gateway.process.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -159,11 +159,11 @@ class World:
         ports = [free_port() for _ in range(self.options.replicas)]
         simulator = Simulator(
             self.folder, ports[0], **CALM, send_limit=SEND_LIMIT, send_window=SEND_WINDOW, other_limit=10_000,
-            messages_per_minute=600_000, final_by_suffix=FATES, seed=self.options.seed, webhook_timeout=1.0,
+            messages_per_minute=600_000, final_by_suffix=FINAL_STATUS, seed=self.options.seed, webhook_timeout=1.0,
         )  # fmt: skip
         self.simulator = await simulator.start()
         for port in ports[1:2]:
-            # A second address for the same account: both fire, so that each receipt comes twice, or once at least.
+            # A second address for the same account: both are called, so each receipt comes twice, or at least once.
             await self._register(port)
         for number, port in enumerate(ports):
             replica = Replica(number, self.folder, dsn, simulator.base, port, **(SETTINGS | settings))
@@ -184,11 +184,11 @@ class World:
                     assert response.status < 300, await response.text()
 
     async def supervise(self) -> None:
-        """Start again what ended, and remember what ended by itself, until the run is over."""
+        """Restart replicas that ended, and remember those that ended by themselves, until the run is over."""
         while not self.over:
             for replica in self.replicas:
                 process = replica.gateway.process.process
-                # One that was never started yet is somebody else's business.
+                # One that was never started is started elsewhere.
                 if process is not None and process.returncode is not None and not replica.busy.locked():
                     log = replica.gateway.process.log.name
                     self.ended.append(f"{replica.name} with code {process.returncode}; see {log}")
@@ -201,7 +201,7 @@ class World:
             await poll(replica.gateway.ready, patience=90.0)
 
     async def stop(self) -> None:
-        """End everything, gently where it is able to."""
+        """Stop everything, with SIGTERM where that works."""
         self.over = True
         for replica in self.replicas:
             replica.send(signal.SIGCONT)

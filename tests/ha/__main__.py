@@ -22,7 +22,7 @@ NEEDED = {
     "frozen": ("postgres", "patroni", "etcd", "haproxy"),
 }
 LONG = {"frozen"}
-"""What runs only when it is asked for."""
+"""Runs only with `--only`."""
 
 
 @asynccontextmanager
@@ -36,7 +36,7 @@ async def _cluster(place: Path) -> AsyncIterator[PatroniCluster]:
 
 
 async def with_patroni(keep: Path) -> bool:
-    """Patroni with synchronous replication: through HAProxy, by the client's own search, and behind PgBouncer."""
+    """Patroni with synchronous replication: through HAProxy, with all hosts in the address, and behind PgBouncer."""
     with folder() as place:
         async with _cluster(place) as cluster:
             name = await cluster.database("proxied")
@@ -92,7 +92,7 @@ async def _behind_pgbouncer(place: Path, cluster: PatroniCluster, keep: Path) ->
 
 
 async def with_a_plain_pair(keep: Path) -> bool:
-    """Two servers, and a person who promotes the second when the first is gone."""
+    """Two servers; an operator promotes the second one when the first is lost."""
     with folder() as place:
         pair = PlainPair(place)
 
@@ -111,7 +111,7 @@ async def with_a_plain_pair(keep: Path) -> bool:
 
 
 async def with_a_frozen_primary(keep: Path) -> bool:
-    """A primary that stands still instead of dying: its sessions say nothing, and nobody ends them but HAProxy."""
+    """A primary that freezes instead of dying: its sessions stay silent, and only HAProxy closes them."""
     with folder() as place:
         async with _cluster(place) as cluster:
             name = await cluster.database("frozen")
@@ -122,14 +122,14 @@ async def with_a_frozen_primary(keep: Path) -> bool:
 
 
 def show(title: str, proof: Proof) -> bool:
-    """Print a proof; return whether it is one."""
+    """Print a proof; return whether every invariant holds."""
     print(f"{title}:")
     rows = [*lines(proof), *table(proof.run)]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"  {name:<{width}}  {value}")
-    for found in proof.run.report.breaches[:30]:
-        print(f"  {found.breach.value}: {found.what}")
+    for found in proof.run.report.violations[:30]:
+        print(f"  {found.invariant.value}: {found.what}")
     sys.stdout.flush()
     return proof.clean
 
@@ -138,7 +138,7 @@ def main() -> int:
     """Run the scenarios; 1 if a promise was broken, 2 if a scenario could not run (0 with `--partial`)."""
     parser = argparse.ArgumentParser(prog="ha", description="Take the primary away during a run, then check.")
     parser.add_argument("--only", choices=sorted(NEEDED))
-    parser.add_argument("--keep", type=Path, default=Path(".smsgw/ha"), help="where a broken run leaves its logs")
+    parser.add_argument("--keep", type=Path, default=Path(".smsgw/ha"), help="where a failed run leaves its logs")
     parser.add_argument("--partial", action="store_true", help="a scenario that cannot run here is not an error")
     given = parser.parse_args()
     clean, not_run = True, []

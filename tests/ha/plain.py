@@ -1,4 +1,4 @@
-"""Two servers and no manager: one streams to the other, and a person promotes it."""
+"""Two servers without a manager: one streams to the other, and an operator promotes it."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ class PlainPair:
     def __init__(self, folder: Path) -> None:
         self._folder = folder_of_its_own(folder / "pair")
         self._ports = {"first": free_port(), "second": free_port()}
-        # The one that takes over has nobody to wait for.
+        # The server that takes over has no standby to wait for.
         self.first = self._server("first", synchronous_standby_names="*")
         self.second = self._server("second", synchronous_standby_names="")
 

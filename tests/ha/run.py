@@ -1,4 +1,4 @@
-"""One failover in mid-run: traffic before, through and after it, then the same classify as for chaos."""
+"""Failovers during a run: traffic before, during and after them, then the checker of tests/chaos."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ from ha.children import until
 from gateway.store.migrate import migrate
 
 CALM = 4.0
-"""Seconds of undisturbed traffic before and between events."""
+"""Seconds of traffic without events, before and between them."""
 
 SOON = 10.0
 """Seconds in which sending must go on after the new primary takes writes."""
@@ -31,7 +31,7 @@ Event = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One event as it was felt."""
+    """One event and how long sending stopped."""
 
     name: str
     database: float

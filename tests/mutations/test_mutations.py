@@ -1,7 +1,6 @@
-"""The suite fails when it should: each promise is broken on purpose, in a copy, and the tests that guard it notice.
+"""The tests fail when they should: each promise is broken on purpose, in a copy, and the tests that guard it fail.
 
-All of it runs by default. `SMSGW_MUTATIONS` narrows it down to the names or promises that it lists, comma-separated,
-for whoever works on one of them (`SMSGW_MUTATIONS=5,no_fencing`).
+`SMSGW_MUTATIONS` restricts the run to some promises or names, separated by commas (`SMSGW_MUTATIONS=5,no_fencing`).
 """
 
 import os
@@ -16,7 +15,7 @@ WANTED = {word.strip() for word in os.environ.get("SMSGW_MUTATIONS", "").split("
 CHOSEN = [one for one in MUTATIONS if not WANTED or {one.name, str(one.promise)} & WANTED]
 
 
-def test_every_promise_is_broken_in_two_ways_at_least() -> None:
+def test_every_promise_is_broken_in_at_least_two_ways() -> None:
     counted = Counter(mutation.promise for mutation in MUTATIONS)
     assert {promise: counted[promise] >= 2 for promise in range(1, 10)} == dict.fromkeys(range(1, 10), True)
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
@@ -29,6 +28,10 @@ def test_every_mutation_fits_the_code_as_it_is(mutation: Mutation, tmp_path: Pat
     target.write_text((ROOT / mutation.file).read_text(encoding="utf-8"))
     mutation.apply(tmp_path)
     assert mutation.tests
+    for name in mutation.tests:
+        file, _, function = name.partition("::")
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert not function or f"def {function.partition('[')[0]}(" in text, f"there is no {name}"
     assert target.read_text() != (ROOT / mutation.file).read_text(encoding="utf-8")
 
 
@@ -46,24 +49,24 @@ def test_the_tests_that_guard_the_promises_pass_on_the_code_as_it_is(
     tmp_path: Path, server_dsn: str, template: str
 ) -> None:
     named = tuple(sorted({test for mutation in CHOSEN for test in mutation.tests}))
-    verdicts = run_tests(copy_tree(tmp_path / "tree"), named, server_dsn, template)
-    assert verdicts["broken"] == []
+    results = run_tests(copy_tree(tmp_path / "tree"), named, server_dsn, template)
+    assert results["broken"] == []
     for name in named:
-        found = of_test(name, verdicts)
+        found = of_test(name, results)
         assert found, f"there is no test {name}"
-        assert {node: told for node, told in found.items() if told["outcome"] != "passed"} == {}
+        assert {node: one for node, one in found.items() if one["outcome"] != "passed"} == {}
 
 
 @pytest.mark.slow("mutations")
 @pytest.mark.parametrize("mutation", CHOSEN, ids=lambda one: f"promise_{one.promise}_{one.name}")
-def test_a_broken_promise_is_noticed(mutation: Mutation, tmp_path: Path, server_dsn: str, template: str) -> None:
+def test_a_broken_promise_fails_its_tests(mutation: Mutation, tmp_path: Path, server_dsn: str, template: str) -> None:
     tree = copy_tree(tmp_path / "tree")
     mutation.apply(tree)
     migrated = None if mutation.file.startswith("sql/migrations/") else template
-    verdicts = run_tests(tree, mutation.tests, server_dsn, migrated)
-    assert verdicts["broken"] == [], "the mutation must leave code that can be imported"
+    results = run_tests(tree, mutation.tests, server_dsn, migrated)
+    assert results["broken"] == [], "the mutation must leave code that can be imported"
     for name in mutation.tests:
-        found = of_test(name, verdicts)
-        outcomes = {told["outcome"] for told in found.values()}
-        assert "failed" in outcomes, f"{name} does not notice it: {found}"
-        assert "broken" not in outcomes, f"{name} fails by accident and not by what it asserts: {found}"
+        found = of_test(name, results)
+        outcomes = {one["outcome"] for one in found.values()}
+        assert "failed" in outcomes, f"{name} does not fail: {found}"
+        assert "broken" not in outcomes, f"{name} fails by an error and not by an assertion: {found}"

@@ -1,8 +1,8 @@
 """Mutations of the source, and copies of the tree in which tests run against them.
 
-A mutation is a search and a replacement in one file, kept in a TOML file of its promise beside this one. It names the
-tests that must notice it. The text to search must be in the file exactly once: a mutation that no longer fits the code
-is an error and not a pass, or the proof would wither unseen.
+A mutation replaces a text in one file. Each promise has a TOML file with its mutations in this folder. A mutation names
+the tests that must fail. Its text must be in the file exactly once: a mutation that no longer fits the code is an
+error, so that it is adapted.
 """
 
 import json
@@ -18,12 +18,12 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PARTS = ("gateway", "sql", "tests", "pyproject.toml")
-PATIENCE = 300.0
-"""Seconds; only ends a run that hangs."""
+PATIENCE = 900.0
+"""Seconds. This only ends a run that hangs."""
 
 
 class DoesNotApply(Exception):
-    """The source has moved on; the message says which mutation to adapt, and to what."""
+    """The source has changed; the message names the mutation to adapt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Mutation:
         """Change the copy under `root`; raises `DoesNotApply`."""
         path = root / self.file
         if not path.is_file():
-            raise DoesNotApply(f"{self.name}: {self.file} is gone; adapt the mutation to where that code is now")
+            raise DoesNotApply(f"{self.name}: {self.file} is gone; adapt the mutation to the new place of that code")
         text = path.read_text(encoding="utf-8")
         found = text.count(self.old)
         if found != 1:
             raise DoesNotApply(
-                f"{self.name}: its text stands {found} times in {self.file}, not once; adapt the mutation to the code "
+                f"{self.name}: its text is {found} times in {self.file}, not once; adapt the mutation to the code "
                 f"as it is now:\n{self.old}"
             )
         path.write_text(text.replace(self.old, self.new), encoding="utf-8")
@@ -72,7 +72,7 @@ def load() -> list[Mutation]:
 
 
 def copy_tree(to: Path) -> Path:
-    """Copy what a run of the tests needs. With the compiled files: their times are kept, so they stay valid."""
+    """Copy what a test run needs, with the compiled files: their times are kept, so they stay valid."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -84,11 +84,11 @@ def copy_tree(to: Path) -> Path:
 
 
 def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None) -> dict[str, Any]:
-    """Run tests inside a copy, on the Postgres of this run; return what `support.report_plugin` wrote.
+    """Run tests in a copy, on the Postgres of this run; return what `support.report_plugin` wrote.
 
-    `template` is a database with the schema as it is; without one the copy's own migrations make it.
+    `template` is a migrated database. Without one the migrations of the copy make it.
     """
-    told = root / "verdicts.json"
+    written = root / "results.json"
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_", "PYTEST_"))
     }
@@ -112,7 +112,7 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None
             "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "SMSGW_TEST_DATABASE_URL": dsn,
-            "SMSGW_VERDICTS": str(told),
+            "SMSGW_TEST_REPORT": str(written),
         }
         | ({"SMSGW_SUITE_TEMPLATE": template} if template is not None else {}),
         capture_output=True,
@@ -120,17 +120,17 @@ def run_tests(root: Path, tests: tuple[str, ...], dsn: str, template: str | None
         timeout=PATIENCE,
         check=False,
     )
-    if not told.exists():
-        raise AssertionError(f"pytest did not come to its end:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    verdicts: dict[str, Any] = json.loads(told.read_text())
-    assert verdicts["package"] == str(root / "gateway"), "the tests ran against another copy of the package"
-    return verdicts
+    if not written.exists():
+        raise AssertionError(f"pytest did not finish:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    results: dict[str, Any] = json.loads(written.read_text())
+    assert results["package"] == str(root / "gateway"), "the tests ran against another copy of the package"
+    return results
 
 
-def of_test(name: str, verdicts: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the verdicts on one named test: one, or one for each of its cases."""
+def of_test(name: str, results: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the results of one named test, by the ids of its cases."""
     return {
-        node: classification
-        for node, classification in verdicts["tests"].items()
+        node: result
+        for node, result in results["tests"].items()
         if node == name or node.startswith((f"{name}[", f"{name}::"))
     }

@@ -1,7 +1,7 @@
-"""A pytest plugin for a run inside another run: writes down what became of each test, and why, as JSON.
+"""A pytest plugin for a run inside another run: writes the outcome of each test, and the reason, as JSON.
 
-Loaded by `-p support.report_plugin`; the file is named by `SMSGW_VERDICTS`. An exit code can't tell a test that noticed
-something from one that could not even be imported.
+Loaded by `-p support.report_plugin`. `SMSGW_TEST_REPORT` names the file. An exit code does not tell a failed assertion
+from a test that could not be imported.
 """
 
 import json
@@ -19,7 +19,7 @@ _broken: list[str] = []
 
 
 def is_assertion(error: BaseException) -> bool:
-    """Whether it is what a test raises that noticed something, and not what it raises when it is itself broken."""
+    """Whether the error is a failed assertion, and not an error of the test itself."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_assertion(one) for one in error.exceptions)
     return isinstance(error, AssertionError | pytest.fail.Exception)
@@ -27,7 +27,7 @@ def is_assertion(error: BaseException) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[Any]") -> Any:
-    """Keep the outcome; a failed set-up or tear-down outweighs a call that passed."""
+    """Keep the outcome; a failed setup or teardown replaces a call that passed."""
     report = yield
     if call.when == "call" or report.outcome != "passed":
         outcome = report.outcome
@@ -50,5 +50,5 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 def pytest_sessionfinish() -> None:
     """Write the file."""
-    told = {"package": str(Path(gateway.__file__).parent), "tests": _tests, "broken": _broken}
-    Path(os.environ["SMSGW_VERDICTS"]).write_text(json.dumps(told))
+    written = {"package": str(Path(gateway.__file__).parent), "tests": _tests, "broken": _broken}
+    Path(os.environ["SMSGW_TEST_REPORT"]).write_text(json.dumps(written))
