@@ -35,6 +35,7 @@ def smsgw(database: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Call
     monkeypatch.setenv("SMSGW_DATABASE_URL", database.dsn)
     monkeypatch.setenv("COLUMNS", "220")
     monkeypatch.delenv("SMSGW_SUITE_DSN", raising=False)
+    monkeypatch.delenv("SMSGW_SUITE_TEMPLATE", raising=False)
 
     async def run(*arguments: str) -> Done:
         done = await asyncio.to_thread(CliRunner().invoke, app, list(arguments))

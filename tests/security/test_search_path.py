@@ -92,6 +92,7 @@ def smsgw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run a command in this process, as a login."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SMSGW_SUITE_DSN", raising=False)
+    monkeypatch.delenv("SMSGW_SUITE_TEMPLATE", raising=False)
 
     async def run(dsn: str, *words: str) -> str:
         monkeypatch.setenv("SMSGW_DATABASE_URL", dsn)
