@@ -111,7 +111,8 @@ def sql_outside_the_store(root: Path) -> list[str]:
 def test_the_console_reaches_the_store_through_operations() -> None:
     for path in (ROOT / "console").rglob("*.py"):
         imported = {name for name in imports(ast.parse(path.read_text())) if name.startswith("gateway.store")}
-        assert imported <= {"gateway.store.pool"}, path
+        # Sessions and their errors; every question to the database goes through operations.
+        assert imported <= {"gateway.store.pool", "gateway.store.search_path"}, path
 
 
 def test_only_the_store_speaks_sql() -> None:

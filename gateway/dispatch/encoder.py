@@ -48,7 +48,7 @@ def select_messages(
     rules: BatchRules,
     allowance: SenderAllowance,
 ) -> list[Batch]:
-    """Select messages of one sender, in order, and batch them into at most `max_requests` requests."""
+    """Choose messages of one sender, in order, and batch them into at most `max_requests` requests."""
     pace, quota = allowance.pace, allowance.quota
     costs: dict[int, int] = {}
     allowed: list[Message] = []
