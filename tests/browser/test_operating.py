@@ -155,7 +155,7 @@ async def test_the_doctor_runs_when_the_health_page_opens(visit: Any) -> None:
     await page.goto("/health")
     doctor = page.get_by_role("region", name="Doctor")
     await expect(doctor.get_by_role("listitem").filter(has_text="claim plan")).to_contain_text("outbox_waiting")
-    await expect(doctor.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepts it")
+    await expect(doctor.get_by_role("listitem").filter(has_text="key")).to_contain_text("accepted by the provider")
 
 
 async def test_a_waiting_message_shows_why_and_can_be_cancelled(world: Any, visit: Any) -> None:
