@@ -149,7 +149,7 @@ async def test_with_webhooks_lost_every_message_reaches_its_true_state_and_corre
     lost = {event["toNumber"] for event in path.lost if event["type"] == "delivery-status" and event["status"] != 3}
     # Where the listing was faster than a webhook, the listing corrected the state and the webhook changed nothing.
     applied = await stage.connection.fetch(
-        "select number, source from smsgw.receipt where result = 'applied' and delivery <> 'sent'"
+        "select number, source from smsgw.receipt where result = 'applied' and delivery_status <> 'sent'"
     )
     corrected = [row["number"] for row in applied if row["source"] == "poll"]
     assert len({row["number"] for row in applied}) == len(applied) == 250

@@ -3,7 +3,7 @@
 from typing import Any
 
 OPEN = """
-    select p.oid::regprocedure::text as name
+    select p.proname as name
     from pg_proc as p
     where
         p.pronamespace = 'smsgw'::regnamespace
@@ -19,4 +19,4 @@ async def test_every_function_resolves_its_names_at_creation_or_sets_its_search_
 
 async def test_one_that_does_neither_is_found(connection: Any) -> None:
     await connection.execute("create function smsgw.f() returns integer language sql as 'select 1'")
-    assert [row["name"] for row in await connection.fetch(OPEN)] == ["smsgw.f()"]
+    assert [row["name"] for row in await connection.fetch(OPEN)] == ["f"]

@@ -13,7 +13,7 @@ from ha.pgbouncer import PgBouncer
 from ha.run import folder
 from support.planted import plant, ran
 from support.processes import Gateway, Simulator, free_port, poll
-from support.workers import Wire, make_worker
+from support.workers import FakeProvider, make_worker
 from typer.testing import CliRunner
 
 from gateway.cli.commands import app as commands
@@ -272,13 +272,13 @@ async def test_a_claim_runs_what_is_planted_unless_its_sessions_are_pinned(
 ) -> None:
     await connection.execute(
         "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
     )
     dsn = await make_login("smsgw_gateway")
 
     async def send_one(pool: Any) -> None:
         await connection.execute("insert into smsgw.outbox (to_number, body) values ($1, 'x')", NUMBER)
-        await make_worker(pool, Wire()).turn()
+        await make_worker(pool, FakeProvider()).send_all()
 
     pinned = await open_pool(dsn, purpose="test")
     await send_one(pinned)
