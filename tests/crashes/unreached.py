@@ -35,6 +35,10 @@ SOMETIMES = {
         "only when the probe of an open circuit breaker is released before it is sent; a crash here delays the next "
         "probe by a lease"
     ),
+    r"dispatch\.(claimer|scanner) .*: await \d+ (_new_urgent_queue|sees_new_urgent), .*": (
+        "only while fewer tokens than slots are left and the scan was fast; it reads, and nothing was changed before it"
+    ),
+    r"dispatch\.scanner QueueScanner\.sees_new_urgent: .*": "the same",
     r"store\.doorbell Doorbell\.arm: await 4 .*": "two replicas become idle at the same moment; nothing is taken",
     r"store\.doorbell Doorbell\..*: await \d+ close, .*": "the session is lost, and closing it changes nothing",
     r"store\.doorbell Doorbell\.close: .*": "the session is lost or abandoned, and closing it changes nothing",
