@@ -16,7 +16,7 @@ from chaos.world import Replica, Server, World
 
 from gateway.store import lanes, pauses
 from gateway.store.pauses import Scope
-from gateway.store.pool import prepare
+from gateway.store.pool import set_codecs
 
 BALLAST = 64 * 1024
 WHO = "chaos"
@@ -169,7 +169,7 @@ class Faults:
         """Give a connection; raise while the server is down."""
         connection: Any = await asyncpg.connect(self._postgres.dsn, timeout=3.0)
         try:
-            await prepare(connection)
+            await set_codecs(connection)
             yield connection
         finally:
             connection.terminate()
