@@ -1,4 +1,4 @@
--- Whether there is anything to end or to let go: most of the time there is not, and then this is all that a look asks.
+-- Whether a sweep has messages to expire or to unpark. Usually it has none, and this is the only query that it runs.
 -- Served by outbox_expiring, outbox_parked_pause and outbox_parked_order, one probe each; locks nothing.
 select
     exists(
