@@ -2,8 +2,8 @@
 
 A plain name of an operator, a function or a type is looked for in every schema of the session's `search_path`, and the
 best match for the types wins. A role that may create objects in one of these schemas (in `public`: every role, up to
-Postgres 14) could put an operator of theirs under our statements, and it would run with the gateway's rights. So every session
-of ours has a search_path with nothing in it but Postgres itself, and names of ours are written with their schema.
+Postgres 14) could put an operator of theirs under our statements, and it would run with the rights of the gateway.
+So every session of ours has only Postgres itself in its search_path, and our names are written with their schema.
 """
 
 from typing import Any
