@@ -1,7 +1,7 @@
 """Request status and delivery status: two axes that only move forward (docs/design.md, "Receipts").
 
 Receipts come early, late, twice, reversed or never. The stored state is the same in every case because each axis only
-moves up. In the database `sql/queries/apply_receipts.sql` keeps the same order, in which the enums are declared there.
+moves up. In the database `apply_receipts.sql` keeps the same order, in which the enums are declared there.
 """
 
 from enum import StrEnum

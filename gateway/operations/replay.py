@@ -1,6 +1,6 @@
 """Replay: a plan that only reads, then batches, each in one short transaction.
 
-`sql/queries/replay_judge.sql` decides for each message whether and how it is sent again: once for the plan, and again
+`replay_judge.sql` decides for each message whether and how it is sent again: once for the plan, and again
 under the locks of the batch, because in between a receipt may come, a claim may take the message, or another operator
 may replay it. The lock order is that of applying receipts and of completing attempts: requests by id, then messages.
 

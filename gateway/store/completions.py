@@ -14,7 +14,7 @@ from gateway.store.sql import query
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """The result of one attempt, as `sql/queries/complete_attempts.sql` writes it; see there for the columns."""
+    """The result of one attempt, as `complete_attempts.sql` writes it; see there for the columns."""
 
     request_id: UUID
     token: UUID

@@ -20,10 +20,25 @@ def sql_root() -> Path:
 
 @cache
 def query(name: str) -> str:
-    """Return the text of `sql/queries/<name>.sql`, read once a process.
+    """Return the text of the query `name`, read once a process.
 
-    Raises `ValueError` for what is no plain name: whatever is asked for, the answer is a file of that folder.
+    The folders of `sql/queries` are for the reader; a name is unique over all of them.
+    Raises `ValueError` for what is no plain name, so that no name leads out of `sql/queries`, and `FileNotFoundError`
+    for a name without a file.
     """
     if not name.isidentifier():
         raise ValueError("a query is named by letters, digits and underscores")
-    return (sql_root() / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+    try:
+        return _queries(sql_root() / "queries")[name].read_text(encoding="utf-8")
+    except KeyError:
+        raise FileNotFoundError(f"no folder of sql/queries has {name}.sql") from None
+
+
+@cache
+def _queries(folder: Path) -> dict[str, Path]:
+    """Return the file of each query. Raises `ValueError` if two folders have the same name."""
+    files: dict[str, Path] = {}
+    for path in sorted(folder.glob("*/*.sql")):
+        if (other := files.setdefault(path.stem, path)) is not path:
+            raise ValueError(f"two queries are named {path.stem}: in {other.parent.name} and in {path.parent.name}")
+    return files

@@ -26,7 +26,7 @@ def written_codes() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := CODE.match(node.value)):
                 found.add(match[1])
-    for path in (ROOT / "sql" / "queries").glob("*.sql"):
+    for path in (ROOT / "sql" / "queries").rglob("*.sql"):
         text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("--"))
         found |= {match[1] for match in re.finditer(r"'([a-z][a-z_]+): [a-z]", text)}
     return found - NO_REASONS

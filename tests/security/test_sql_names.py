@@ -122,7 +122,7 @@ def test_a_name_with_its_schema_is_not(names: Names, text: str) -> None:
 async def test_every_query_finds_what_it_names_where_only_postgres_own_schema_is_searched(database: Any) -> None:
     session = await connect(database.dsn, purpose="test")
     try:
-        for path in sorted((ROOT / "sql" / "queries").glob("*.sql")):
+        for path in sorted((ROOT / "sql" / "queries").rglob("*.sql")):
             if path.stem not in SCRIPTS:
                 await session.prepare(query(path.stem))
         await session.execute(bench_sql("bare_table"))

@@ -83,7 +83,7 @@ def test_no_statement_is_put_together() -> None:
 
 
 def test_every_query_that_is_named_is_a_file_and_every_file_is_named() -> None:
-    files = {path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")}
+    files = {path.stem for path in (ROOT / "sql" / "queries").rglob("*.sql")}
     named, said = set(), set()
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
