@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -36,7 +37,7 @@ async def list_actions(
 ) -> list[Action]:
     """Return the log, the latest first, from below an id on."""
     rows = await connection.fetch(query("action_list"), below, limit, actor, action, message_id)
-    return [Action(*row.values()) for row in rows]
+    return [from_row(Action, row) for row in rows]
 
 
 async def record(

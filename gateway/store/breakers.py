@@ -27,7 +27,14 @@ async def lock(connection: Connection, route: str) -> tuple[Breaker, float]:
     row = await connection.fetchrow(query("route_lock"), route)
     if row is None:
         return Breaker(route), 0.0
-    breaker = Breaker(row["name"], row["failures"], row["opened_at"], row["retry_at"], row["probe"], row["last_error"])
+    breaker = Breaker(
+        name=row["name"],
+        failures=row["failures"],
+        opened_at=row["opened_at"],
+        retry_at=row["retry_at"],
+        probe=row["probe"],
+        last_error=row["last_error"],
+    )
     return breaker, row["now"]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.store.pool import UNAVAILABLE, Connection, Pool
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 HOT_TABLES = ("outbox", "request", "attempt", "receipt", "bucket")
@@ -44,7 +45,7 @@ class Privileges:
 class Index:
     """One index; `entries` as its last vacuum knew, -1 where none has run."""
 
-    table: str
+    table_name: str
     name: str
     valid: bool
     bytes: int
@@ -95,14 +96,14 @@ async def session(connection: Connection) -> Session:
     """Return what one is connected to."""
     row = await connection.fetchrow(query("doctor_session"))
     assert row is not None  # it is a select without a table  # noqa: S101
-    return Session(*row.values())
+    return from_row(Session, row)
 
 
 async def privileges(connection: Connection) -> Privileges:
     """Return what the session's role may do."""
     row = await connection.fetchrow(query("doctor_privileges"))
     assert row is not None  # it is a select without a table  # noqa: S101
-    return Privileges(*row.values())
+    return from_row(Privileges, row)
 
 
 async def creators_in_public(connection: Connection) -> list[str]:
@@ -112,17 +113,17 @@ async def creators_in_public(connection: Connection) -> list[str]:
 
 async def indexes(connection: Connection) -> list[Index]:
     """Return the indexes of our tables."""
-    return [Index(*row.values()) for row in await connection.fetch(query("doctor_indexes"))]
+    return [from_row(Index, row) for row in await connection.fetch(query("doctor_indexes"))]
 
 
 async def tables(connection: Connection) -> list[Table]:
     """Return the tables that are written most."""
-    return [Table(*row.values()) for row in await connection.fetch(query("doctor_tables"))]
+    return [from_row(Table, row) for row in await connection.fetch(query("doctor_tables"))]
 
 
 async def holders(connection: Connection) -> list[Holder]:
     """Return who holds the oldest snapshots, the oldest first."""
-    return [Holder(*row.values()) for row in await connection.fetch(query("doctor_snapshots"))]
+    return [from_row(Holder, row) for row in await connection.fetch(query("doctor_snapshots"))]
 
 
 async def claim_plan(connection: Connection, lane: str) -> list[PlanNode]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts", "cap_percent")
@@ -28,7 +29,7 @@ class Lane:
 
 async def list_lanes(connection: Connection) -> list[Lane]:
     """Return every lane, urgent ones first."""
-    return [Lane(*row.values()) for row in await connection.fetch(query("lane_list"))]
+    return [from_row(Lane, row) for row in await connection.fetch(query("lane_list"))]
 
 
 async def change(connection: Connection, name: str, values: Mapping[str, Any]) -> bool:

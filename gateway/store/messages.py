@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 KINDS = (
@@ -37,7 +38,7 @@ async def one_message(connection: Connection, message_id: int) -> dict[str, Any]
 
 async def timeline(connection: Connection, message_id: int) -> list[Step]:
     """Return everything that happened to a message, in order of time; what one transaction did in order of sense."""
-    steps = [Step(*row.values()) for row in await connection.fetch(query("message_timeline"), message_id)]
+    steps = [from_row(Step, row) for row in await connection.fetch(query("message_timeline"), message_id)]
     return sorted(steps, key=lambda step: (step.at, KINDS.index(step.kind)))
 
 

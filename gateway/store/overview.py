@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 ATTEMPTS = 2000
@@ -47,11 +48,11 @@ async def now(connection: Connection) -> float:
 async def troubles(connection: Connection) -> list[Trouble]:
     """Return what went wrong lately, the latest first."""
     rows = await connection.fetch(query("status_errors"), ATTEMPTS, LATELY)
-    return [Trouble(*row.values()) for row in rows]
+    return [from_row(Trouble, row) for row in rows]
 
 
 async def receiving(connection: Connection) -> Receiving:
     """Return how receipts come in."""
     row = await connection.fetchrow(query("status_receipts"), RECEIPTS, MOST_WAITING)
     assert row is not None  # it is a select without a table  # noqa: S101
-    return Receiving(*row.values())
+    return from_row(Receiving, row)

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.store.pool import Pool
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -34,7 +35,7 @@ async def missing(pool: Pool, *, after: float, until: float) -> Missing:
     async with pool.acquire() as connection:
         row = await connection.fetchrow(query("poll_wanted"), after, until)
     assert row is not None  # an aggregate always has a row  # noqa: S101
-    return Missing(row["requests"], row["messages"], row["since"])
+    return from_row(Missing, row)
 
 
 async def news(pool: Pool, rows: Sequence[Listed]) -> set[int]:

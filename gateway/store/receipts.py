@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.domain.receipt import AppliedReceipt, Receipt
 from gateway.store.pool import Connection, Pool
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -37,16 +38,16 @@ class Reply:
 async def journal(connection: Connection, entries: Sequence[Receipt]) -> set[bytes]:
     """Commit receipts, at least one; return the digests that were new."""
     rows = await connection.fetch(query("receipt_journal"), *zip(*entries, strict=True))
-    return {row[0] for row in rows}
+    return {row["digest"] for row in rows}
 
 
 async def lock_pending(connection: Connection, most: int) -> Taken:
     """Lock the next receipts to fold."""
     rows = await connection.fetch(query("lock_pending_receipts"), most)
     return Taken(
-        ids=[row[0] for row in rows],
-        requests=list({row[1] for row in rows if row[1] is not None}),
-        replies=[row[0] for row in rows if row[2]],
+        ids=[row["id"] for row in rows],
+        requests=list({row["request_id"] for row in rows if row["request_id"] is not None}),
+        replies=[row["id"] for row in rows if row["is_reply"]],
     )
 
 
@@ -107,7 +108,7 @@ async def unmatched(connection: Connection) -> int:
 
 async def replies(connection: Connection, receipt_ids: Sequence[int]) -> list[Reply]:
     """Return the replies in these receipts, in the order in which they came."""
-    return [Reply(**row) for row in await connection.fetch(query("receipt_replies"), receipt_ids)]
+    return [from_row(Reply, row) for row in await connection.fetch(query("receipt_replies"), receipt_ids)]
 
 
 async def add_reply(connection: Connection, reply: Reply, keyword: str | None) -> int | None:

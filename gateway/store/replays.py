@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -55,7 +56,7 @@ class Replay:
 
 async def classify(connection: Connection, ids: Sequence[int], *, new_ttl: bool) -> list[Judged]:
     """Return what a replay may do with each of these messages."""
-    return [Judged(*row.values()) for row in await connection.fetch(query("replay_judge"), list(ids), new_ttl)]
+    return [from_row(Judged, row) for row in await connection.fetch(query("replay_judge"), list(ids), new_ttl)]
 
 
 async def lock(connection: Connection, ids: Sequence[int]) -> list[int]:
@@ -145,7 +146,7 @@ async def latest(connection: Connection, limit: int) -> list[Replay]:
 
 def _replay(row: "asyncpg.Record | None") -> Replay:
     assert row is not None  # its statement always returns the row  # noqa: S101
-    return Replay(**dict(row))
+    return from_row(Replay, row)
 
 
 def _ids(rows: "list[asyncpg.Record]") -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -28,7 +29,7 @@ class CancelDecision:
 async def lock_carrier(connection: Connection, message_id: int) -> Carrier | None:
     """Lock the request of a message until the transaction ends; None if it has none."""
     row = await connection.fetchrow(query("resolve_request"), message_id)
-    return None if row is None else Carrier(**row)
+    return None if row is None else from_row(Carrier, row)
 
 
 async def bound(connection: Connection, request_id: UUID) -> dict[int, bool]:
@@ -49,4 +50,4 @@ async def failed(connection: Connection, request_id: UUID, reason: str) -> None:
 
 async def cancellable(connection: Connection, ids: Sequence[int]) -> list[CancelDecision]:
     """Return whether each of these messages can be cancelled; valid while they are locked."""
-    return [CancelDecision(*row.values()) for row in await connection.fetch(query("cancel_judge"), list(ids))]
+    return [from_row(CancelDecision, row) for row in await connection.fetch(query("cancel_judge"), list(ids))]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -34,17 +35,17 @@ class Reply:
 async def content(connection: Connection, message_id: int) -> Content | None:
     """Return what a message says."""
     row = await connection.fetchrow(query("message_content"), message_id)
-    return None if row is None else Content(*row.values())
+    return None if row is None else from_row(Content, row)
 
 
 async def replies(
     connection: Connection, *, below: int | None = None, limit: int = 50, keyword: str | None = None
 ) -> list[Reply]:
     """Return replies, the newest first, from below an id on."""
-    return [Reply(*row.values()) for row in await connection.fetch(query("inbound_list"), below, limit, keyword)]
+    return [from_row(Reply, row) for row in await connection.fetch(query("inbound_list"), below, limit, keyword)]
 
 
 async def reply(connection: Connection, reply_id: int) -> Reply | None:
     """Return one reply."""
     row = await connection.fetchrow(query("inbound_one"), reply_id)
-    return None if row is None else Reply(*row.values())
+    return None if row is None else from_row(Reply, row)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 STEP = 5.0
@@ -66,11 +67,11 @@ async def prune(connection: Connection) -> None:
 
 async def since(connection: Connection, seconds: float) -> list[Sample]:
     """Return the samples of the last `seconds`, oldest first."""
-    return [Sample(*row.values()) for row in await connection.fetch(query("sample_list"), seconds)]
+    return [from_row(Sample, row) for row in await connection.fetch(query("sample_list"), seconds)]
 
 
 async def cohorts(connection: Connection) -> list[Cohort]:
     """Return the last six hours by half hours, newest last."""
     return [
-        Cohort(*row.values()) for row in await connection.fetch(query("sample_cohorts"), _COHORTS, _DRAWN, _OF_EACH)
+        from_row(Cohort, row) for row in await connection.fetch(query("sample_cohorts"), _COHORTS, _DRAWN, _OF_EACH)
     ]

@@ -11,6 +11,7 @@ from functools import cache
 
 from gateway.store.filters import Filters, to_json
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 NEWEST = 2**63 - 1
@@ -162,7 +163,7 @@ async def _ask(connection: Connection, source: Source, *, below: int, floor: int
 async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:
     """Return those of these messages that pass every filter, newest first."""
     rows = await connection.fetch(query("find_messages"), list(ids), to_json(filters))
-    return [MessageRow(*row.values()) for row in rows]
+    return [from_row(MessageRow, row) for row in rows]
 
 
 async def matching_ids(connection: Connection, ids: Sequence[int], filters: Filters) -> list[int]:

@@ -7,6 +7,7 @@ from gateway.domain.quota import Quota
 from gateway.domain.token_bucket import Bucket
 from gateway.store.breakers import RouteStatus
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
@@ -70,12 +71,12 @@ class Status:
 
 async def backlog(connection: Connection) -> list[Backlog]:
     """Return what is not final, by lane and state."""
-    return [Backlog(*row.values()) for row in await connection.fetch(query("backlog"), MOST_COUNTED)]
+    return [from_row(Backlog, row) for row in await connection.fetch(query("backlog"), MOST_COUNTED)]
 
 
 async def paused(connection: Connection) -> list[Pause]:
     """Return the pauses in force."""
-    return [Pause(*row.values()) for row in await connection.fetch(query("status_pauses"))]
+    return [from_row(Pause, row) for row in await connection.fetch(query("status_pauses"))]
 
 
 async def status(connection: Connection) -> Status:
@@ -86,6 +87,6 @@ async def status(connection: Connection) -> Status:
         buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
         now=buckets[0]["now"] if buckets else 0.0,
         pauses=await paused(connection),
-        replicas=[Replica(*row.values()) for row in await connection.fetch(query("status_replicas"))],
-        routes=[RouteStatus(*row.values()) for row in await connection.fetch(query("status_routes"))],
+        replicas=[from_row(Replica, row) for row in await connection.fetch(query("status_replicas"))],
+        routes=[from_row(RouteStatus, row) for row in await connection.fetch(query("status_routes"))],
     )

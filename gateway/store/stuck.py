@@ -6,6 +6,7 @@ from datetime import datetime
 from gateway.store import searches
 from gateway.store.filters import Filters
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 LOOKED_AT = 1000
@@ -28,4 +29,4 @@ class Reason:
 async def reasons(connection: Connection, since: datetime) -> list[Reason]:
     """Return why messages made since a moment did not arrive, the most frequent reason first."""
     floor, _ = await searches.bounds(connection, Filters(since=since))
-    return [Reason(*row.values()) for row in await connection.fetch(query("stuck_reasons"), floor, LOOKED_AT)]
+    return [from_row(Reason, row) for row in await connection.fetch(query("stuck_reasons"), floor, LOOKED_AT)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 
@@ -30,18 +31,18 @@ async def remove(connection: Connection, number: str) -> bool:
 
 async def list_numbers(connection: Connection, *, above: str = "", limit: int = 1000) -> list[Suppressed]:
     """Return suppressed numbers in their own order, above one of them."""
-    return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_list"), above, limit)]
+    return [from_row(Suppressed, row) for row in await connection.fetch(query("suppression_list"), above, limit)]
 
 
 async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:
     """Return suppressed numbers, the newest first, from before a time on."""
-    return [Suppressed(*row.values()) for row in await connection.fetch(query("suppression_newest"), before, limit)]
+    return [from_row(Suppressed, row) for row in await connection.fetch(query("suppression_newest"), before, limit)]
 
 
 async def one(connection: Connection, number: str) -> Suppressed | None:
     """Return how a number (E.164) came to be suppressed; None when it is not."""
     row = await connection.fetchrow(query("suppression_one"), number)
-    return None if row is None else Suppressed(*row.values())
+    return None if row is None else from_row(Suppressed, row)
 
 
 async def among(connection: Connection, numbers: Iterable[str]) -> frozenset[str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.store.pool import Connection
+from gateway.store.records import from_row
 from gateway.store.sql import query
 
 MOST_AHEAD = 10_000
@@ -45,7 +46,7 @@ class Facts:
 async def facts(connection: Connection, message_id: int) -> Facts | None:
     """Return the facts of one message; None when there is no such message."""
     row = await connection.fetchrow(query("why_facts"), message_id)
-    return None if row is None else Facts(*row.values())
+    return None if row is None else from_row(Facts, row)
 
 
 async def ahead(connection: Connection, found: Facts) -> int:

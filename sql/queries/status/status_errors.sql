@@ -3,7 +3,7 @@
 -- the order of time. Locks nothing.
 select
     a.outcome,
-    a.http_status,
+    a.http_status as status,
     a.error,
     count(*)::integer as attempts,
     max(a.finished_at) as last_at
