@@ -3,13 +3,14 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help up test proof check audit chaos ha bench lock clean
+.PHONY: help up test proof check schema audit chaos ha bench lock clean
 
 help:
 	@echo "make up      start everything on this machine: Postgres, a simulated provider, the gateway, the console"
 	@echo "make test    the fast tests on a real Postgres: unit, integration, end to end, browser (about three minutes)"
 	@echo "make proof   the slow tests: mutations, crash sweep, long models, fuzz; then chaos and ha (about ten minutes)"
 	@echo "make check   ruff, mypy --strict, SQL, deploy and prose lint"
+	@echo "make schema  renew sql/schema.sql after a change of the migrations"
 	@echo "make audit   known weaknesses of the pinned dependencies (needs the network)"
 	@echo "make chaos   inject all faults at once for CHAOS_SECONDS (or CHAOS_HOURS), then check; CHAOS_SEED reproduces a run"
 	@echo "make ha      take the primary away during a run: Patroni, HAProxy, PgBouncer (Debian's packages)"
@@ -32,9 +33,12 @@ check: .venv/installed-dev
 	.venv/bin/ruff check gateway tests
 	.venv/bin/ruff format --check gateway tests
 	.venv/bin/mypy
-	.venv/bin/sqlfluff lint --disable-progress-bar sql
+	.venv/bin/sqlfluff lint --disable-progress-bar sql/*/
 	.venv/bin/yamllint --strict deploy
 	.venv/bin/python tests/prose/check.py
+
+schema: .venv/installed-dev
+	PYTHONPATH=tests .venv/bin/python -m support.schema_dump
 
 # In an environment of its own: the auditor's dependencies are not ours. A dependency that the advisory database does not
 # know is an error too (--strict), so that an audit which looked at nothing does not pass.
