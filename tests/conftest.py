@@ -154,7 +154,7 @@ async def database(server_dsn: str, template: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """A pool on the test's database."""
-    pool = await open_pool(database.dsn, purpose="test", most=8)
+    pool = await open_pool(database.dsn, purpose="test", max_size=8)
     yield pool
     await pool.close()
 

@@ -49,7 +49,7 @@ async def client_for_command(settings: Settings) -> AsyncIterator[MobileTextAler
         finally:
             await client.close()
         return
-    pool = await lazy_pool(settings.direct_url.get_secret_value(), purpose="command", most=1)
+    pool = await lazy_pool(settings.direct_url.get_secret_value(), purpose="command", max_size=1)
     try:
         client = await rate_limited_client(settings, pool, connections=1)
         try:

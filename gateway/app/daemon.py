@@ -113,7 +113,7 @@ class Daemon:
     async def _run(self, dsn: str, metrics: Metrics, worker: str) -> None:
         async with AsyncExitStack() as stack:
             pooler = self.settings.listen_url is not None
-            pool = await lazy_pool(dsn, purpose="run", most=10, pooler=pooler)
+            pool = await lazy_pool(dsn, purpose="run", max_size=10, pooler=pooler)
             stack.push_async_callback(close_pool, pool)
             if Component.CONSOLE in self.components:
                 await self._console(stack, pool, metrics)

@@ -35,7 +35,7 @@ async def sending_pool(dsn: str, *, pooler: bool) -> Pool:
     Behind a pooler no statement stays prepared, and each is planned every time.
     """
     generic = {"plan_cache_mode": "force_generic_plan"}
-    return await lazy_pool(dsn, purpose="send", most=MAX_CONNECTIONS, pooler=pooler, settings=generic)
+    return await lazy_pool(dsn, purpose="send", max_size=MAX_CONNECTIONS, pooler=pooler, settings=generic)
 
 
 def build_engine(

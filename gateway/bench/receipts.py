@@ -123,9 +123,9 @@ async def _through_the_gateway(bench: Bench, database: Database, sent: Path, mes
         load = await _load(bench, port, sent)
         ended = time.monotonic()
         state = await database.row("receipts_state")
-        journalled, behind = state["journalled"], state["unfolded"]
+        journalled, behind = state["journalled"], state["unapplied"]
         async with asyncio.timeout(PATIENCE):
-            while state["unfolded"]:
+            while state["unapplied"]:
                 await asyncio.sleep(0.1)
                 state = await database.row("receipts_state")
         caught_up = time.monotonic() - ended

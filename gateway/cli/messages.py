@@ -77,7 +77,8 @@ def show(message_id: MessageId, reveal: Reveal = False, as_json: Json = False) -
     message = _masked(timeline.message, reveal=reveal)
     if as_json:
         steps = [
-            asdict(entry.step) | {"means": entry.meaning.means if entry.meaning else None} for entry in timeline.entries
+            asdict(entry.step) | {"explanation": None if entry.meaning is None else entry.meaning.explanation}
+            for entry in timeline.entries
         ]
         meaning = None if timeline.meaning is None else asdict(timeline.meaning)
         json_line(message | {"timeline": steps, "meaning": meaning})
@@ -89,7 +90,7 @@ def show(message_id: MessageId, reveal: Reveal = False, as_json: Json = False) -
     typer.echo()
     _print_steps([entry.step for entry in timeline.entries])
     if timeline.meaning is not None:
-        typer.echo(f"\n{timeline.meaning.means}\nWhat to do: {timeline.meaning.remedy}")
+        typer.echo(f"\n{timeline.meaning.explanation}\nWhat to do: {timeline.meaning.remedy}")
 
 
 def _print_steps(steps: list[Any]) -> None:

@@ -32,12 +32,12 @@ def run(
 
     found = settings()
     try:
-        duties = frozenset(Component(name.strip()) for name in only.split(",") if name.strip()) or frozenset(Component)
+        named = frozenset(Component(name.strip()) for name in only.split(",") if name.strip())
     except ValueError:
         fail(f"--only must name {', '.join(Component)}", 2)
     logs.configure(found.log_format, found.log_level)
     try:
-        run_async(Daemon(found, duties).run())
+        run_async(Daemon(found, named or frozenset(Component)).run())
     except (StartError, ComponentFailed) as error:
         fail(str(error))
 

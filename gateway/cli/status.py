@@ -143,8 +143,8 @@ def _print_receiving(receiving: Any) -> None:
     text = f"\nwebhooks: {receiving.webhooks_in_an_hour} in the last hour, {last}"
     if receiving.polled_in_an_hour:
         text += f"; by polling: {receiving.polled_in_an_hour}"
-    if receiving.unfolded:
-        text += f"; not applied yet: {receiving.unfolded}"
+    if receiving.unapplied:
+        text += f"; not applied yet: {receiving.unapplied}"
     if receiving.unmatched:
         text += f"; unmatched: {receiving.unmatched}"
     typer.echo(text)

@@ -19,7 +19,7 @@ class ReasonCode:
     """One code."""
 
     code: str
-    means: str
+    explanation: str
     """What happened, in the first sentence; then whether the message was sent."""
     remedy: str
     """What an operator does about it."""
@@ -28,8 +28,8 @@ class ReasonCode:
 
     @property
     def sentence(self) -> str:
-        """The first sentence of the meaning, as it follows the code in a stored reason."""
-        first = self.means.partition(". ")[0].rstrip(".")
+        """The first sentence of the explanation, as it follows the code in a stored reason."""
+        first = self.explanation.partition(". ")[0].rstrip(".")
         return first[:1].lower() + first[1:]
 
     @property

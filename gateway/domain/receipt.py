@@ -59,7 +59,7 @@ class AppliedReceipt:
     """What receipts did, counted together where they did the same."""
 
     source: str
-    delivery: str | None
+    delivery_status: str | None
     result: str
     lane: str | None
     of_group: bool

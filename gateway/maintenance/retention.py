@@ -66,10 +66,10 @@ class Retention:
         before, ceiling = await retention.span(self._pool, self._seconds)
 
         async def messages(above: int) -> Forgotten:
-            return await retention.forget(self._pool, above=above, below=ceiling, before=before, most=BATCH)
+            return await retention.forget(self._pool, above=above, below=ceiling, before=before, limit=BATCH)
 
         async def receipts(above: int) -> Forgotten:
-            return await retention.forget_receipts(self._pool, above=above, before=before, most=BATCH)
+            return await retention.forget_receipts(self._pool, above=above, before=before, limit=BATCH)
 
         first, second = await self._batches(messages), await self._batches(receipts)
         return Deleted(first.messages, first.requests, second.receipts)

@@ -100,7 +100,7 @@ class ReceiptMetrics:
     def applied(self, rows: Sequence[AppliedReceipt]) -> None:
         """Receipts were applied."""
         for row in rows:
-            status = row.delivery or "none"
+            status = row.delivery_status or "none"
             self._metrics.receipts.labels(status, row.source).inc(row.receipts)
             if row.result == "conflict":
                 self._metrics.receipt_conflicts.inc(row.receipts)

@@ -127,7 +127,7 @@ class Metrics:
             "Receipts with a status that the provider does not document; they are kept and change nothing.",
         )
         self.receipts_abandoned = self._counter(
-            "smsgw_receipts_given_up", "Receipts that found no message in three days."
+            "smsgw_receipts_abandoned", "Receipts that found no message in three days."
         )
         self.corrections = self._counter("smsgw_reconcile_corrections", "States that only the poller brought.")
         self.accept_to_receipt = self._histogram(

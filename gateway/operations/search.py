@@ -89,7 +89,7 @@ async def iter_candidates(
     place = min(ceiling, NEWEST if below is None else below)
     size = first
     while True:
-        page = await searches.candidates(connection, wanted, below=place, floor=floor, most=size)
+        page = await searches.candidates(connection, wanted, below=place, floor=floor, limit=size)
         yield page.ids, page.place
         if page.place is None:
             return

@@ -152,7 +152,7 @@ def days(oldest: datetime, now: datetime) -> tuple[date, date]:
 
 def to_receipt(row: DeliveryRow, listed: Listed) -> Receipt:
     """Return a row of the listing as a receipt: the same whenever and on whatever page it is read."""
-    identity = f"poll\0{row.external_id}\0{listed.number}\0{listed.delivery}".encode()
+    identity = f"poll\0{row.external_id}\0{listed.number}\0{listed.delivery_status}".encode()
     return Receipt(
         digest=hashlib.sha256(identity).digest(),
         raw=row.raw,

@@ -34,8 +34,8 @@ class Receiving:
     last_poll: datetime | None
     webhooks_in_an_hour: int
     polled_in_an_hour: int
-    unfolded: int
-    oldest_unfolded: datetime | None
+    unapplied: int
+    oldest_unapplied: datetime | None
     unmatched: int
 
 

@@ -27,7 +27,7 @@ class Listed:
     request_id: UUID
     generation: int
     number: str
-    delivery: str
+    delivery_status: str
 
 
 async def missing(pool: Pool, *, after: float, until: float) -> Missing:
@@ -46,7 +46,7 @@ async def news(pool: Pool, rows: Sequence[Listed]) -> set[int]:
             [row.request_id for row in rows],
             [row.generation for row in rows],
             [row.number for row in rows],
-            [row.delivery for row in rows],
+            [row.delivery_status for row in rows],
         )
     return {row["position"] - 1 for row in found}
 

@@ -108,12 +108,12 @@ async def open_pool(
     dsn: str,
     *,
     purpose: str,
-    least: int = 1,
-    most: int = 8,
+    min_size: int = 1,
+    max_size: int = 8,
     pooler: bool = False,
     settings: Mapping[str, str] | None = None,
 ) -> Pool:
-    """Open a pool; connections beyond `least` are made when they are needed.
+    """Open a pool; connections beyond `min_size` are made when they are needed.
 
     Each connection that is handed out is asked whether it can write at all; one that cannot is closed. `settings` of
     the server are set for each session, beside those that every session has.
@@ -135,8 +135,8 @@ async def open_pool(
         }
     pool = await asyncpg.create_pool(
         dsn,
-        min_size=least,
-        max_size=most,
+        min_size=min_size,
+        max_size=max_size,
         command_timeout=COMMAND_TIMEOUT,
         timeout=CONNECT_TIMEOUT,
         max_inactive_connection_lifetime=300.0,
@@ -158,13 +158,13 @@ async def close_pool(pool: Pool) -> None:
 
 
 async def lazy_pool(
-    dsn: str, *, purpose: str, most: int, pooler: bool = False, settings: Mapping[str, str] | None = None
+    dsn: str, *, purpose: str, max_size: int, pooler: bool = False, settings: Mapping[str, str] | None = None
 ) -> Pool:
     """Open a pool that makes its first connection when it is asked for one: the database may still be away.
 
     Raises `ValueError` for an address that is none.
     """
-    return await open_pool(dsn, purpose=purpose, least=0, most=most, pooler=pooler, settings=settings)
+    return await open_pool(dsn, purpose=purpose, min_size=0, max_size=max_size, pooler=pooler, settings=settings)
 
 
 async def connect(

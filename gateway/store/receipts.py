@@ -41,9 +41,9 @@ async def journal(connection: Connection, entries: Sequence[Receipt]) -> set[byt
     return {row["digest"] for row in rows}
 
 
-async def lock_pending(connection: Connection, most: int) -> Taken:
+async def lock_pending(connection: Connection, limit: int) -> Taken:
     """Lock the next receipts to fold."""
-    rows = await connection.fetch(query("lock_pending_receipts"), most)
+    rows = await connection.fetch(query("lock_pending_receipts"), limit)
     return Taken(
         ids=[row["id"] for row in rows],
         requests=list({row["request_id"] for row in rows if row["request_id"] is not None}),
@@ -63,7 +63,7 @@ async def apply(connection: Connection, taken: Taken) -> list[AppliedReceipt]:
     return [
         AppliedReceipt(
             source=row["source"],
-            delivery=row["delivery_status"],
+            delivery_status=row["delivery_status"],
             result=row["result"],
             lane=row["lane"],
             of_group=row["of_group"],
@@ -95,9 +95,9 @@ async def abandon_unmatched(pool: Pool) -> int:
         return len(await connection.fetch(query("abandon_unmatched")))
 
 
-async def requeue(connection: Connection, since: datetime, above: int, most: int) -> list[int]:
-    """Have receipts since a time applied again, up to `most` of those above an id; return their ids."""
-    return [row["id"] for row in await connection.fetch(query("requeue_receipts"), since, above, most)]
+async def requeue(connection: Connection, since: datetime, above: int, limit: int) -> list[int]:
+    """Have receipts since a time applied again, up to `limit` of those above an id; return their ids."""
+    return [row["id"] for row in await connection.fetch(query("requeue_receipts"), since, above, limit)]
 
 
 async def unmatched(connection: Connection) -> int:

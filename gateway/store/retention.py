@@ -34,15 +34,15 @@ async def span(pool: Pool, seconds: float) -> tuple[datetime, int]:
     return row["moment"], row["ceiling"]
 
 
-async def forget(pool: Pool, *, above: int, below: int, before: datetime, most: int) -> Forgotten:
-    """Delete up to `most` messages that ended before a moment, with everything that belongs to them alone.
+async def forget(pool: Pool, *, above: int, below: int, before: datetime, limit: int) -> Forgotten:
+    """Delete up to `limit` messages that ended before a moment, with everything that belongs to them alone.
 
     One transaction under an advisory lock: killed in here, nothing is half deleted, and the next one does it.
     """
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
             return BUSY
-        looked = await connection.fetch(query("retention_look"), above, below, most, before)
+        looked = await connection.fetch(query("retention_look"), above, below, limit, before)
         if not looked:
             return Forgotten(None)
         reached: int = looked[-1]["id"]
@@ -56,11 +56,11 @@ async def forget(pool: Pool, *, above: int, below: int, before: datetime, most: 
         return Forgotten(reached, len(gone), len(without))
 
 
-async def forget_receipts(pool: Pool, *, above: int, before: datetime, most: int) -> Forgotten:
-    """Delete receipts that came before a moment and belong to no message; looks at up to `most`."""
+async def forget_receipts(pool: Pool, *, above: int, before: datetime, limit: int) -> Forgotten:
+    """Delete receipts that came before a moment and belong to no message; looks at up to `limit`."""
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
             return BUSY
-        row = await connection.fetchrow(query("retention_receipts"), above, most, before)
+        row = await connection.fetchrow(query("retention_receipts"), above, limit, before)
         assert row is not None  # it aggregates, so there always is one  # noqa: S101
         return Forgotten(row["reached"], receipts=row["deleted"])

@@ -53,7 +53,7 @@ class MessageRow:
 
 RECENT = "find_recent"
 STRETCH = 100_000
-"""Messages that one look backwards along the primary key passes over, at the most."""
+"""Messages that one backward scan of the primary key reads at most."""
 
 _KINDS = {
     **dict.fromkeys(WAITING, "waiting"),
@@ -136,13 +136,13 @@ def _by_state(filters: Filters, wanted: set[str]) -> list[Source]:
 
 
 async def candidates(
-    connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, most: int
+    connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, limit: int
 ) -> CandidatePage:
     """Return some ids, newest first: all that the sources have from the place on that they all have reached."""
     ids: set[int] = set()
     places = []
     for source in wanted:
-        look = await _ask(connection, source, below=below, floor=floor, most=most)
+        look = await _ask(connection, source, below=below, floor=floor, limit=limit)
         ids.update(look.ids)
         if look.place is not None:
             places.append(look.place)
@@ -150,10 +150,10 @@ async def candidates(
     return CandidatePage(sorted((one for one in ids if place is None or one >= place), reverse=True), place)
 
 
-async def _ask(connection: Connection, source: Source, *, below: int, floor: int, most: int) -> CandidatePage:
-    rows = await connection.fetch(query(source.statement), below, floor, most, *source.given)
+async def _ask(connection: Connection, source: Source, *, below: int, floor: int, limit: int) -> CandidatePage:
+    rows = await connection.fetch(query(source.statement), below, floor, limit, *source.given)
     ids = [row["id"] for row in rows if row["id"] is not None]
-    if len(ids) == most:
+    if len(ids) == limit:
         return CandidatePage(ids, ids[-1])
     if source.statement == RECENT and rows[0]["messages"] == STRETCH:
         return CandidatePage(ids, rows[0]["low"])

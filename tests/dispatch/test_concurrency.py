@@ -49,7 +49,7 @@ class UnreliableProvider(FakeProvider):
 @pytest.fixture
 async def wide_pool(database: Any) -> Any:
     """A pool with a connection for each of them."""
-    pool = await open_pool(database.dsn, purpose="test", most=12)
+    pool = await open_pool(database.dsn, purpose="test", max_size=12)
     yield pool
     await pool.close()
 

@@ -251,7 +251,7 @@ async def live(pool: Pool, steps: list[tuple[str, Any, Any]]) -> None:
 @pytest.mark.parametrize("runs", [FAST_RUNS, pytest.param(SLOW_RUNS, marks=pytest.mark.slow("long models"))])
 def test_nothing_is_lost_and_nothing_is_sent_twice(database: Any, runs: int) -> None:
     with asyncio.Runner() as runner:
-        pool = runner.run(open_pool(database.dsn, purpose="model", most=2))
+        pool = runner.run(open_pool(database.dsn, purpose="model", max_size=2))
 
         @settings(max_examples=runs, suppress_health_check=list(HealthCheck), database=None)
         @given(st.lists(STEP, min_size=5, max_size=40))

@@ -63,7 +63,7 @@ async def bouncer(place: Path, login: str) -> AsyncIterator[PgBouncer]:
 
 @needs("pgbouncer")
 async def test_statements_of_many_sessions_are_not_confused_behind_a_pooler(bouncer: PgBouncer) -> None:
-    pool = await open_pool(bouncer.address("postgres"), purpose="test", most=10, pooler=True)
+    pool = await open_pool(bouncer.address("postgres"), purpose="test", max_size=10, pooler=True)
 
     async def ask(number: int) -> bool:
         # Seven questions, again and again: a prepared one would be there already, or not, or be another's.
@@ -90,7 +90,7 @@ async def insert_twice(connection: Any) -> None:
 
 @needs("pgbouncer")
 async def test_a_transaction_behind_a_pooler_is_whole_or_not_at_all(bouncer: PgBouncer) -> None:
-    pool = await open_pool(bouncer.address("postgres"), purpose="test", most=2, pooler=True)
+    pool = await open_pool(bouncer.address("postgres"), purpose="test", max_size=2, pooler=True)
     try:
         await pool.execute("create table if not exists public.once (n integer primary key)")
         await pool.execute("truncate public.once")
@@ -110,7 +110,7 @@ async def test_a_server_that_only_follows_gets_no_session_until_it_is_promoted(p
     try:
         await pair.start()
         standby = pair.address("second", "postgres")
-        pool = await open_pool(standby, purpose="test", least=0)
+        pool = await open_pool(standby, purpose="test", min_size=0)
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await pool.fetchval("select 1")
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):

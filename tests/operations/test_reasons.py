@@ -77,7 +77,7 @@ def test_no_code_is_explained_twice() -> None:
 def test_every_status_has_a_meaning_and_something_to_do(status: int) -> None:
     meaning = explain_status(status)
     assert meaning is not None
-    assert meaning.means.endswith(".")
+    assert meaning.explanation.endswith(".")
     assert meaning.remedy.endswith((".", "h"))
 
 
@@ -102,7 +102,7 @@ def test_the_page_says_what_the_dictionary_says() -> None:
         for match in re.finditer(r"^\| `([a-z_0-9]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
     }
     meanings = {
-        meaning.code: (", ".join(map(str, meaning.statuses)), meaning.means, meaning.remedy)
+        meaning.code: (", ".join(map(str, meaning.statuses)), meaning.explanation, meaning.remedy)
         for group in GROUPS.values()
         for meaning in group
     }

@@ -138,7 +138,7 @@ async def test_the_gateways_role_may_forget(operator: Any, worker: Make, databas
 
     await failed(operator, worker())
     await age_everything(operator)
-    limited = await open_pool(f"{database.dsn}?options=-c%20role%3Dsmsgw_gateway", purpose="test", most=2)
+    limited = await open_pool(f"{database.dsn}?options=-c%20role%3Dsmsgw_gateway", purpose="test", max_size=2)
     try:
         assert (await pass_over(limited)).messages == 1
     finally:

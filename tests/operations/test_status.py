@@ -87,7 +87,7 @@ async def test_receipts_are_counted_as_they_come(operator: Any) -> None:
         "insert into smsgw.receipt (source, event, digest, raw) values ('webhook', 'delivery-status', sha256('a'), '')"
     )
     receiving = (await read_status(operator)).receiving
-    assert (receiving.webhooks_in_an_hour, receiving.unfolded) == (1, 1)
+    assert (receiving.webhooks_in_an_hour, receiving.unapplied) == (1, 1)
     assert receiving.last_webhook is not None
     assert receiving.last_poll is None
 

@@ -68,7 +68,7 @@ async def test_the_answer_waits_for_the_commit(database: Any, pool: Pool) -> Non
 
 
 async def test_without_a_database_the_provider_is_told_to_come_again() -> None:
-    away = await lazy_pool("postgresql://nobody@127.0.0.1:1/none", purpose="test", most=1)
+    away = await lazy_pool("postgresql://nobody@127.0.0.1:1/none", purpose="test", max_size=1)
     try:
         async with listening(away) as client:
             assert await post(client) == 503

@@ -155,7 +155,7 @@ async def test_a_number_that_is_no_member_is_not_asked_again_for_three_days(pool
     assert await results(pool) == {"unmatched": 1}
 
 
-async def test_what_finds_no_message_in_three_days_is_given_up_and_counted(pool: Pool) -> None:
+async def test_what_finds_no_message_in_three_days_is_abandoned_and_counted(pool: Pool) -> None:
     await tell(pool, event(uuid4(), "delivered"))
     assert await receipts.abandon_unmatched(pool) == 0
     async with pool.acquire() as connection:

@@ -165,7 +165,7 @@ async def test_many_at_once_share_their_commits(served: Served) -> None:
 
 
 async def test_while_the_database_is_away_the_provider_is_told_to_come_again(database: Any, server_dsn: str) -> None:
-    pool = await open_pool(database.dsn, purpose="test", most=2)
+    pool = await open_pool(database.dsn, purpose="test", max_size=2)
     name = database.dsn.rpartition("/")[2]
     async with AsyncExitStack() as stack:
         stack.push_async_callback(pool.close)

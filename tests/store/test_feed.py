@@ -17,8 +17,8 @@ END = (
 )
 
 
-async def read(connection: Any, after: int = 0, most: int = 1000) -> list[tuple[int, int, str]]:
-    rows = await connection.fetch("select position, message_id, state from smsgw.final_states($1, $2)", after, most)
+async def read(connection: Any, after: int = 0, limit: int = 1000) -> list[tuple[int, int, str]]:
+    rows = await connection.fetch("select position, message_id, state from smsgw.final_states($1, $2)", after, limit)
     return [tuple(row) for row in rows]
 
 

@@ -17,7 +17,7 @@ async def run_checks(connection: Connection) -> list[Check]:
 async def check_pooler(dsn: str) -> Check:
     """Return the check of a session through the pooler; raises what the database raises when it is away."""
     try:
-        pool = await open_pool(dsn, purpose="doctor", most=1, pooler=True)
+        pool = await open_pool(dsn, purpose="doctor", max_size=1, pooler=True)
     except SearchPathNotPinned as error:
         return not_pinned(error)
     await close_pool(pool)

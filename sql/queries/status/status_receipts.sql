@@ -21,8 +21,8 @@ select
     (
         select count(*)::integer
         from (select from smsgw.receipt as r where r.applied_at is null limit $2) as u
-    ) as unfolded,
-    (select min(r.received_at) from smsgw.receipt as r where r.applied_at is null) as oldest_unfolded,
+    ) as unapplied,
+    (select min(r.received_at) from smsgw.receipt as r where r.applied_at is null) as oldest_unapplied,
     (
         select count(*)::integer
         from (select from smsgw.receipt as r where r.result = 'unmatched' limit $2) as u
