@@ -9,15 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TextIO
 
 from gateway.app.client import has_key
-from gateway.embedded import EmbeddedError, EmbeddedPostgres, default_state
+from gateway.embedded import EmbeddedError, EmbeddedPostgres, dated_names, default_state, set_aside
 from gateway.embedded.account import child_options
 from gateway.provider.registry import DEFAULT
 from gateway.settings import Settings
 from gateway.store import messages
-from gateway.store.migrate import MigrationError, migrate
+from gateway.store.migrate import DevelopmentSchemaError, MigrationError, migrate
 from gateway.store.pool import UNAVAILABLE, connect
 
 START_TIMEOUT = 30.0
@@ -35,13 +34,29 @@ class LocalError(Exception):
     """It cannot start; the message names the cause and the remedy."""
 
 
-async def run_locally(settings: Settings) -> None:
-    """Start everything, print what a newcomer needs, and stay until Ctrl-C or SIGTERM."""
+class OldDatabaseError(LocalError):
+    """An older development version made the database in our own folder. `question` offers to start afresh."""
+
+    def __init__(self) -> None:
+        state = default_state(Path.cwd())
+        made = f"the database in {_shown(state)} was made by an older development version"
+        super().__init__(f"{made}; to start afresh and keep the old folder: {_command()} up --fresh")
+        kept = _shown(dated_names(state)[state])
+        self.question = f"{made[:1].upper()}{made[1:]}. Start afresh? The old folder is kept as {kept}."
+
+
+async def run_locally(settings: Settings, *, fresh: bool = False) -> None:
+    """Start everything, print what a newcomer needs, and stay until Ctrl-C or SIGTERM.
+
+    `fresh` renames the folder of an earlier start first. Raises `LocalError`.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await _refuse_taken(*settings.ops_listen)
     folder = Path.cwd() / ".smsgw"
+    if fresh:
+        _start_afresh(settings, folder)
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)  # the ledger and the address of the database are in it
     async with AsyncExitStack() as stack:
@@ -50,6 +65,8 @@ async def run_locally(settings: Settings) -> None:
         try:
             await migrate(dsn)
         except (MigrationError, *UNAVAILABLE) as error:
+            if isinstance(error, DevelopmentSchemaError) and settings.database_url is None:
+                raise OldDatabaseError from None
             raise LocalError(f"the schema could not be brought up to date: {error}") from None
         environment = dict(os.environ) | {"SMSGW_DATABASE_URL": dsn, "SMSGW_LOG_FORMAT": "json"}
         simulated = not has_key(settings)
@@ -65,6 +82,20 @@ async def run_locally(settings: Settings) -> None:
         if not stop.is_set():
             raise LocalError(f"the gateway stopped; the reason is in {folder / 'gateway.log'}")
         print("\nstopping", flush=True)
+
+
+def _start_afresh(settings: Settings, folder: Path) -> None:
+    """Set the folders of an earlier start aside. Those of root are two: the server's own user cannot enter ours."""
+    if settings.database_url is not None:
+        raise LocalError(
+            "--fresh changes nothing, because SMSGW_DATABASE_URL names a database of your own. To delete the schema "
+            "with all its messages yourself: DROP SCHEMA smsgw CASCADE;"
+        )
+    try:
+        for kept in set_aside(default_state(Path.cwd()), folder):
+            print(f"kept          the old folder, as {_shown(kept)}", flush=True)
+    except EmbeddedError as error:
+        raise LocalError(str(error)) from None
 
 
 async def _database(stack: AsyncExitStack, settings: Settings) -> str:
@@ -195,7 +226,7 @@ async def _child(
     arguments: list[str], environment: dict[str, str], log: Path, *, pipe: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a Python child that ends with this process, however that ends; its output goes to a log."""
-    with _fresh(log) as file:
+    with log.open("w", encoding="utf-8") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
@@ -224,8 +255,9 @@ def _command() -> str:
     return sys.argv[0] if called.name == "smsgw" and shutil.which("smsgw") != str(called) else "smsgw"
 
 
-def _fresh(log: Path) -> TextIO:
-    return log.open("w", encoding="utf-8")
+def _shown(path: Path) -> str:
+    """Return a path as people write it: relative if it is in the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _connectable(host: str) -> str:

