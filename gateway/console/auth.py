@@ -55,6 +55,8 @@ class Identity:
     role: Role
     ambient: bool
     """Whether the browser authenticates each request by itself (cookie, proxy). Then a change needs a CSRF token."""
+    can_log_out: bool = False
+    """Whether the user logged in here. On loopback without a token, and behind a proxy, there is no login to end."""
 
     @property
     def actor(self) -> str:
@@ -115,7 +117,7 @@ class Authenticator:
             session = self.session(request)
             if session is None or session.role is None:
                 return None
-            return Identity(session.name, session.role, ambient=True)
+            return Identity(session.name, session.role, ambient=True, can_log_out=True)
         if self._settings.proxy_header is not None:
             return None
         # On loopback without a token. A website can point its own host name at 127.0.0.1 (DNS rebinding).

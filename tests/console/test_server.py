@@ -159,6 +159,17 @@ async def test_revealing_is_recorded(open_console: Any, message_id: int, connect
     assert tuple(row) == ("api (console)", "reveal", [message_id])
 
 
+async def test_only_a_user_who_logged_in_can_log_out(open_console: Any) -> None:
+    client = await open_console(token=TOKEN)
+    assert "Log out" not in await (await client.get("/", headers=BEARER)).text()
+    await log_in(client)
+    assert "Log out" in await (await client.get("/")).text()
+    on_loopback = await open_console()
+    assert "Log out" not in await (await on_loopback.get("/")).text()
+    proxied = await open_console(**behind_proxy())
+    assert "Log out" not in await (await proxied.get("/", headers={"X-Forwarded-User": "ada"})).text()
+
+
 def behind_proxy(**more: Any) -> dict[str, Any]:
     settings = load(ops_proxy_header="X-Forwarded-User", ops_proxy_addresses="127.0.0.1,::1", **more)
     return {
