@@ -92,6 +92,42 @@ def test_the_environment_wins_over_the_toml_file(monkeypatch: pytest.MonkeyPatch
     assert (load().concurrency, load().poll_interval) == (9, 3.0)
 
 
+def write_config(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    Path("smsgw.toml").write_text(text)
+    monkeypatch.setenv("SMSGW_CONFIG", "smsgw.toml")
+
+
+@pytest.mark.parametrize("key", ["ops_token_file", "OPS_TOKEN_FILE"])
+def test_the_toml_file_may_name_the_file_of_a_secret(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    Path("token").write_text("from-a-file\n")
+    write_config(monkeypatch, f'{key} = "token"\n')
+    token = load().ops_token
+    assert token is not None
+    assert token.get_secret_value() == "from-a-file"
+    monkeypatch.setenv("SMSGW_OPS_TOKEN", "from-the-environment")
+    token = load().ops_token
+    assert token is not None
+    assert token.get_secret_value() == "from-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('ops_token_file = "none"', "SMSGW_CONFIG: ops_token_file: the file cannot be read: FileNotFoundError"),
+        ('ops_token_file = "blank"', "SMSGW_CONFIG: ops_token_file: the file is empty or blank; write the secret"),
+        ('ops_token_file = " "', "SMSGW_CONFIG: ops_token_file: is empty or blank; set a value"),
+        ("ops_token_file = 3", "SMSGW_CONFIG: ops_token_file: is empty or blank; set a value"),
+        ('ops_token = "a"\nops_token_file = "blank"', "SMSGW_CONFIG: the file has ops_token, and ops_token_file too"),
+    ],
+)
+def test_a_bad_file_of_a_secret_in_toml_is_refused(monkeypatch: pytest.MonkeyPatch, text: str, complaint: str) -> None:
+    Path("blank").write_text(" \n")
+    write_config(monkeypatch, f"{text}\n")
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert str(refused.value).startswith(complaint)
+
+
 def test_two_webhook_secrets_are_taken_while_they_rotate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMSGW_WEBHOOK_SECRET", "new, old")
     assert [secret.get_secret_value() for secret in load().webhook_secret] == ["new", "old"]

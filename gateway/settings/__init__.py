@@ -1,7 +1,8 @@
 """Every setting: its name, its type, its default, and what must not contradict what.
 
 Sources, the first wins: the environment, `.env` in the working directory, the TOML file named by `SMSGW_CONFIG`. A
-secret may instead be the content of the file named by `<NAME>_FILE`. Durations are seconds or carry a unit.
+secret may instead be the content of the file named by `<NAME>_FILE`, in TOML `<name>_file`. Durations are seconds or
+carry a unit.
 
 An empty variable counts as unset, except for secrets and for the settings that decide who may use the console: there
 it stops the start, because the gateway would run more open than the operator meant.

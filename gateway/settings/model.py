@@ -4,9 +4,9 @@ import os
 from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gateway.settings.sources import CONFIG, PREFIX
+from gateway.settings.sources import CONFIG, PREFIX, ConfigFile
 from gateway.settings.values import Address, Duration, Names, Networks, OptionalSecret, Secrets, Span
 
 PROVIDER_URL = "https://api.mobile-text-alerts.com/v3"
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         """Put the TOML file of `SMSGW_CONFIG` behind the environment and `.env`."""
         sources = (init_settings, env_settings, dotenv_settings)
         config = os.environ.get(CONFIG)
-        return (*sources, TomlConfigSettingsSource(settings_cls, config)) if config else sources
+        return (*sources, ConfigFile(settings_cls, config)) if config else sources
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

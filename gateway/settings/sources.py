@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic_settings import BaseSettings, DotEnvSettingsSource
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, TomlConfigSettingsSource
 
-from gateway.settings.values import SettingsError
+from gateway.settings.values import BLANK, SettingsError
 
 PREFIX = "SMSGW_"
 SECRETS = ("mta_api_key", "webhook_secret", "ops_token", "ops_reader_token", "database_url", "listen_url")
@@ -53,13 +54,31 @@ def _read(lines: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
         value = variable.removesuffix("_FILE")
         if os.environ.get(value):
             raise SettingsError(f"{value}: is set, and {variable} too; keep one of them")
-        try:
-            # "-sig": an editor may have put a byte order mark before the secret.
-            text = Path(path).read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable}: the file cannot be read: {type(error).__name__}") from None
-        if not text:
-            raise SettingsError(
-                f"{variable}: the file is empty or blank; write the secret into it, or remove the variable"
-            )
-        yield name, text
+        yield name, _read_secret(variable, path)
+
+
+def _read_secret(named_by: str, path: str) -> str:
+    try:
+        # "-sig": an editor may have put a byte order mark before the secret.
+        text = Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{named_by}: the file cannot be read: {type(error).__name__}") from None
+    if not text:
+        raise SettingsError(f"{named_by}: the file is empty or blank; write the secret into it, or remove the setting")
+    return text
+
+
+class ConfigFile(TomlConfigSettingsSource):
+    """The TOML file of `SMSGW_CONFIG`. It names the file of a secret as the environment does: `ops_token_file`."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        given = super()._read_file(file_path)
+        files = {f"{name}_file": name for name in SECRETS}
+        for key in [key for key in given if key.lower() in files]:
+            name, path = files[key.lower()], given.pop(key)
+            if name in {other.lower() for other in given}:
+                raise SettingsError(f"{CONFIG}: the file has {name}, and {key} too; keep one of them")
+            if not isinstance(path, str) or not path.strip():
+                raise SettingsError(f"{CONFIG}: {key}: {BLANK}")
+            given[name] = _read_secret(f"{CONFIG}: {key}", path)
+        return given
