@@ -94,8 +94,8 @@ async def test_a_paused_lane_shows_its_backlog_live(world: Any, visit: Any) -> N
     curve = live_page.locator("#plot-waiting path.s0").first
     before = await curve.get_attribute("d")
     await expect(waiting).to_have_text("0")
-    ids = await world.enqueue(700, "sale", lane="bulk")
-    await expect(waiting).to_have_text("700")
+    ids = await world.enqueue(70, "sale", lane="bulk")
+    await expect(waiting).to_have_text("70")
     await expect(curve).not_to_have_attribute("d", before)
     [code] = await world.enqueue(1, "login", lane="otp")
     await world.until([code], "delivered")
