@@ -2,6 +2,12 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
+# The tests start hundreds of Python processes. Where compiled files are not wanted beside the sources, they go elsewhere.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.pytest_cache/compiled
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help up test proof check schema audit chaos ha bench lock clean
 

@@ -91,11 +91,17 @@ def _named(dsn: str, name: str) -> str:
 async def _create(server_dsn: str, name: str, template: str | None = None) -> str:
     connection = await asyncpg.connect(server_dsn)
     try:
-        source = f' template "{template}"' if template else ""
-        await connection.execute(f'create database "{name}"{source}')
+        await connection.execute(f'create database "{name}"{_source(connection, template)}')
     finally:
         await connection.close()
     return _named(server_dsn, name)
+
+
+def _source(connection: Any, template: str | None) -> str:
+    """Copying the files takes half the time of writing each page to the WAL, the default since Postgres 15."""
+    if template is None:
+        return ""
+    return f' template "{template}"' + (" strategy file_copy" if connection.get_server_version().major >= 15 else "")
 
 
 async def _drop(server_dsn: str, name: str) -> None:
