@@ -8,6 +8,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import asyncpg
 import pytest
 from hypothesis import settings
 from support import leaks, tiers
-from support.database import TestServer, choose
+from support.database import Databases, TestServer, choose
 
 from gateway.store.migrate import migrate
 from gateway.store.pool import Pool, open_pool
@@ -43,7 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_DSN] = server.start()
     if GIVEN_TEMPLATE not in os.environ:
         name = f"template_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_make_template(os.environ[_DSN], name))
+        with closing(Databases(os.environ[_DSN])) as databases:
+            asyncio.run(_make_template(databases, name))
         config.stash[_TEMPLATE] = os.environ[GIVEN_TEMPLATE] = name
 
 
@@ -65,7 +67,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server. One that lasts longer than the run loses the template."""
     if _TEMPLATE in config.stash:
-        asyncio.run(_drop(os.environ[_DSN], config.stash[_TEMPLATE]))
+        with closing(Databases(os.environ[_DSN])) as databases:
+            asyncio.run(databases.drop(config.stash[_TEMPLATE]))
     if _SERVER in config.stash:
         config.stash[_SERVER].stop()
 
@@ -83,37 +86,8 @@ class Database:
     dsn: str
 
 
-def _named(dsn: str, name: str) -> str:
-    head, _, _ = dsn.rpartition("/")
-    return f"{head}/{name}"
-
-
-async def _create(server_dsn: str, name: str, template: str | None = None) -> str:
-    connection = await asyncpg.connect(server_dsn)
-    try:
-        await connection.execute(f'create database "{name}"{_source(connection, template)}')
-    finally:
-        await connection.close()
-    return _named(server_dsn, name)
-
-
-def _source(connection: Any, template: str | None) -> str:
-    """Copying the files takes half the time of writing each page to the WAL, the default since Postgres 15."""
-    if template is None:
-        return ""
-    return f' template "{template}"' + (" strategy file_copy" if connection.get_server_version().major >= 15 else "")
-
-
-async def _drop(server_dsn: str, name: str) -> None:
-    connection = await asyncpg.connect(server_dsn)
-    try:
-        await connection.execute(f'drop database if exists "{name}" with (force)')
-    finally:
-        await connection.close()
-
-
-async def _make_template(server_dsn: str, name: str) -> None:
-    dsn = await _create(server_dsn, name)
+async def _make_template(databases: Databases, name: str) -> None:
+    dsn = await databases.create(name)
     await migrate(dsn)
     # Up to Postgres 14 everyone may create in it, which the doctor reports.
     connection = await asyncpg.connect(dsn)
@@ -128,33 +102,40 @@ def template() -> str:
 
 
 @pytest.fixture(scope="session")
-def clone(server_dsn: str, template: str) -> Iterator[Callable[[], Awaitable[str]]]:
+def databases(server_dsn: str) -> Iterator[Databases]:
+    """Creates and drops databases on the server."""
+    with closing(Databases(server_dsn)) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def clone(databases: Databases, template: str) -> Iterator[Callable[[], Awaitable[str]]]:
     """Make migrated databases that live longer than a test; gives the address of each."""
     made: list[str] = []
 
     async def make() -> str:
         made.append(f"clone_{uuid.uuid4().hex[:12]}")
-        return await _create(server_dsn, made[-1], template)
+        return await databases.create(made[-1], template)
 
     yield make
     for name in made:
-        asyncio.run(_drop(server_dsn, name))
+        asyncio.run(databases.drop(name))
 
 
 @pytest.fixture
-async def empty_database(server_dsn: str) -> AsyncIterator[Database]:
+async def empty_database(databases: Databases) -> AsyncIterator[Database]:
     """A database without our schema."""
     name = f"empty_{uuid.uuid4().hex[:12]}"
-    yield Database(await _create(server_dsn, name))
-    await _drop(server_dsn, name)
+    yield Database(await databases.create(name))
+    await databases.drop(name)
 
 
 @pytest.fixture
-async def database(server_dsn: str, template: str) -> AsyncIterator[Database]:
+async def database(databases: Databases, template: str) -> AsyncIterator[Database]:
     """A migrated database."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    yield Database(await _create(server_dsn, name, template))
-    await _drop(server_dsn, name)
+    yield Database(await databases.create(name, template))
+    await databases.drop(name)
 
 
 @pytest.fixture
