@@ -123,8 +123,8 @@ def why(message_id: MessageId, as_json: Json = False) -> None:
     for obstacle in answer.obstacles:
         until = f" (until {format_time(obstacle.until)} UTC)" if obstacle.until is not None else ""
         typer.echo(f"- {obstacle.message}{until}")
-        if obstacle.remedy:
-            typer.echo(f"  → {obstacle.remedy}")
+        for line in (obstacle.remedy or "").splitlines():
+            typer.echo(f"  → {line}")
 
 
 @group.command()

@@ -22,7 +22,7 @@ class ReasonCode:
     explanation: str
     """What happened, in the first sentence; then whether the message was sent."""
     remedy: str
-    """What an operator does about it."""
+    """What an operator does about it. A command ends its line, so that it can be copied without the words around it."""
     statuses: tuple[int, ...] = ()
     """HTTP statuses of the provider that lead to it."""
 
@@ -36,6 +36,17 @@ class ReasonCode:
     def reason(self) -> str:
         """The reason as it is stored with a message."""
         return f"{self.code}: {self.sentence}"
+
+
+def resolve_remedy(message_id: int | None = None) -> str:
+    """Return how an operator settles an uncertain message: one command a line."""
+    command = f"smsgw resolve {message_id or 'ID'} --because 'REASON' --as"
+    return (
+        "Find out whether the provider sent it, then run one of these commands.\n"
+        f"It was sent: {command} accepted\n"
+        f"It was not sent: {command} failed\n"
+        f"Not known, and a second copy does no harm: {command} resend"
+    )
 
 
 NOT_SENT = "The message was not sent."
@@ -91,8 +102,9 @@ CONNECTION_REASONS = (
 SUPPRESSED = ReasonCode(
     "suppressed",
     f"The recipient opted out. {NOT_SENT}",
-    "Nothing. Only with the recipient's consent: smsgw suppress remove NUMBER --because 'REASON', "
-    "then smsgw replay --state suppressed.",
+    "Nothing. With the recipient's consent, run both commands.\n"
+    "To remove the number: smsgw suppress remove NUMBER --because 'REASON'\n"
+    "To send what was suppressed: smsgw replay --state suppressed",
 )
 NOT_ENCODABLE = ReasonCode(
     "not_encodable",
@@ -102,22 +114,20 @@ NOT_ENCODABLE = ReasonCode(
 CANCELLED = ReasonCode(
     "cancelled",
     f"An operator cancelled the message. {NOT_SENT}",
-    "Nothing. To send it after all: smsgw replay --id ID.",
+    "Nothing. To send it after all: smsgw replay --id ID",
 )
 
 DECISION_REASONS = (
     ReasonCode(
         "arrived",
         "The request that this message was split from had reached the provider. The message may have been sent.",
-        "Find out whether the provider sent it, then: smsgw resolve ID --as accepted --because 'REASON' "
-        "(or --as failed, --as resend).",
+        resolve_remedy(),
     ),
     ReasonCode(
         "horizon_passed",
         "An attempt may have arrived, and the provider may no longer remember the request id. Repeating the request "
         "could send a second copy.",
-        "Find out whether the provider sent it, then: smsgw resolve ID --as accepted --because 'REASON' "
-        "(or --as failed, --as resend).",
+        resolve_remedy(),
     ),
     ReasonCode(
         "attempts_used_up",
@@ -133,7 +143,7 @@ DECISION_REASONS = (
     ReasonCode(
         "expired",
         f"Its time to live ended before it could be sent. {NOT_SENT}",
-        "Nothing if it is no longer useful; otherwise: smsgw replay --id ID --new-ttl 1h.",
+        "Nothing if it is no longer useful; otherwise: smsgw replay --id ID --new-ttl 1h",
     ),
     SUPPRESSED,
     CANCELLED,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from gateway.domain.components import Component
+from gateway.domain.reasons import resolve_remedy
 from gateway.domain.states import FINAL_STATES, State
 from gateway.operations.reasons import explain
 from gateway.operations.search import get_message
@@ -47,7 +48,7 @@ class Obstacle:
     until: datetime | None = None
     """When it ends by itself; None if it does not, or if that is not known."""
     remedy: str | None = None
-    """A command, or what else to do."""
+    """A command, or what else to do. A command ends its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def _receipt(message: MessageRow, found: Facts) -> Obstacle:
         return Obstacle(
             Kind.RECEIPT,
             "the provider accepted it, and no final delivery receipt has arrived; a late receipt still counts",
-            remedy="to see where receipts are sent: smsgw webhook list; to send a second copy: "
-            f"smsgw replay --id {found.id} --allow-duplicates --because 'REASON'",
+            remedy="to see where receipts are sent: smsgw webhook list\n"
+            f"to send a second copy: smsgw replay --id {found.id} --allow-duplicates --because 'REASON'",
         )
     return Obstacle(
         Kind.RECEIPT,
@@ -116,11 +117,11 @@ def _uncertain(message: MessageRow, found: Facts) -> list[Obstacle]:
     polled = "" if found.last_polled_at is None else "; the provider's delivery listing does not contain it"
     reason = message.reason or "an attempt may have arrived"
     text = f"it is not known whether it was sent{others} ({reason}){polled}"
-    resolve = f"smsgw resolve {found.id} --as accepted --because 'REASON' (or --as failed, --as resend)"
+    remedy = resolve_remedy(found.id)
     if found.horizon_ends is not None and found.horizon_ends > found.now:
-        remedy = f"without the risk of a second copy until then: smsgw replay --id {found.id}; or: {resolve}"
+        remedy = f"To send it until then without the risk of a second copy: smsgw replay --id {found.id}\n{remedy}"
         return [Obstacle(Kind.UNCERTAIN, text, found.horizon_ends, remedy)]
-    return [Obstacle(Kind.UNCERTAIN, text, None, f"find out whether the provider sent it, then: {resolve}")]
+    return [Obstacle(Kind.UNCERTAIN, text, None, remedy)]
 
 
 def _lease(found: Facts) -> list[Obstacle]:

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from gateway.cli.commands import app
-from gateway.operations.reasons import GROUPS
+from gateway.operations.reasons import GROUPS, ReasonCode
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "operators.md").read_text()
@@ -64,6 +64,13 @@ def test_every_command_of_the_guide_can_be_pasted(shown: str) -> None:
 @pytest.mark.parametrize("shown", in_sentences())
 def test_every_command_of_a_remedy_can_be_pasted(shown: str) -> None:
     parse(shown)
+
+
+@pytest.mark.parametrize("reason", [reason for group in GROUPS.values() for reason in group], ids=lambda one: one.code)
+def test_a_command_of_a_remedy_ends_its_line(reason: ReasonCode) -> None:
+    for line in reason.remedy.splitlines():
+        ends = [match.end() for match in COMMAND.finditer(line)]
+        assert ends in ([], [len(line)])
 
 
 def test_the_guide_shows_enough_commands() -> None:

@@ -33,6 +33,11 @@ async def obstacles(operator: Any, message_id: int, **options: Any) -> dict[Kind
     return {obstacle.kind: obstacle for obstacle in answer.obstacles}
 
 
+def commands(obstacle: Obstacle) -> list[str]:
+    """Return what follows the name of the program in each line of a remedy."""
+    return [line.partition("smsgw ")[2] for line in (obstacle.remedy or "").splitlines() if "smsgw " in line]
+
+
 async def test_there_is_no_answer_for_what_is_not_there(running: Any) -> None:
     assert await diagnose(running, 4711) is None
     assert await read_timeline(running, 4711) is None
@@ -148,10 +153,12 @@ async def test_it_is_uncertain_with_and_without_a_risk(running: Any, worker: Mak
     found = (await obstacles(running, first))[Kind.UNCERTAIN]
     assert "1 others" in found.message
     assert found.until is not None
+    resolve = [f"resolve {first} --because 'REASON' --as {result}" for result in ("accepted", "failed", "resend")]
+    assert commands(found) == [f"replay --id {first}", *resolve]
     await forget(running)
     found = (await obstacles(running, first))[Kind.UNCERTAIN]
     assert found.until is None
-    assert "resolve" in (found.remedy or "")
+    assert commands(found) == resolve
 
 
 async def test_it_waits_for_its_receipt(running: Any, worker: Make) -> None:

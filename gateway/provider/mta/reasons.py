@@ -26,14 +26,14 @@ UNAUTHORIZED = ReasonCode(
 NO_CREDIT = ReasonCode(
     "no_credit",
     f"The account has no credits left, or its trial is over. {_PAUSED}",
-    f"Buy credits, then: smsgw resume route {ROUTE}. For messages that expired: "
-    "smsgw replay --reason 402 --new-ttl 24h.",
+    f"Buy credits, then: smsgw resume route {ROUTE}\n"
+    "For messages that expired: smsgw replay --reason 402 --new-ttl 24h",
     (402,),
 )
 ACCOUNT_RESTRICTED = ReasonCode(
     "account_restricted",
     f"The provider does not let this account send: it is not verified, or on trial. {_PAUSED}",
-    f"Complete the account's verification with the provider, then: smsgw resume route {ROUTE}.",
+    f"Complete the account's verification with the provider, then: smsgw resume route {ROUTE}",
     (403,),
 )
 FORBIDDEN = ReasonCode(
@@ -100,7 +100,7 @@ SENT_TO_NOBODY = ReasonCode(
     "sent_to_nobody",
     "The provider accepted the request and sent it to no one: the number is unsubscribed, invalid or abroad. "
     f"{NOT_SENT}",
-    "Check the number. To import the provider's list of opt-outs: smsgw suppress sync.",
+    "Check the number. To import the provider's list of opt-outs: smsgw suppress sync",
     (200,),
 )
 SHORTFALL = ReasonCode(
@@ -152,7 +152,7 @@ REASONS: Mapping[str, tuple[ReasonCode, ...]] = MappingProxyType(
             ReasonCode(
                 "refused_in_a_row",
                 f"Consecutive requests were refused for reasons that are not in their texts. {_PAUSED}",
-                f"Check the account, {URL_SETTING} and the templates in use, then: smsgw resume route {ROUTE}.",
+                f"Check the account, {URL_SETTING} and the templates in use, then: smsgw resume route {ROUTE}",
             ),
         ),
     }
