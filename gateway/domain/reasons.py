@@ -51,6 +51,9 @@ def resolve_remedy(message_id: int | None = None) -> str:
 
 NOT_SENT = "The message was not sent."
 MAYBE_SENT = "The message may have been sent. The gateway repeats the request under the same id."
+MAY_HAVE_ARRIVED = "An attempt may have reached the provider, so the message may have been sent."
+"""What holds for a message with several attempts, where the two above hold for the last attempt only."""
+ATTEMPT_DID_NOT_SEND = "This attempt did not send the message."
 
 CONNECTION_REASONS = (
     ReasonCode("dns", f"The provider's host name could not be resolved. {NOT_SENT}", "Check this host's DNS."),

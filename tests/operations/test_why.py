@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from support.operating import accepted, deliver, expired, failed, forget, uncertain
-from support.outbox import UNREACHED, enqueue, status
+from support.outbox import LOST, UNREACHED, enqueue, make_due, status
 
+from gateway.domain.reasons import NOT_SENT
 from gateway.operations import pause, replay, resolve
 from gateway.operations.pause import Scope
 from gateway.operations.timeline import read_timeline
@@ -188,6 +189,41 @@ async def test_a_story_tells_every_attempt_with_its_code_and_meaning(operator: A
     assert attempt.meaning.code == "no_credit"
     assert timeline.meaning is not None
     assert timeline.meaning.code == "no_credit"
+
+
+async def test_an_uncertain_message_may_have_been_sent_whatever_its_last_attempt_says(
+    operator: Any, worker: Make
+) -> None:
+    message_id, _ = await uncertain(operator, worker(), 2)
+    timeline = await read_timeline(operator, message_id)
+    assert timeline is not None
+    assert timeline.meaning is not None
+    assert timeline.meaning.code == "forbidden"
+    assert "may have been sent" in timeline.meaning.explanation
+    assert "smsgw resolve" in timeline.meaning.remedy
+    said = [timeline.meaning, *(entry.meaning for entry in timeline.entries if entry.meaning is not None)]
+    assert len(said) == 3
+    assert not any(NOT_SENT in meaning.explanation for meaning in said)
+
+
+async def test_a_message_may_have_been_sent_while_it_is_tried_again(operator: Any, worker: Make) -> None:
+    message_id, one = await enqueue(operator), worker()
+    one.provider.answers.extend([UNREACHED, LOST, UNREACHED])
+    await one.complete(*await one.claim())
+    timeline = await read_timeline(operator, message_id)
+    assert timeline is not None
+    assert timeline.meaning is not None
+    assert NOT_SENT in timeline.meaning.explanation
+    for _ in range(2):
+        await make_due(operator)
+        await one.complete(*await one.claim())
+    timeline = await read_timeline(operator, message_id)
+    assert timeline is not None
+    assert (timeline.message.state, timeline.message.attempts) == ("retrying", 3)
+    assert timeline.meaning is not None
+    assert timeline.meaning.code == "connect"
+    assert "may have been sent" in timeline.meaning.explanation
+    assert NOT_SENT not in timeline.meaning.explanation
 
 
 async def test_a_story_tells_receipts_and_what_operators_did(operator: Any, worker: Make) -> None:
