@@ -1,8 +1,8 @@
-"""Measures: what the gateway costs, beside the floors of the same machine and beside other queues, in one run.
+"""Benchmarks: the cost of the gateway, compared in one run with lower bounds of the same machine and other queues.
 
-Every figure is a ratio of two numbers of one run, with the command that made it. `benchmarks` has one function for each
-question, `registry` lists them, `server` is the provider that is never the bottleneck and counts every recipient, so
-that a loss or a duplicate shows in every benchmark. `plan` turns measured costs into advice and measures nothing.
+Every figure is a ratio of two numbers of one run, with the command that made it. `registry` lists the benchmarks.
+`server` is a provider that is never the bottleneck. It counts every recipient, so each benchmark shows losses and
+duplicates. `plan` calculates from measured costs and measures nothing.
 
-Never used by the gateway itself.
+The gateway itself does not use this package.
 """

@@ -1,4 +1,4 @@
-"""What every benchmark is given: sizes, a Postgres, the counting server, a folder."""
+"""What every benchmark gets: sizes, a Postgres, the counting server, a folder."""
 
 import statistics
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is sent and how often; a ratio of small numbers is noise."""
+    """How much is sent and how often. A ratio of small numbers is noise."""
 
     name: str
     rows: int
@@ -25,22 +25,22 @@ class Scale:
     repeat: int
     """Runs, of which the median counts."""
     backlog: int
-    """Bulk messages that wait behind a login code, and in memory."""
+    """Waiting bulk messages, for the benchmarks of login codes and of memory."""
     history: int
     """Finished messages."""
     dead: int
     """Dead tuples behind a pinned snapshot."""
     probes: int
-    """Lone messages whose way is timed."""
+    """Single messages whose latency is measured."""
     seconds: float
-    """Of watching an idle gateway."""
+    """Seconds of measuring an idle gateway."""
     window: float
     """Seconds of sending at the provider's limit."""
     steady: float
     """Seconds of steady load."""
     peer_rows: int
     patience: float = 20.0
-    """Longest silence of a drain before it is taken for dead."""
+    """Seconds without progress after which a drain has failed."""
 
 
 SCALES = {
@@ -63,11 +63,11 @@ class Bench:
     folder: Path
     concurrency: int
     delay: float
-    """Seconds the server takes to answer."""
+    """Seconds until the server answers."""
 
     @asynccontextmanager
     async def filled(self, count: int, lane: str) -> AsyncIterator[Database]:
-        """Give a database in which so many messages of a lane wait, and a server that knows none of them."""
+        """Give a database with waiting messages of a lane, and a server that has seen none of them."""
         async with self.databases.fresh() as database:
             if count:
                 await database.run("fill", count, lane, 0)
@@ -87,6 +87,6 @@ def middle(runs: Sequence[T], rate: Callable[[T], float]) -> T:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which a share of all lies; of few values, the nearest above."""
+    """Return a percentile; of few values, the nearest value above."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,4 +1,4 @@
-"""What a message costs by how many share a request, dead tuples over steady load, and the use of the limit."""
+"""The cost of a message by the size of its request, dead tuples under steady load, and the use of the limit."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ async def curves(bench: Bench) -> Result:
     for size in SIZES:
         count = bench.scale.rows if size == 1 else bench.scale.rows * 2
         async with bench.filled(count, "default") as database:
-            # As many messages at once as one request takes: else a backlog this small would never fill a request.
+            # One claim takes as many messages as a request holds. Otherwise this backlog would never fill a request.
             one = await drain(
                 bench,
                 database,
@@ -37,7 +37,7 @@ async def curves(bench: Bench) -> Result:
 
 
 async def steady(bench: Bench) -> Result:
-    """Dead tuples, bloat and WAL while messages come and go at a steady rate, with autovacuum as it is set."""
+    """Dead tuples, bloat and WAL under steady load, with the default autovacuum."""
     result = Result("steady")
     async with (
         bench.filled(0, "default") as database,
@@ -68,7 +68,7 @@ async def _dead(database: Database) -> dict[str, float]:
 
 
 async def window(bench: Bench) -> Result:
-    """The use of the provider's limit by four replicas, and the fullest window that it saw."""
+    """The use of the provider's limit by four replicas, and the fullest window."""
     result, seconds = Result("window"), bench.scale.window
     if not seconds:
         result.failed = "takes a window's time; it is part of the full set"
@@ -87,7 +87,7 @@ async def window(bench: Bench) -> Result:
     times = [float(when) for when, _ in requests]
     within = sum(1 for when in times if when <= times[0] + seconds)
     fullest = max(sum(1 for other in times if when <= other < when + WINDOW) for when in times)
-    # What the rule lets through from the moment of the first token on.
+    # What the rule allows from the first token on.
     from gateway.app.limits import MARGIN
 
     allowed = int(1 + Bucket("requests", 0.0, 0.0, float(LIMIT), WINDOW, MARGIN).rate * seconds)

@@ -1,4 +1,4 @@
-"""The benchmark's own Postgres, its databases, and what a run cost in them."""
+"""The benchmark's own Postgres, its databases, and the cost of a run in them."""
 
 import asyncio
 import os
@@ -25,11 +25,11 @@ SETTINGS = {
     "pg_stat_statements.track": "all",
     "track_io_timing": "off",
 }
-"""Durable as in production. No checkpoint falls into a run: the first change of a page after one writes the
-whole page into the WAL, which in a run of seconds would drown what a message costs."""
+"""Durable as in production. No checkpoint happens during a run: the first change of a page after one writes the
+whole page into the WAL, which would hide the cost of a message in a run of seconds."""
 
 FLUSH = 1.2
-"""Seconds after which an idle session has handed its counts to the server's statistics."""
+"""Seconds after which an idle session has reported its counts to the server's statistics."""
 
 
 def sql(name: str) -> str:
@@ -39,7 +39,7 @@ def sql(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the database did, in whole numbers; the difference of two looks."""
+    """What the database did: the difference of two readings."""
 
     commits: int
     wal: int
@@ -50,10 +50,10 @@ class Cost:
     """Of the updates, those that touched no index."""
     deletes: int
     dead: int
-    """Dead tuples that stand there now; not a difference."""
+    """Dead tuples at the second reading; not a difference."""
 
     def since(self, before: "Cost") -> "Cost":
-        """Return what came on top of an earlier look."""
+        """Return the difference to an earlier reading."""
         mine, theirs = asdict(self), asdict(before)
         return Cost(**{name: value - theirs[name] for name, value in mine.items() if name != "dead"}, dead=self.dead)
 
@@ -93,21 +93,21 @@ class Database:
         return dict(row) if row is not None else {}
 
     async def forget_statements(self) -> None:
-        """Begin to count statements anew."""
+        """Restart the count of statements."""
         if self._statements:
             await self.run("queries_reset")
 
     async def statements(self) -> int:
-        """Return how many were asked since then; 0 where nobody counts."""
+        """Return the number of statements since then; 0 without pg_stat_statements."""
         return int(await self.value("queries")) if self._statements else 0
 
     async def cost(self) -> Cost:
-        """Look at what was done until now, by sessions that have ended or were idle for a second."""
+        """Read what was done until now, by sessions that have ended or were idle for a second."""
         await asyncio.sleep(FLUSH)
         return Cost(**await self.row("cost"))
 
     async def settle(self) -> None:
-        """Bring the tables into the state of a database that has been up for long: vacuumed and analysed."""
+        """Vacuum and analyse the tables, as in a database that has run for long."""
         await self.run("vacuum")
 
 
@@ -115,7 +115,7 @@ class Databases:
     """A Postgres for the run."""
 
     def __init__(self, dsn: str, version: str, *, statements: bool = True) -> None:
-        """`statements` says that the server has pg_stat_statements loaded; without it none are counted."""
+        """`statements`: the server has pg_stat_statements loaded. Without it no statements are counted."""
         self._dsn = dsn
         self._statements = statements
         self.version = version
@@ -123,7 +123,7 @@ class Databases:
 
     @asynccontextmanager
     async def fresh(self, *, migrated: bool = True) -> AsyncIterator[Database]:
-        """Make an empty database, with our schema unless told otherwise, and drop it in the end."""
+        """Create a database, by default with our schema, and drop it at the end."""
         self._made += 1
         name = f"bench_{os.getpid()}_{self._made}"
         admin = await connect(self._dsn, purpose="bench", settings={"statement_timeout": "0"})
@@ -146,7 +146,7 @@ class Databases:
 
 @asynccontextmanager
 async def databases(folder: Path) -> AsyncIterator[Databases]:
-    """Run a Postgres of our own for the length of the context."""
+    """Run a Postgres until the context ends."""
     postgres = EmbeddedPostgres(folder / "state", database="bench", settings=SETTINGS)
     cluster = await asyncio.to_thread(postgres.start)
     try:

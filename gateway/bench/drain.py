@@ -1,4 +1,4 @@
-"""Sending a backlog: one message a request, and coalesced; beside a bare client at the same concurrency."""
+"""Sends a backlog: one message a request, and coalesced, compared with a bare client at the same concurrency."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ TARGET_WAL = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What one drain was."""
+    """The result of one drain."""
 
     rate: float
     """Messages a second at the server, without the first tenth."""
@@ -37,7 +37,7 @@ class Drained:
     """Statements a message."""
 
     def values(self) -> dict[str, Any]:
-        """Return what a line of a table shows."""
+        """Return the values of a line of a table."""
         return {
             "rate": round(self.rate, 1),
             "lost": self.lost,
@@ -52,9 +52,9 @@ class Drained:
 async def drain(
     bench: Bench, database: Database, messages: int, *, processes: int = 1, fill: str | None = None, **settings: object
 ) -> Drained:
-    """Start the daemon on a full outbox and wait until everything has come to the server and is written down.
+    """Start the daemon on a full outbox and wait until everything was sent and stored.
 
-    With `fill`, the outbox is empty until every process is up, and then gets so many messages of that lane at once.
+    With `fill`, the outbox is empty until every process is up, and then gets the messages of that lane at once.
     """
     await bench.server.reset()
     before = await database.cost()
@@ -99,13 +99,13 @@ async def drain(
 
 
 async def await_replicas(database: Database, processes: int) -> None:
-    """Wait until so many processes have made themselves known, and a moment for their first look at the outbox."""
+    """Wait until this number of processes run, and a moment for their first poll of the outbox."""
     for _ in range(1200):
         if await database.value("replicas") >= processes:
             break
         await asyncio.sleep(0.1)
     else:
-        raise BenchError("the processes do not all come up")
+        raise BenchError("not every process started")
     await asyncio.sleep(1.0)
 
 
@@ -138,7 +138,7 @@ async def raw_client(bench: Bench, requests: int) -> dict[str, Any]:
 
 
 async def single(bench: Bench) -> Result:
-    """One message a request, one process; each run of it beside one of the bare client."""
+    """One message a request, one process, alternating with runs of the bare client."""
     count, result = bench.scale.rows, Result("drain")
     raw: list[dict[str, Any]] = []
     ours: list[Drained] = []
@@ -180,7 +180,7 @@ async def coalesced(bench: Bench) -> Result:
 
 
 async def processes(bench: Bench) -> Result:
-    """The same backlog by 1, 2, 4 and 8 processes: on a machine of few cores, what saturates."""
+    """The same backlog by 1, 2, 4 and 8 processes: shows what saturates on a machine of few cores."""
     count, result = bench.scale.rows, Result("processes")
     for number in (1, 2, 4, 8):
         async with bench.filled(0, "bulk") as database:
@@ -195,6 +195,6 @@ async def processes(bench: Bench) -> Result:
 
 
 def _clean(runs: Sequence[Drained]) -> list[Measure]:
-    """Return what must be zero."""
+    """Return the values that must be zero."""
     wrong = sum(run.lost + run.doubled for run in runs)
     return [Measure("lost or doubled", float(wrong), note="of all runs")] if wrong else []

@@ -1,4 +1,4 @@
-"""The floors: what the machine itself can do, with nothing of ours in the way."""
+"""Lower bounds: what the machine can do without the gateway."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from gateway.bench.results import Better, Line, Measure, Result
 from gateway.store.pool import connect
 
 BATCH = 64
-"""Rows that the bare claim takes at once: as many as a drain has requests in the air."""
+"""Rows that the bare claim takes at once: as many as a drain has requests in flight."""
 
 ROWS_A_TURN = 50
 
@@ -28,7 +28,7 @@ TARGET_INSERT = 1.3
 
 
 async def server_ceiling(bench: Bench) -> Line:
-    """Show that the counting server is never the bottleneck: what `wrk` gets out of it when it does not wait."""
+    """Show that the counting server is not the bottleneck: its rate under `wrk`, without a delay."""
     wrk = shutil.which("wrk")
     if wrk is None:
         return Line("counting server, by wrk", {}, failed="wrk is not installed (apt-get install wrk)")
@@ -47,7 +47,7 @@ async def server_ceiling(bench: Bench) -> Line:
 
 
 async def claim_and_finish(database: Database, rows: int) -> Line:
-    """Claim and finish the same rows with two bare statements a batch: no request, no attempt, no limit, no HTTP."""
+    """Claim and complete the same rows with two bare statements a batch: no request, no attempt, no limit, no HTTP."""
     await database.run("bare_table")
     await database.run("bare_fill", rows)
     connection = await connect(database.dsn, purpose="bench floor")
@@ -62,7 +62,7 @@ async def claim_and_finish(database: Database, rows: int) -> Line:
 
 
 async def notify_wake(database: Database, folder: Path, probes: int) -> list[float]:
-    """Return seconds from a commit's return to the callback of a bare LISTEN in another process, each."""
+    """Return the seconds from each commit to the callback of a bare LISTEN in another process."""
     command = [sys.executable, "-m", "gateway.bench.listener", database.dsn]
     sender = await connect(database.dsn, purpose="bench sender")
     committed = []
@@ -85,7 +85,7 @@ async def notify_wake(database: Database, folder: Path, probes: int) -> list[flo
 
 
 async def inserts(bench: Bench) -> Result:
-    """An application's INSERT, one a transaction, beside the same into a table with nothing but a key."""
+    """An application's INSERT, one a transaction, compared with one into a table with only a primary key."""
     result = Result("insert")
     turns = max(2, bench.scale.rows * bench.scale.repeat // (4 * ROWS_A_TURN))
     plain, ours = [], []
@@ -93,7 +93,7 @@ async def inserts(bench: Bench) -> Result:
         await database.run("bare_table")
         async with _application(database, "bare_insert") as bare, _application(database, "insert") as full:
             for turn in range(turns):
-                # In short turns, so that a slow moment of the disk meets both.
+                # In short alternating rounds, so that a slow disk affects both.
                 plain.append(await _inserted(bare, turn))
                 ours.append(await _inserted(full, turn))
     result.lines = [
@@ -124,7 +124,7 @@ async def _inserted(statement: PreparedStatement, turn: int) -> float:
 
 
 async def floors(bench: Bench) -> Result:
-    """What the machine can do at the most."""
+    """The most that the machine can do."""
     result = Result("floors")
     result.lines.append(await server_ceiling(bench))
     async with bench.databases.fresh() as database:

@@ -1,4 +1,4 @@
-"""From the commit to the wire: idle beside a bare NOTIFY, and a login code behind a campaign with the limiter full."""
+"""Latency from commit to send: idle, compared with a bare NOTIFY, and a login code during a campaign at the limit."""
 
 import asyncio
 import random
@@ -27,11 +27,11 @@ TARGET_OTP = 20.0
 
 LEAST_NUMBERS = 60_000_000
 OTP_NUMBERS = 50_000_000
-"""Where the numbers of login codes begin, above those of every backlog."""
+"""The first number of login codes, above those of every backlog."""
 
 
 async def wake(bench: Bench) -> Result:
-    """A lone message of an idle gateway: commit to wire, and the same of a bare NOTIFY, in turns."""
+    """A single message of an idle gateway: commit to send, alternating with a bare NOTIFY."""
     result, probes = Result("wake"), bench.scale.probes
     async with (
         bench.filled(0, "otp") as database,
@@ -63,7 +63,7 @@ async def wake(bench: Bench) -> Result:
 
 
 async def _await_first(bench: Bench, database: Database) -> None:
-    """Send one message, so that everything is warm and asleep again."""
+    """Send one message to warm up, then wait until the gateway is idle."""
     await database.run("insert_lane", "+99900000000000", "warm", "default")
     stats = await bench.server.await_messages(1, patience=bench.scale.patience)
     if stats["distinct"] < 1:
@@ -72,7 +72,7 @@ async def _await_first(bench: Bench, database: Database) -> None:
 
 
 async def _lone(bench: Bench, database: Database, probes: int, *, lane: str, first: int) -> list[float]:
-    """Return seconds from a commit's return to its arrival at the server, for lone messages."""
+    """Return the seconds from each commit to the arrival at the server, for single messages."""
     committed: dict[str, float] = {}
     application = await connect(database.dsn, purpose="bench application")
     try:
@@ -89,12 +89,12 @@ async def _lone(bench: Bench, database: Database, probes: int, *, lane: str, fir
     arrived = await bench.server.arrivals()
     missing = committed.keys() - arrived.keys()
     if missing:
-        raise BenchError(f"{len(missing)} of {probes} lone messages did not arrive")
+        raise BenchError(f"{len(missing)} of {probes} single messages did not arrive")
     return [max(0.0, arrived[number] - when) for number, when in committed.items()]
 
 
 async def _least(bench: Bench, database: Database, probes: int) -> list[float]:
-    """Return what the least conceivable outbox takes from commit to wire: woken by NOTIFY, one durable claim, a POST.
+    """Return the latency of a minimal outbox from commit to send: woken by NOTIFY, one durable claim, a POST.
 
     It shows what a wake is made of where something must be committed before the first byte may leave.
     """
@@ -128,7 +128,7 @@ async def _least(bench: Bench, database: Database, probes: int) -> list[float]:
 
 
 async def urgent(bench: Bench) -> Result:
-    """A login code behind a campaign that uses every token: what it waits beyond the next token."""
+    """A login code during a campaign that uses every token: how long it waits beyond the next token."""
     result, excess, waits = Result("otp"), [], []
     limits: dict[str, Any] = {"request_limit": 200, "request_window": "15s", "request_spare": 0}
     async with (
@@ -148,7 +148,7 @@ async def urgent(bench: Bench) -> Result:
                     await application.execute(sql("insert_lane"), number, "Your code is 123456", "otp")
                     wait = await _next_token(application)
                 expected[number] = (time.monotonic(), wait)
-                # More than two tokens' time, so that a code never waits for another code.
+                # Longer than two tokens take, so that a code never waits for another code.
                 await asyncio.sleep(0.2 + 0.1 * random.random())
             await asyncio.sleep(2.0)
         finally:

@@ -1,4 +1,4 @@
-"""A bare listener in a process of its own: notes when each notification came.
+"""A bare listener in its own process: records when each notification came.
 
     python -m gateway.bench.listener DSN
 

@@ -1,4 +1,4 @@
-"""From a report to docs/performance.md and its plots: nothing is measured here, and nothing typed by hand."""
+"""Makes docs/performance.md and its plots from a report. It measures nothing."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ COLUMNS = {
     "lost": "lost",
     "doubled": "doubled",
 }
-"""What a table of drains shows; all but the rate a message."""
+"""The columns of a table of drains; all but the rate are for each message."""
 
 TITLES = {
     "floors": "The floors",
@@ -48,61 +48,64 @@ NOTES = {
     "floors": "The bare claim and finish are two statements for a batch, on a table with one index; no request, no "
     "attempt, no limit.",
     "drain": "The bare client posts the same bytes and does nothing else. It runs alone, while the gateway shares the "
-    "cores with Postgres: of two cores the bare client has more to itself, whatever the gateway does. What the limit "
-    "is made of: the process is busy for three quarters of the time, Postgres for half of a core. Of what a message "
-    "costs the process, aiohttp's call is a third and the event loop with its sockets a sixth, which the bare client "
-    "pays too; the claim is a third, half of it asyncpg's coding of what goes to Postgres and comes from it; writing "
-    "the result is a tenth. Claims go one after another, each with seven round trips and a commit before the first "
-    "byte leaves (promise 3); claiming the next while the last is in the air gained an eighth at the most, for a "
-    "second queue of claims that grow stale, and was left out.",
-    "coalesced": "No checkpoint falls into a run. The first change of a page after a checkpoint writes the whole page "
-    "into the WAL; with checkpoints a quarter of an hour apart that adds little to a steady load and much to a burst.",
-    "wake": "A bare NOTIFY writes nothing. Whatever must be decided once has to be on disk before its first byte "
-    "leaves (promise 3), so the second line is the least that any such outbox can take: one durable statement and one "
-    "POST after the bell.",
-    "snapshot": "Index entries of messages that were sent can't be removed while an old snapshot may still see them. "
-    "A look at what waits passes all of them, 30 ms for 100,000, so a look that was slow is not repeated before every "
-    "claim: for a while only urgent lanes are looked at, and the known queues go on from where they were left "
-    "(`gateway/dispatch/cursors.py`). `smsgw doctor` says who holds the snapshot, and "
-    "`smsgw_database_oldest_snapshot_seconds` for how long.",
-    "otp": "The transaction that inserts the code reads the time to the next token and locks the limiter's row, "
-    "so nobody can take that token before the code is committed; a claim that waits for the lock meanwhile looks for "
-    "urgent messages again before it spends. What is shown beyond the token is all that the gateway adds.",
-    "idle": "Half of it is the safety poll, which is there for a bell that nobody hears; the rest is the gauges and "
-    "the heartbeat.",
+    "two cores with Postgres, so the bare client has more of them. The process is busy for three quarters of "
+    "the time, Postgres for half a core. Of the cost of a message in the process, aiohttp's call is a third "
+    "and the event loop with its sockets a sixth; the bare client has these too. The claim is a third, half "
+    "of it asyncpg's encoding and decoding; storing the result is a tenth. Claims run one after another, each "
+    "with seven round trips and a commit before the first byte is sent (promise 3). To claim the next while "
+    "the last is in flight gained at most an eighth and needed a second queue of claims that grow stale, so "
+    "it was left out.",
+    "coalesced": "No checkpoint happens during a run. The first change of a page after a checkpoint writes the "
+    "whole page "
+    "into the WAL. With checkpoints a quarter of an hour apart that adds little to a steady load and much to "
+    "a burst.",
+    "wake": "A bare NOTIFY writes nothing. A decision that is made once has to be on disk before its first byte is "
+    "sent (promise 3), so the second line is the minimum for any such outbox: one durable statement and one "
+    "POST after the notification.",
+    "snapshot": "Index entries of sent messages cannot be removed while an old snapshot may still see them. A "
+    "scan reads "
+    "all of them, 30 ms for 100,000, so a slow scan is not repeated before every claim: for a while only "
+    "urgent lanes are scanned, and known queues continue at their cursors (`gateway/dispatch/cursors.py`). "
+    "`smsgw doctor` shows what holds the snapshot, and `smsgw_database_oldest_snapshot_seconds` for how long.",
+    "otp": "The transaction that inserts the code reads the time to the next token and locks the limiter's row, so "
+    "no claim can take that token before the code is committed. A claim that waits for the lock scans for "
+    "urgent messages again before it spends the token. The time beyond the token is what the gateway adds.",
+    "idle": "Half of it is the safety poll, for a lost notification; the rest is the gauges and the heartbeat.",
     "insert": "The bare table has the same columns of use and a primary key. Without the wait for the disk a bare row "
-    "took 124 µs and ours 192: 22 µs more are the search paths that keep the triggers from an application's own "
-    "operators, 23 the checks and the doorbell, 16 the indexes for number, reference, claim, expiry and time, 7 the "
-    "wider row. The rest of the ratio is the disk, which gets more WAL to write.",
-    "receipts": "Every answer of the gateway is a committed receipt, and the fold runs a quarter of the time. "
-    "The generator has a process of its own; all share the cores with Postgres. The ratio moved between 0.46 and 0.61 "
-    "within an hour on this machine: the listener's own Python is what it is made of, 97 µs a receipt beside the bare "
-    "handler's 62.",
-    "processes": "Every process is up before the backlog appears. The cores are shared with Postgres and the server, "
-    "so more processes than cores add their own cost and no speed; the limiter's row makes claims wait for each other.",
-    "curves": "Commits fall with the number of messages a claim takes, WAL and rows with the number that share a "
-    "request: the message's own row is what remains.",
-    "steady": "Autovacuum keeps what is dead of `outbox` and `request` under a hundredth of what lives. In this hour "
-    "`attempt` still had the server's default, a fifth of the table; since then it has the terms of the others "
-    "(`sql/migrations/0001_pre_messages.sql`).",
-    "peers": "Rates of short runs on a busy machine; the costs beside them are steadier. Whoever deletes a row when it "
-    "is done keeps no history and pays less WAL for it; whoever writes no attempt can't say what was tried. The "
-    "gateway in these runs also asks its limiter, fences late workers, logs each attempt and stores the exact bytes "
-    "of each request; no peer does all of that.",
+    "took 124 µs and ours 192. Of the difference, 22 µs are the search paths that keep an application's "
+    "operators out of the triggers, 23 the checks and the doorbell, 16 the indexes for number, reference, "
+    "claim, expiry and time, 7 the wider row. The rest of the ratio is the disk, which gets more WAL to "
+    "write.",
+    "receipts": "Every answer of the gateway is a committed receipt, and the applier runs a quarter of the time. The "
+    "generator has its own process; all share the cores with Postgres. The ratio moved between 0.46 and 0.61 "
+    "within an hour on this machine. Most of it is the listener's own Python: 97 µs a receipt, compared with "
+    "62 of the bare handler.",
+    "processes": "Every process runs before the backlog appears. The cores are shared with Postgres and the server, so "
+    "more processes than cores add their own cost and no speed; claims wait for each other at the limiter's "
+    "row.",
+    "curves": "Commits fall with the number of messages that a claim takes, WAL and rows with the number that share a "
+    "request. The message's own row remains.",
+    "steady": "Autovacuum keeps the dead rows of `outbox` and `request` under a hundredth of the live ones. In this "
+    "hour `attempt` still had the server's default, a fifth of the table; since then it has the settings of "
+    "the others (`sql/migrations/0001_pre_messages.sql`).",
+    "peers": "Rates of short runs on a busy machine; the costs are steadier. A queue that deletes a row when it is "
+    "done keeps no history and writes less WAL for it; one that stores no attempt cannot show what was tried. "
+    "The gateway in these runs also applies its limiter, fences late workers, logs each attempt and stores "
+    "the exact bytes of each request; no other queue does all of that.",
 }
-"""What a reader must know to read a table; holds whatever the figures are."""
+"""Explanations of the tables; they hold for any figures."""
 
 INTRODUCTION = """# Performance
 
-This page is made from `docs/performance.json` by `smsgw bench page`; do not edit it. Every figure is one of a
-single run on a single machine, together with the floors of that machine: **only the ratios mean anything
-elsewhere.** The machine was shared with other work, so single figures move by a third between runs, some by more;
-medians of {repeat} runs are shown where a run is short.
+This page is made from `docs/performance.json` by `smsgw bench page`; do not edit it. All figures are from runs on
+one machine, together with lower bounds of that machine: **only the ratios mean anything elsewhere.** The machine was
+shared with other work, so single figures differ by a third between runs, some by more. Short runs are repeated
+{repeat} times and their median is shown.
 
 {machine}
 
-The provider of these runs is a raw protocol in a process of its own (`gateway/bench/server.py`) that answers
-{delay:g} ms after each request and counts each recipient: a message that is lost or sent twice shows in the tables.
+The provider of these runs is a raw protocol in its own process (`gateway/bench/server.py`). It answers {delay:g} ms
+after each request and counts each recipient, so the tables show messages that were lost or sent twice.
 Postgres is durable (`fsync` and `synchronous_commit` on).
 
 ## Targets

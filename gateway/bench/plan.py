@@ -1,4 +1,4 @@
-"""On paper: which route, how many processes and how large a Postgres so many messages a day need. Measures nothing.
+"""Calculates the route, processes and size of Postgres for a number of messages a day. Measures nothing.
 
 Every figure is rounded against the operator: to the next larger machine, replica, number. What a message costs comes
 from a report of the benchmarks where one is given, else from the one that this release was measured with.
@@ -14,7 +14,7 @@ DAY = 86_400.0
 GIGABYTE = 1e9
 
 HEADROOM = 0.5
-"""Of what was measured, how much a plan uses: the measuring machine did nothing else."""
+"""The share of a measured rate that a plan uses, because the measuring machine did nothing else."""
 
 RECEIPTS = 2
 """Webhooks that a message brings: sent, and its final state."""
@@ -36,23 +36,23 @@ TOLL_FREE_A_DAY = 100_000
 """Above it the provider advises a short code."""
 
 REQUESTS_PER_SECOND = 22 / 16
-"""What the limiter makes of 25 requests in 15 seconds, one spare: (24 - 2) / (15 + 1), an account."""
+"""The limiter's rate for 25 requests in 15 seconds, one spare: (24 - 2) / (15 + 1), an account."""
 
-MOST_RECIPIENTS = 500
+MAX_RECIPIENTS = 500
 
 ROWS_KEPT = 200_000_000
 """Messages in one table above which deleting them by age costs more than dropping a partition."""
 
 WAL_OF_ONE = 60e6
-"""Bytes of WAL a second that one Postgres on good disks writes day by day, with replicas that keep up."""
+"""Bytes of WAL a second that one Postgres on good disks can sustain, with replicas that keep up."""
 
 COMMITS_OF_ONE = 8_000.0
-"""Commits a second of applications that one Postgres on good disks takes day by day, with group commit."""
+"""Commits a second of applications that one Postgres on good disks can sustain, with group commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What was measured. Times in seconds of one core of the measuring machine."""
+    """Measured costs. Times in seconds of one core of the measuring machine."""
 
     single_rate: float
     """Messages a second of one process, a request each."""
@@ -65,7 +65,7 @@ class Costs:
     """Bytes of the application's own INSERT, and of what its receipts write."""
     wal_receipts: float = 1_500.0
     row_bytes: float = 1_400.0
-    """What a finished message takes with its request's share, its attempt's, its receipts and all indexes."""
+    """Bytes on disk of a finished message: with its shares of request and attempt, its receipts and all indexes."""
     database_single: float = 150e-6
     database_coalesced: float = 40e-6
     database_insert: float = 150e-6
@@ -77,15 +77,15 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What shall be sent."""
+    """The load to plan for."""
 
     per_day: int
     hours: float = 12.0
-    """Of a day in which it is sent."""
+    """Hours of a day in which it is sent."""
     peak: float = 3.0
-    """How many times the average the busiest minute is."""
+    """The busiest minute, as a multiple of the average."""
     parts: float = 1.0
-    """Parts that a text has on average."""
+    """Average parts of a text."""
     coalesces: bool = True
     """Whether messages may share requests."""
     retention_days: float = 90.0
@@ -103,7 +103,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The advice."""
+    """The result of a plan."""
 
     load: Load
     route: Route
@@ -112,7 +112,7 @@ class Plan:
     recipients: int
     """Messages a request must carry at the peak."""
     accounts: int
-    """At the provider, or a limit so many times larger."""
+    """Accounts at the provider, or a limit this many times larger."""
     dispatchers: int
     listeners: int
     cores: int
@@ -127,24 +127,24 @@ class Plan:
     commits: float
     """A second at the peak, most of them the applications' own."""
     changes: tuple[str, ...]
-    """Where the design would have to change; empty: nowhere."""
+    """Where the design would have to change; empty if nowhere."""
 
 
 def plan(load: Load, costs: Costs) -> Plan:
-    """Return what such a load needs."""
+    """Return the plan for a load."""
     parts = load.busiest * load.parts
     route = _route(load, parts)
     numbers = max(1, math.ceil(parts / PARTS_PER_SECOND[route]))
-    most = MOST_RECIPIENTS if load.coalesces else 1
-    accounts = max(1, math.ceil(load.busiest / (REQUESTS_PER_SECOND * most)))
-    recipients = min(most, max(1, math.ceil(load.busiest / (REQUESTS_PER_SECOND * accounts))))
+    max_recipients = MAX_RECIPIENTS if load.coalesces else 1
+    accounts = max(1, math.ceil(load.busiest / (REQUESTS_PER_SECOND * max_recipients)))
+    recipients = min(max_recipients, max(1, math.ceil(load.busiest / (REQUESTS_PER_SECOND * accounts))))
     full = recipients > 1
     rate = costs.coalesced_rate if full else costs.single_rate
     wal = (costs.wal_coalesced if full else costs.wal_single) + costs.wal_insert + costs.wal_receipts
     database = (costs.database_coalesced if full else costs.database_single) + costs.database_insert
     database += costs.database_receipts
     stored = load.per_day * load.retention_days * costs.row_bytes
-    # The application commits each message, a receipt is committed with others of its moment, a claim with its batch.
+    # The application commits each message. Receipts are committed in groups, and claims in batches.
     commits = load.busiest * (1.0 + RECEIPTS / 10.0) + 2.0 * REQUESTS_PER_SECOND * accounts
     cores = _power_of_two(max(2.0, load.busiest * database / HEADROOM))
     return Plan(
@@ -153,7 +153,7 @@ def plan(load: Load, costs: Costs) -> Plan:
         numbers=numbers,
         recipients=recipients,
         accounts=accounts,
-        # An account is an installation of its own, and each has a second process for the case that one falls.
+        # Each account is an installation of its own, with a second process in case one fails.
         dispatchers=max(2 * accounts, math.ceil(load.busiest / (rate * HEADROOM))),
         listeners=max(2, math.ceil(load.busiest * RECEIPTS / (costs.receipt_rate * HEADROOM))),
         cores=cores,
@@ -162,12 +162,12 @@ def plan(load: Load, costs: Costs) -> Plan:
         wal_per_day=load.per_day * wal,
         stored=stored,
         commits=commits,
-        changes=_changes(load, accounts, most, numbers, load.busiest * wal, commits),
+        changes=_changes(load, accounts, max_recipients, numbers, load.busiest * wal, commits),
     )
 
 
 def costs_of(report: Report, fallback: Costs) -> Costs:
-    """Return the costs that a report holds; what it lacks is taken from `fallback`."""
+    """Return the costs that a report holds; missing ones come from `fallback`."""
 
     def value(benchmark: str, line: str, name: str, otherwise: float) -> float:
         result = report.result(benchmark)
@@ -191,8 +191,10 @@ def _route(load: Load, parts: float) -> Route:
     return Route.SHORT_CODE
 
 
-def _changes(load: Load, accounts: int, most: int, numbers: int, wal: float, commits: float) -> tuple[str, ...]:
-    """Return what one installation as it is can't do."""
+def _changes(
+    load: Load, accounts: int, max_recipients: int, numbers: int, wal: float, commits: float
+) -> tuple[str, ...]:
+    """Return what one installation cannot do."""
     changes = []
     if load.per_day * load.retention_days > ROWS_KEPT:
         changes.append(
@@ -201,7 +203,7 @@ def _changes(load: Load, accounts: int, most: int, numbers: int, wal: float, com
     if accounts > 1:
         changes.append(
             f"{accounts} provider accounts, or a limit {accounts} times larger agreed with the provider: one account's "
-            f"requests carry {REQUESTS_PER_SECOND * most:,.1f} messages a second"
+            f"requests carry {REQUESTS_PER_SECOND * max_recipients:,.1f} messages a second"
         )
     if numbers > 1:
         changes.append(
@@ -212,7 +214,7 @@ def _changes(load: Load, accounts: int, most: int, numbers: int, wal: float, com
     if needed > 1:
         changes.append(
             f"{needed} databases, each with its own outbox, gateways and account (split by tenant), or a distributed "
-            "Postgres with the tenant in every key: one writes neither so much WAL nor so many commits"
+            "Postgres with the tenant in every key: one writes neither as much WAL nor as many commits"
         )
     return tuple(changes)
 
@@ -222,5 +224,5 @@ def _power_of_two(wanted: float) -> int:
 
 
 MEASURED = Costs(single_rate=2_000.0, coalesced_rate=15_000.0, wal_single=2_000.0, wal_coalesced=900.0)
-"""Rounded from runs on two cores with little else to do; a report of one's own machine replaces them."""
+"""Rounded from runs on two nearly idle cores; a report of your own machine replaces them."""
 EXAMPLES = (100_000, 1_000_000, 10_000_000, 100_000_000)

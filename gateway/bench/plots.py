@@ -70,7 +70,7 @@ def _curves(sizes: list[float], curves: dict[str, list[float]]) -> Any:
         axis.plot(sizes, values, marker="o", color="#1f6f8b")
         axis.set_xscale("log")
         axis.set_ylim(bottom=0)
-        axis.set_xlabel("most messages a request", fontsize=8)
+        axis.set_xlabel("maximum of messages a request", fontsize=8)
         axis.set_title(labels[name], fontsize=9)
     return figure
 

@@ -1,4 +1,4 @@
-"""Calls of webhooks, and the servers that they are compared with; each in a process of its own.
+"""Webhook calls, and the servers that they are compared on; each in its own process.
 
     python -m gateway.bench.posting generate FILE PORT CONNECTIONS
     python -m gateway.bench.posting serve bare|nothing PORT
@@ -25,12 +25,12 @@ from aiohttp import web
 
 from gateway.provider.mta.signature import verify
 
-SECRET = "a-secret-of-the-benchmark"  # noqa: S105  no secret of anybody
+SECRET = "a-secret-of-the-benchmark"  # noqa: S105  not a real secret
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the generator saw."""
+    """The result of the generator."""
 
     answers: int
     refused: int
@@ -40,7 +40,7 @@ class Load:
 
 
 class _Sender(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the one before is in."""
+    """One connection: it sends the next request after each answer."""
 
     def __init__(self, work: "deque[bytes]", times: list[float], bad: list[int], done: "asyncio.Future[None]") -> None:
         self._work, self._times, self._bad, self._done = work, times, bad, done
@@ -68,7 +68,7 @@ class _Sender(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
-            self._done.set_exception(exc or ConnectionError("hung up"))
+            self._done.set_exception(exc or ConnectionError("closed the connection"))
 
     def _next(self) -> None:
         if self._out is None or self._done.done():
@@ -81,7 +81,7 @@ class _Sender(asyncio.Protocol):
 
 
 async def generate(port: int, requests: Sequence[bytes], connections: int) -> Load:
-    """Send all requests over so many connections, each the next one as soon as it has its answer."""
+    """Send all requests over several connections; each sends the next request after an answer."""
     work, times, bad = deque(requests), list[float](), list[int]()
     loop = asyncio.get_running_loop()
     done = [loop.create_future() for _ in range(connections)]
@@ -100,7 +100,7 @@ async def generate(port: int, requests: Sequence[bytes], connections: int) -> Lo
 
 
 def bare(secrets: Sequence[str]) -> web.Application:
-    """Return the yardstick: an ordinary aiohttp handler that reads the body, checks the signature and answers."""
+    """Return the baseline: an ordinary aiohttp handler that reads the body, checks the signature and answers."""
 
     async def handle(request: web.Request) -> web.Response:
         body = await request.read()
@@ -113,7 +113,7 @@ def bare(secrets: Sequence[str]) -> web.Application:
 
 
 class _Nothing(asyncio.Protocol):
-    """Answers whatever comes, in one piece as the generator sends it."""
+    """Answers every request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._out = cast("asyncio.WriteTransport", transport)
@@ -137,7 +137,7 @@ async def _serve(what: str, port: int) -> None:
 
 
 def main() -> None:
-    """Do what is asked."""
+    """Run the command."""
     match sys.argv[1:]:
         case ["generate", file, port, connections]:
             requests = Path(file).read_bytes().split(b"\0")

@@ -19,7 +19,7 @@ from gateway.embedded.account import child_options
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
 FIRST = 4.0
-"""How many times the patience the first message may take: a process must start before it sends."""
+"""The first message may take this many times the timeout, because a process must start first."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -42,7 +42,7 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether it has."""
+        """Whether it has ended."""
         return self._process.returncode is not None
 
     def cpu(self) -> float:
@@ -55,22 +55,22 @@ class Child:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
     async def line(self) -> str:
-        """Return its next line of output; raises `BenchError` when none comes."""
+        """Return its next line of output; raises `BenchError` if there is none."""
         if self._process.stdout is None:
             raise BenchError("the output of this child goes to its log")
         try:
             return (await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT)).decode().strip()
         except TimeoutError:
-            raise BenchError(f"a child says nothing; see {self.log}") from None
+            raise BenchError(f"a child process wrote nothing; see {self.log}") from None
 
     async def result(self, patience: float) -> dict[str, Any]:
         """Wait for its end and return the JSON object that it printed last."""
         try:
             out, _ = await asyncio.wait_for(self._process.communicate(), patience)
         except TimeoutError:
-            raise BenchError(f"a child does not end; see {self.log}") from None
+            raise BenchError(f"a child process did not stop; see {self.log}") from None
         if self._process.returncode != 0 or not out.strip():
-            raise BenchError(f"a child failed: {self.last_words()}")
+            raise BenchError(f"a child process failed: {self.last_words()}")
         found: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
         return found
 
@@ -79,7 +79,7 @@ class Child:
         try:
             return await asyncio.wait_for(self._process.wait(), patience)
         except TimeoutError:
-            raise BenchError(f"a child does not end; see {self.log}") from None
+            raise BenchError(f"a child process did not stop; see {self.log}") from None
 
     def last_words(self) -> str:
         """Return the last line of its log."""
@@ -87,7 +87,7 @@ class Child:
         return lines[-1][:300] if lines else "it said nothing"
 
     async def stop(self) -> None:
-        """End it in order, or else by force."""
+        """Stop it, by force if necessary."""
         if self._process.returncode is not None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -107,7 +107,7 @@ async def child(
     output: bool = False,
     folder: Path | None = None,
 ) -> AsyncIterator[Child]:
-    """Run a child for the length of the context. With `output`, what it prints can be read; else it goes to the log."""
+    """Run a child until the context ends. With `output`, what it prints can be read; else it goes to the log."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SMSGW_", "MTA_"))}
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
@@ -136,18 +136,18 @@ class Server:
         self._session = session
 
     async def reset(self) -> None:
-        """Have it forget what came."""
+        """Reset its counts."""
         async with self._session.post(f"{self.base}/reset") as response:
             await response.read()
 
     async def get(self, path: str) -> dict[str, Any]:
-        """Ask it."""
+        """Return its answer to a request."""
         async with self._session.get(f"{self.base}{path}") as response:
             found: dict[str, Any] = await response.json()
             return found
 
     async def stats(self, skip: float = 0.1) -> dict[str, Any]:
-        """Return what came; the rate is without the first `skip` of the messages."""
+        """Return the totals; the rate excludes the first `skip` of the messages."""
         return await self.get(f"/stats?skip={skip}")
 
     async def arrivals(self) -> dict[str, float]:
@@ -157,9 +157,9 @@ class Server:
     async def await_messages(
         self, count: int, *, patience: float, every: float = 0.2, limit: float = math.inf
     ) -> dict[str, Any]:
-        """Wait until so many recipients have come, or until nothing new comes; return what came.
+        """Wait until this number of recipients came, or until nothing new comes; return the totals.
 
-        `patience` is the longest silence: a slow one is waited for, a dead one is not; and nobody beyond `limit`.
+        `patience` is the longest time without progress. `limit` bounds the whole time.
         """
         loop = asyncio.get_running_loop()
         seen, moved = 0, loop.time()
@@ -192,7 +192,7 @@ async def server(folder: Path, *, delay: float) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def gateway(folder: Path, dsn: str, base: str, name: str = "gateway", **settings: object) -> AsyncIterator[Child]:
-    """Run the daemon that sends, as it runs in production; limits are far away unless a benchmark sets them."""
+    """Run the daemon that sends, as it runs in production; limits are high unless a benchmark sets them."""
     usual: dict[str, object] = {
         "database_url": dsn,
         "mta_base_url": f"{base}/v3",

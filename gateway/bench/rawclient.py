@@ -21,7 +21,7 @@ def body(number: int) -> bytes:
 
 
 async def post_all(base: str, requests: int, concurrency: int) -> None:
-    """Post so many, so many at a time."""
+    """Post a number of messages at a given concurrency."""
     numbers: Iterator[int] = iter(range(1, requests + 1))
     connector = aiohttp.TCPConnector(limit=concurrency)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -40,7 +40,7 @@ async def post_all(base: str, requests: int, concurrency: int) -> None:
 
 
 def main() -> None:
-    """Run it, and print what it used."""
+    """Run it, and print its processor time."""
     import uvloop
 
     uvloop.run(post_all(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,4 +1,4 @@
-"""Durable receipts a second, beside a handler that only checks the signature.
+"""Durable receipts a second, compared with a handler that only checks the signature.
 
 In one run, with one generator and the same signed bodies: first a bare aiohttp handler that checks the HMAC and
 answers, then `smsgw run --only webhook` on a Postgres that syncs, with the fold on. Every 200 of the second is a
@@ -26,7 +26,7 @@ from gateway.provider.mta.signature import sign
 EVENTS = ("message-send", "delivery-status", "delivery-status")
 STATUSES = (3, 3, 4)
 MEMBERS = 500
-"""Messages of one request, as many as the gateway sends at the most by default."""
+"""Messages of one request, the gateway's default maximum."""
 
 PATIENCE = 120.0
 TARGET_RATIO, TARGET_P99 = 0.6, 25.0
@@ -99,7 +99,7 @@ def bodies(requests: Sequence[UUID], members: int) -> list[bytes]:
                     f"X-Signature: {sign(SECRET, body)}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
                     + body
                 )
-    # The three events of one message lie some hundred receipts apart, as they do when a line works at full speed.
+    # The three events of one message are some hundred receipts apart, as at full speed.
     third, window = len(made) // len(EVENTS), 200
     order = sorted(range(len(made)), key=lambda index: (index % third) + (index // third) * window)
     return [made[index] for index in order]
@@ -154,7 +154,7 @@ async def _serving(
         async with asyncio.timeout(START_TIMEOUT):
             while not await _listens(port):
                 if process.ended:
-                    raise BenchError(f"the server ended at its start: {process.last_words()}")
+                    raise BenchError(f"the server ended during its start: {process.last_words()}")
                 await asyncio.sleep(0.05)
         yield port
 

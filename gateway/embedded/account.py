@@ -1,4 +1,4 @@
-"""Who runs the server: Postgres refuses root, so root steps down for it."""
+"""The account that runs the server. Postgres refuses root, so root runs it as another user."""
 
 import ctypes
 import os
@@ -22,7 +22,7 @@ class User:
 
 
 def step_down() -> User | None:
-    """Return whom the server must run as: None for an ordinary user, `postgres` or `nobody` for root."""
+    """Return the account that the server must run as: None for an ordinary user, `postgres` or `nobody` for root."""
     if os.geteuid() != 0:
         return None
     import pwd
@@ -37,7 +37,7 @@ def step_down() -> User | None:
 
 
 def child_options(user: User | None) -> dict[str, Any]:
-    """Return what `subprocess` needs to run a child as that user, and, on Linux, to have it end with its parent."""
+    """Return the options of `subprocess` to run a child as that user. On Linux it also ends with its parent."""
     options: dict[str, Any] = {"preexec_fn": _die_with_parent()} if sys.platform == "linux" else {}
     if user is not None:
         options |= {"user": user.uid, "group": user.gid, "extra_groups": []}
@@ -47,8 +47,8 @@ def child_options(user: User | None) -> dict[str, Any]:
 def _die_with_parent() -> Callable[[], None]:
     """Return a hook that asks the kernel for SIGINT, a fast shutdown, when the parent dies, even by `kill -9`.
 
-    It runs after the change of user, which would clear it. The library is loaded before the fork: loading it after
-    could meet a lock that another thread held.
+    It runs after the change of user, which would clear it. The library is loaded before the fork, because loading it
+    after the fork could wait for a lock that another thread held.
     """
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,7 +59,7 @@ def _die_with_parent() -> Callable[[], None]:
 
 
 def reachable(path: Path, user: User | None) -> bool:
-    """Whether the user can go into the folder: every one above it lets others pass."""
+    """Whether the user can enter the folder: every folder above it allows it."""
     if user is None:
         return True
     return all(_passes(folder, user) for folder in (path, *path.parents))
@@ -73,7 +73,7 @@ def _passes(folder: Path, user: User) -> bool:
 
 
 def own(path: Path, user: User | None) -> None:
-    """Give a folder to the user, and to nobody else."""
+    """Give a folder to the user alone."""
     path.mkdir(parents=True, exist_ok=True)
     if user is not None:
         os.chown(path, user.uid, user.gid)

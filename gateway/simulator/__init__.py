@@ -1,6 +1,5 @@
-"""A faithful local stand-in of the Mobile Text Alerts API v3, run as a process of its own.
+"""A local simulation of the Mobile Text Alerts API v3, in a process of its own.
 
-Written from the provider's documentation and from nothing else: it imports none of the gateway, so that an error in our
-client cannot hide behind the same error here. Its ledger keeps every text that left, per (external id, number): the
-count there is the one number that proves "never twice".
+It follows the provider's documentation and imports no other part of the gateway, so both cannot share an error. Its
+ledger counts how often each text was sent, by external id and number. A count above one is a duplicate.
 """

@@ -1,4 +1,4 @@
-"""`python -m gateway.simulator`: the same as `smsgw simulate`, for who has no command installed."""
+"""`python -m gateway.simulator`: the same as `smsgw simulate`, without an installed command."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""What the real provider does not have: the ledger, the knobs, and phones that answer.
+"""Calls that the real provider does not have: the ledger, the settings, and phones that reply.
 
 Under `/admin`, without a key.
 """
@@ -17,7 +17,7 @@ from gateway.simulator.rules import FaultError
 
 
 async def ledger(request: web.Request) -> web.Response:
-    """Return every (external id, number) with its text and how often it was sent, and what was taken and dropped."""
+    """Return each (external id, number) with its text and how often it was sent, and the texts that were dropped."""
     found = request.app[ACCOUNT].ledger
     return web.json_response(
         {
@@ -28,17 +28,17 @@ async def ledger(request: web.Request) -> web.Response:
 
 
 async def stats(request: web.Request) -> web.Response:
-    """Return the figures."""
+    """Return the counts."""
     return web.json_response(request.app[ACCOUNT].stats())
 
 
 async def get_config(request: web.Request) -> web.Response:
-    """Return every knob."""
+    """Return every setting."""
     return web.json_response(request.app[ACCOUNT].config.as_dict())
 
 
 async def change_config(request: web.Request) -> web.Response:
-    """Set knobs while running."""
+    """Change settings while it runs."""
     account = request.app[ACCOUNT]
     try:
         account.configure(account.config.changed(await request.json()))
@@ -48,7 +48,7 @@ async def change_config(request: web.Request) -> web.Response:
 
 
 async def get_faults(request: web.Request) -> web.Response:
-    """Return the plan of faults and how often each struck; with `?log=1` every strike."""
+    """Return the fault plan and how often each fault occurred; with `?log=1` each occurrence."""
     faults = request.app[ACCOUNT].faults
     found: dict[str, Any] = {"plan": faults.plan.as_dict(), "struck": faults.counts()}
     if request.query.get("log"):
@@ -57,33 +57,33 @@ async def get_faults(request: web.Request) -> web.Response:
 
 
 async def put_faults(request: web.Request) -> web.Response:
-    """Replace the plan; its times begin now."""
+    """Replace the plan and restart its times."""
     request.app[ACCOUNT].faults.follow(_refusing(read_plan, await _json(request)))
     return await get_faults(request)
 
 
 async def post_faults(request: web.Request) -> web.Response:
-    """Add a rule or a list of rules; times go on."""
+    """Add a rule or a list of rules; times continue."""
     faults = request.app[ACCOUNT].faults
     faults.amend(_refusing(faults.plan.added, await _json(request)))
     return await get_faults(request)
 
 
 async def patch_faults(request: web.Request) -> web.Response:
-    """Change rules by their names, for instance `{"no credit": {"enabled": true}}`; times go on."""
+    """Change rules by their names, for instance `{"no credit": {"enabled": true}}`; times continue."""
     faults = request.app[ACCOUNT].faults
     faults.amend(_refusing(faults.plan.changed, await _json(request)))
     return await get_faults(request)
 
 
 async def delete_faults(request: web.Request) -> web.Response:
-    """Behave from here on; what is held back stays held back."""
+    """Delete all faults. Delayed webhooks stay delayed."""
     request.app[ACCOUNT].faults.follow(Plan(request.app[ACCOUNT].faults.plan.seed))
     return await get_faults(request)
 
 
 async def release(request: web.Request) -> web.Response:
-    """Call at once every webhook that a fault holds back."""
+    """Deliver every webhook that a fault delays."""
     return web.json_response({"released": request.app[ACCOUNT].post.release()})
 
 
@@ -102,28 +102,28 @@ def _refusing(read: Callable[[Any], Plan], written: Any) -> Plan:
 
 
 async def reply(request: web.Request) -> web.Response:
-    """Have a phone write back: `number`, `text`, and optionally `sender`."""
+    """Make a phone reply: `number`, `text`, and optionally `sender`."""
     body = await request.json()
     request.app[ACCOUNT].network.reply(str(body["number"]), str(body["text"]), body.get("sender"))
     return web.json_response({"ok": True})
 
 
 async def opt_in(request: web.Request) -> web.Response:
-    """Have a phone opt in: `number`, and optionally `type`."""
+    """Make a phone opt in: `number`, and optionally `type`."""
     body = await request.json()
     request.app[ACCOUNT].network.opt_in(str(body["number"]), str(body.get("type", "rcs")))
     return web.json_response({"ok": True})
 
 
 async def fire(request: web.Request) -> web.Response:
-    """Fire a webhook with any payload: `event`, `payload`."""
+    """Deliver a webhook with any payload: `event`, `payload`."""
     body = await request.json()
     request.app[ACCOUNT].webhooks.fire(str(body["event"]), body["payload"])
     return web.json_response({"ok": True})
 
 
 async def reset(request: web.Request) -> web.Response:
-    """Forget the ledger and everything under way."""
+    """Clear the ledger and everything in progress."""
     account = request.app[ACCOUNT]
     account.ledger.clear()
     account.agenda.clear()

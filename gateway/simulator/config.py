@@ -1,4 +1,4 @@
-"""Every knob of the simulator. Where the provider's documentation is silent, both readings are here."""
+"""Every setting of the simulator. If the provider's documentation is not clear, each reading has a setting."""
 
 import dataclasses
 import types
@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 
 class ConfigError(ValueError):
-    """A knob is unknown or has a value of the wrong kind; the message names it."""
+    """A setting is unknown or has a value of the wrong type; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorConfig:
-    """The behaviour of the stand-in; replaced whole when a knob is changed while it runs."""
+    """The behaviour of the simulator; replaced as a whole when a setting changes while it runs."""
 
     api_key: str = "simulator-key"
     account_name: str = "Simulated account"
@@ -51,15 +51,15 @@ class SimulatorConfig:
     )
     senders: dict[str, str] = field(default_factory=lambda: {"4410": "+18005550199"})
 
-    # Time on the way in: before the request is counted, and before it is answered.
+    # Delays: before a request is counted, and before it is answered.
     arrival_delay: tuple[float, float] = (0.0, 0.0)
     answer_delay: tuple[float, float] = (0.0, 0.0)
 
-    # The network behind: pace of one sending number, and the walk of a status.
+    # The carrier: the rate of one sending number, and how a status changes.
     messages_per_minute: int = 1200
     status_delay: tuple[float, float] = (0.05, 0.2)
     final_status: int = 4
-    """What a number's walk ends with: 4 delivered, 5 to 14 the failures, 7 unknown, 0 silence after `sent`."""
+    """The last status: 4 delivered, 5 to 14 failures, 7 unknown, 0 none after `sent`."""
     final_by_suffix: dict[str, int] = field(default_factory=dict)
 
     # Webhooks.
@@ -83,17 +83,17 @@ class SimulatorConfig:
             raise ConfigError("api_key: must not be empty or blank: every call without a key would be accepted")
 
     def changed(self, changes: dict[str, Any]) -> "SimulatorConfig":
-        """Return the configuration with these knobs set; raises `ConfigError` for a wrong name or kind."""
+        """Return the configuration with these settings; raises `ConfigError` for a wrong name or type."""
         hints = typing.get_type_hints(SimulatorConfig)
         values = {}
         for name, value in changes.items():
             if name not in hints:
-                raise ConfigError(f"{name}: no such knob")
+                raise ConfigError(f"{name}: no such setting")
             values[name] = _fit(name, value, hints[name])
         return dataclasses.replace(self, **values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every knob by name."""
+        """Return every setting by name."""
         return dataclasses.asdict(self)
 
 
@@ -115,5 +115,5 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{name}: must be of kind {hint.__name__}")
+        raise ConfigError(f"{name}: must be of type {hint.__name__}")
     return value

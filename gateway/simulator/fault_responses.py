@@ -1,4 +1,4 @@
-"""How each kind of fault looks from outside: the answers, and the cut."""
+"""The answers of each kind of fault, and closed connections."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ _ABSURD = {"Retry-After": "31536000", "RateLimit-Reset": "-1", "X-RateLimit-Rese
 
 
 def key_of(by: str, request_id: str, body: Any, raw: bytes) -> str:
-    """Return what the dice know a send by: its id, or a digest of whom it is for."""
+    """Return what identifies a send in the decisions: its id, or a digest of its recipients."""
     if by == "request_id" and request_id:
         return request_id
     named = body.get("subscribers") if isinstance(body, dict) else None
@@ -22,7 +22,7 @@ def key_of(by: str, request_id: str, body: Any, raw: bytes) -> str:
 
 
 def instead(rule: Rule, request: web.Request) -> web.StreamResponse:
-    """Answer without doing anything; raises `Refusal` for the documented answers."""
+    """Answer without processing the request; raises `Refusal` for documented answers."""
     match rule.kind:
         case "429":
             _rate_headers(rule, request)
@@ -44,7 +44,7 @@ def instead(rule: Rule, request: web.Request) -> web.StreamResponse:
 
 
 def afterwards(kind: str | None, request: web.Request, answer: web.Response) -> web.StreamResponse:
-    """Answer as this kind has it, now that the texts left."""
+    """Return the answer of this kind of fault, after the texts were sent."""
     match kind:
         case "500_after":
             raise Refusal(500, "Internal server error")
@@ -60,19 +60,19 @@ def afterwards(kind: str | None, request: web.Request, answer: web.Response) -> 
 
 
 def bad_gateway() -> web.Response:
-    """Return what a proxy says."""
+    """Return the error page of a proxy."""
     return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
 
 
 def cut(request: web.Request) -> asyncio.CancelledError:
-    """Cut the connection; what this returns is to be raised, so that there is no answer."""
+    """Close the connection. The caller raises the result, so that no answer is sent."""
     if request.transport is not None:
         request.transport.abort()
     return asyncio.CancelledError()
 
 
 def _rate_headers(rule: Rule, request: web.Request) -> None:
-    """A storm comes with the headers of a limit, with one of them, with none, or with nonsense."""
+    """Set the rate-limit headers of a 429: all, one, none, or invalid ones."""
     if rule.headers == "none":
         request[RATE_HEADERS] = {}
     elif rule.headers == "absurd":

@@ -13,7 +13,7 @@ class Known(StrEnum):
 
 
 class RequestIds:
-    """Ids by when they are forgotten."""
+    """Ids by the time when they are forgotten."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[Known, float]] = OrderedDict()
@@ -26,7 +26,7 @@ class RequestIds:
         return None if found is None or found[1] <= now else found[0]
 
     def start(self, request_id: str) -> None:
-        """Remember that a request under this id is being handled, for as long as it is."""
+        """Remember that a request with this id is in progress."""
         self._known[request_id] = (Known.RUNNING, math.inf)
 
     def consume(self, request_id: str, now: float, memory: float) -> None:

@@ -1,4 +1,4 @@
-"""Every text that left, and how often: the evidence."""
+"""Every text that was sent, and how often."""
 
 import json
 from collections import Counter
@@ -22,18 +22,18 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One text that the provider took and did not send."""
+    """One text that the provider accepted and did not send."""
 
     external_id: str
     number: str
     request_id: str
     told: bool
-    """Whether the answer's count left it out; otherwise it was taken and dropped silently."""
+    """Whether the answer's count excluded it; otherwise it was dropped silently."""
     dropped_at: float
 
 
 class Ledger:
-    """Kept in memory and, with a file, appended line by line, so that a killed simulator forgets nothing."""
+    """Kept in memory, and appended to a file if there is one, so that a kill loses nothing."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._entries: list[Sent] = []
@@ -45,21 +45,21 @@ class Ledger:
                 for line in path.read_text(encoding="utf-8").splitlines():
                     self._read(json.loads(line))
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Line-buffered: what left must be in the kernel's hands before the request is answered.
+            # Line-buffered: a text must be written to the kernel before the request is answered.
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def add(self, entry: Sent) -> None:
-        """Write down a text that left."""
+        """Store a text that was sent."""
         self._remember(entry)
         self._write(entry)
 
     def drop(self, entry: Dropped) -> None:
-        """Write down a text that was taken and did not leave."""
+        """Store a text that was accepted and not sent."""
         self.dropped.append(entry)
         self._write(entry)
 
     def request_ids(self) -> dict[str, float]:
-        """Return the request ids under which texts left, and when."""
+        """Return the request ids under which texts were sent, and when."""
         return {entry.request_id: entry.sent_at for entry in self._entries if entry.request_id}
 
     def entries(self) -> Iterator[tuple[Sent, int]]:
@@ -79,7 +79,7 @@ class Ledger:
         return len(self._entries)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._entries.clear()
         self._counts.clear()
         self.dropped.clear()

@@ -1,4 +1,4 @@
-"""Windows as the provider counts them, and the headers that tell of them."""
+"""Rate-limit windows as the provider counts them, and their headers."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Whether a request is within the limit, and what the headers say."""
+    """Whether a request is within the limit, and the values of the headers."""
 
     allowed: bool
     limit: int
@@ -56,13 +56,13 @@ class Window:
 
 
 class Arrivals:
-    """Counts what reached the send endpoint, for whoever wants to prove that a limit was kept."""
+    """Counts what reached the send endpoint, so that tests can check the limit."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque()
         self.total = 0
         self.fullest = 0
-        """The most arrivals that any sliding window of the present length held."""
+        """The largest number of arrivals in any sliding window of the present length."""
         self.refused = 0
 
     def count(self, now: float, length: float) -> None:

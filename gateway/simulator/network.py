@@ -1,4 +1,4 @@
-"""Behind the API: messages leave at their number's pace, first in first out, and their status walks on."""
+"""The carrier: messages are sent at their number's rate, in order, and their status changes over time."""
 
 import itertools
 import time
@@ -17,7 +17,7 @@ WORDS = {
     3: "Sent", 4: "Delivered", 5: "Undelivered", 6: "Undeliverable", 7: "Unknown", 8: "Rejected", 9: "Undelivered",
     10: "Undelivered", 11: "Undelivered", 12: "Undelivered", 13: "Rejected", 14: "Undelivered",
 }  # fmt: skip
-"""What the listing calls the codes of the webhooks."""
+"""The listing's names of the webhooks' codes."""
 
 
 @dataclass(slots=True)
@@ -34,13 +34,13 @@ class Outbound:
     sender_number: str
     accepted_at: float
     key: str = ""
-    """What the dice know its request by."""
+    """What identifies its request in the decisions about faults."""
     status: int = 1
     changed_at: float = 0.0
 
 
 class Network:
-    """Carries texts to phones that nobody has."""
+    """Delivers texts to simulated phones."""
 
     def __init__(self, agenda: Agenda, post: Post, faults: Faults) -> None:
         self._agenda = agenda
@@ -52,7 +52,7 @@ class Network:
         self.outbound: list[Outbound] = []
 
     def configure(self, config: SimulatorConfig) -> None:
-        """Take new knobs."""
+        """Use new settings."""
         self._config = config
 
     def next_id(self) -> int:
@@ -60,18 +60,18 @@ class Network:
         return next(self._ids)
 
     def sender_number(self, sender: int | None) -> str:
-        """Return the number that a sender id stands for; the account's first where none is named."""
+        """Return the number of a sender id; the account's first if none is named."""
         senders = self._config.senders
         return senders.get(str(sender), next(iter(senders.values()), ""))
 
     def rush(self, outbound: Outbound) -> list[Call]:
-        """Let a text arrive at once, past every queue; return the calls that tell of it."""
+        """Deliver a text at once, without a queue; return the webhook calls about it."""
         self.outbound.append(outbound)
         final = self._final(outbound.number)
         return [call for status in (3, final) if status for call in self._walk(outbound, status)]
 
     def carry(self, outbound: Outbound) -> None:
-        """Queue a text at its sending number and let its status walk.
+        """Queue a text at its sending number and schedule its statuses.
 
         1 queued, 2 sending, 3 sent, then the final one.
         """
@@ -87,7 +87,7 @@ class Network:
             self._agenda.at(sent + self._between(outbound, final), self._step(outbound, final))
 
     def reply(self, number: str, text: str, sender: int | None) -> None:
-        """Have a phone write back."""
+        """Make a phone reply."""
         stamp = _now()
         self._post.fire(
             "message-reply",
@@ -104,7 +104,7 @@ class Network:
         )
 
     def opt_in(self, number: str, kind: str) -> None:
-        """Have a phone opt in to another channel."""
+        """Make a phone opt in to another channel."""
         self._post.fire(
             "number-opt-in",
             {"type": "number-opt-in", "fromNumber": number, "optInType": kind, "timestamp": _now()},

@@ -1,4 +1,4 @@
-"""A whole plan of faults: the seed, how ids are remembered, and the rules; read from TOML, JSON or an admin call."""
+"""The fault plan: the seed, how ids are remembered, and the rules. Read from TOML, JSON or an admin call."""
 
 import json
 import re
@@ -15,15 +15,15 @@ KEYS = ("request_id", "recipients")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may go wrong."""
+    """A plan of faults."""
 
     seed: int = 1
     by: str = "request_id"
-    """What the dice know a request by. Ids are new in each run, so a run is repeated only by its `recipients`."""
+    """What identifies a request. Ids are new in each run, so a run is repeated only by its `recipients`."""
     memory: float | None = None
-    """Seconds for which an id is remembered; None leaves it to the configuration."""
+    """Seconds for which an id is remembered; None uses the configuration."""
     consumed_by: frozenset[int] = frozenset()
-    """Statuses of answers that use an id up although nothing was sent."""
+    """Statuses of answers that use up an id although nothing was sent."""
     rules: tuple[Rule, ...] = field(default=())
 
     def changed(self, changes: Any) -> "Plan":
@@ -47,7 +47,7 @@ class Plan:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as it would be written."""
+        """Return it as a plan file has it."""
         ids: dict[str, Any] = {"consumed_by": sorted(self.consumed_by)}
         if self.memory is not None:
             ids["memory"] = self.memory
@@ -121,7 +121,7 @@ _HEADERS: Mapping[bool, re.Pattern[str]] = {
 
 
 def line_of(text: str, error: FaultError, *, header: re.Pattern[str]) -> int | None:
-    """Return the line that an error is about, counted from 1, None where it can't be told.
+    """Return the line that an error is about, counted from 1; None if it is not known.
 
     In TOML a rule begins at its header. JSON has none: a rule's `kind` stands in for it, and the key is looked for from
     the `kind` before on, which is near enough for a person.

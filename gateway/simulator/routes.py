@@ -1,4 +1,4 @@
-"""The routes beside `/send`."""
+"""The routes other than `/send`."""
 
 import re
 import time
@@ -16,10 +16,10 @@ from gateway.simulator.webhooks import EVENTS, Registration
 ACCOUNT = web.AppKey("account", Account)
 
 
-def _page(request: web.Request, rows: list[dict[str, Any]], config_base: int = 0, most: int = 100) -> web.Response:
+def _page(request: web.Request, rows: list[dict[str, Any]], config_base: int = 0, max_size: int = 100) -> web.Response:
     try:
         number = int(request.query.get("page", config_base))
-        size = min(most, max(1, int(request.query.get("pageSize", 25))))
+        size = min(max_size, max(1, int(request.query.get("pageSize", 25))))
     except ValueError:
         raise Refusal(400, "page and pageSize must be numbers") from None
     start = max(0, number - config_base) * size
@@ -29,7 +29,7 @@ def _page(request: web.Request, rows: list[dict[str, Any]], config_base: int = 0
 
 
 async def verify_key(request: web.Request) -> web.Response:
-    """Say whose key it is."""
+    """Return the account of the key."""
     config = request.app[ACCOUNT].config
     return web.json_response(
         {"message": "API Key verified", "data": {"name": config.account_name, "email": config.account_email}}
@@ -47,7 +47,7 @@ async def dedicated_numbers(request: web.Request) -> web.Response:
 
 
 async def validate_recipients(request: web.Request) -> web.Response:
-    """Tell valid numbers from others."""
+    """Return valid and invalid numbers."""
     body = await _body(request)
     account = request.app[ACCOUNT]
     valid, invalid = [], []
@@ -63,7 +63,7 @@ async def validate_recipients(request: web.Request) -> web.Response:
 
 
 async def cost(request: web.Request) -> web.Response:
-    """Say what a send would cost: one credit an SMS, three an MMS."""
+    """Return the cost of a send: one credit for an SMS, three for an MMS."""
     account = request.app[ACCOUNT]
     order = read_order(await _body(request), account.config, account.book)
     return web.json_response({"data": {"messageCredits": len(order.texts) * (3 if order.mms else 1)}})
@@ -123,7 +123,7 @@ async def sent_messages(request: web.Request) -> web.Response:
 
 
 async def list_webhooks(request: web.Request) -> web.Response:
-    """List registrations; their secrets are not in it."""
+    """List registrations without their secrets."""
     rows = [
         {key: value for key, value in one.public().items() if key in ("id", "event", "url", "alertEmail", "createdAt")}
         for one in request.app[ACCOUNT].webhooks.registrations.values()
@@ -132,7 +132,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
 
 
 async def create_webhook(request: web.Request) -> web.Response:
-    """Make a registration."""
+    """Create a registration."""
     body = await _body(request)
     if body.get("event") not in EVENTS:
         raise Refusal(400, "unknown event")
@@ -148,7 +148,7 @@ async def create_webhook(request: web.Request) -> web.Response:
 
 
 async def change_webhook(request: web.Request) -> web.Response:
-    """Change a registration, its secret included."""
+    """Change a registration, including its secret."""
     body = await _body(request)
     _check_secret(body)
     changed = _filled(_webhook(request), body)
@@ -156,7 +156,7 @@ async def change_webhook(request: web.Request) -> web.Response:
 
 
 async def delete_webhook(request: web.Request) -> web.Response:
-    """Take a registration away."""
+    """Delete a registration."""
     gone = _webhook(request)
     del request.app[ACCOUNT].webhooks.registrations[gone.id]
     return web.json_response({"message": f"Webhook {gone.id} deleted successfully."})
@@ -185,7 +185,7 @@ def _filled(registration: Registration, body: dict[str, Any]) -> Registration:
     registration.skip_errors = body.get("skipErrors", registration.skip_errors)
     registration.skip_error_codes = body.get("skipErrorCodes", registration.skip_error_codes)
     registration.retry_on_error = body.get("retryOnError", registration.retry_on_error)
-    registration.most_per_minute = body.get("maxThroughputPerMinute", registration.most_per_minute)
+    registration.max_per_minute = body.get("maxThroughputPerMinute", registration.max_per_minute)
     return registration
 
 
@@ -207,7 +207,7 @@ async def add_unsubscribe(request: web.Request) -> web.Response:
 
 
 async def get_unsubscribe(request: web.Request) -> web.Response:
-    """Say whether a number opted out."""
+    """Return whether a number opted out."""
     number = request.match_info["number"]
     return web.json_response(
         {"data": {"number": number, "unsubscribed": number in request.app[ACCOUNT].book.unsubscribed}}
@@ -215,7 +215,7 @@ async def get_unsubscribe(request: web.Request) -> web.Response:
 
 
 async def scheduled(request: web.Request) -> web.Response:
-    """List what is to be sent later, or one of it."""
+    """List scheduled sends, or one of them."""
     waiting = request.app[ACCOUNT].scheduled
     if "scheduled_id" not in request.match_info:
         return _page(request, list(waiting.values()))
@@ -223,7 +223,7 @@ async def scheduled(request: web.Request) -> web.Response:
 
 
 async def delete_scheduled(request: web.Request) -> web.Response:
-    """Call a scheduled send off."""
+    """Cancel a scheduled send."""
     gone = _scheduled(request)
     del request.app[ACCOUNT].scheduled[gone["id"]]
     return web.json_response({"message": "Scheduled message deleted."})

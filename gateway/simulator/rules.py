@@ -1,4 +1,4 @@
-"""The rules of misbehaviour: what may go wrong, how often, from when, and with which particulars.
+"""The rules of faults: which kind, how often, when, and with which parameters.
 
 A rule is data. It is checked whole before it takes effect, and what is wrong is named by its place, so that a run of
 many hours does not turn out to have tested nothing because of a misspelt key.
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class FaultError(ValueError):
-    """A rule is wrong; the message names the place, `index` and `key` say where for who has the file's lines."""
+    """A rule is invalid. The message names it; `index` and `key` locate it in the file."""
 
     def __init__(self, message: str, *, index: int | None = None, key: str | None = None) -> None:
         super().__init__(message)
@@ -22,24 +22,24 @@ class FaultError(ValueError):
 
 
 class Stage(StrEnum):
-    """Where on the way of a request or a receipt a kind of fault strikes."""
+    """The stage of a request or a receipt at which a kind of fault occurs."""
 
     REFUSE = "refuse"
-    """An answer or a cut instead of the work: nothing is sent."""
+    """An answer or a closed connection instead of the work: nothing is sent."""
     SLOW = "slow"
     RECIPIENTS = "recipients"
-    """Some texts do not leave."""
+    """Some texts are not sent."""
     MEMORY = "memory"
     """How long the request id is remembered."""
     AFTER = "after"
-    """The texts left; the answer is wrong or never comes."""
+    """The texts were sent; the answer is wrong or missing."""
     EARLY = "early"
     WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What may be said about faults of one name, and what holds where nothing is said."""
+    """The keys of one kind of fault, and their defaults."""
 
     stage: Stage
     takes: frozenset[str] = frozenset()
@@ -81,16 +81,16 @@ KINDS: Mapping[str, Kind] = {
 HEADERS = ("full", "none", "retry_after", "absurd")
 EVENTS = ("delivery-status", "message-reply", "message-send", "number-opt-in")
 OTHER_STAGES = (Stage.REFUSE, Stage.SLOW)
-"""What may strike a call that is not a send."""
+"""The kinds that may affect a call other than a send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to misbehave."""
+    """One rule."""
 
     kind: str
     name: str
-    """What the dice and the counts know it by; the kind and its place where none is given."""
+    """Its unique name; by default the kind and its index."""
     chance: float = 1.0
     enabled: bool = True
     on: str = "send"
@@ -98,23 +98,23 @@ class Rule:
     tries: tuple[int, ...] = ()
     """Only on these tries of a request, counted from 1; empty means all."""
     start: float = 0.0
-    """Seconds after the rules were given (`from` in a file)."""
+    """Seconds after the plan was loaded (`from` in a file)."""
     until: float = math.inf
     from_request: int = 1
-    """Only from this call on, counted from when the rules were given."""
+    """Only from this call on, counted since the plan was loaded."""
     until_request: float = math.inf
-    most: float = math.inf
-    """Strikes at most. Which ones these are depends on the order of arrival."""
+    max_strikes: float = math.inf
+    """How often it occurs at most. Which calls these are depends on the order of arrival."""
     lasts: float = 0.0
-    """Seconds for which everything meets this fault, once it has struck: a storm."""
+    """Seconds during which every call gets this fault, once it has occurred."""
     ahead_of_ids: bool = False
-    """Strikes before the request id is looked up, so even what is a repetition."""
+    """It occurs before the request id is checked, so a repeated request gets it too."""
     consumes: bool | None = None
-    """Whether the id is used up. Where nothing is said: if texts left, or the configuration says so."""
+    """Whether the id is used up. By default: if texts were sent, or if the configuration says so."""
     delay: tuple[float, float] = (1.0, 1.0)
     memory: tuple[float, float] = (0.0, 0.0)
     share: float = 0.5
-    """Of the recipients, by the dice for each number."""
+    """Share of the recipients; each number is decided alone."""
     headers: str = "full"
     retry_after: float | None = None
     reason: str | None = None
@@ -123,13 +123,13 @@ class Rule:
 
     @property
     def stage(self) -> Stage:
-        """Where it strikes."""
+        """The stage at which it occurs."""
         return KINDS[self.kind].stage
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as it would be written."""
+        """Return it as a plan file has it."""
         always = {"kind", "name", "chance", "enabled", "on", "tries", "start", "until", "from_request",
-                  "until_request", "most"}  # fmt: skip
+                  "until_request", "max_strikes"}  # fmt: skip
         found = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(self).items()
@@ -140,7 +140,8 @@ class Rule:
 
 
 _COMMON = frozenset(
-    {"kind", "name", "chance", "enabled", "on", "tries", "from", "until", "from_request", "until_request", "most"}
+    {"kind", "name", "chance", "enabled", "on", "tries", "from", "until", "from_request", "until_request"}
+    | {"max_strikes"}
 )
 
 
@@ -212,12 +213,12 @@ def _one_of(*words: str) -> Any:
 
 
 def _span(value: Any) -> tuple[float, float]:
-    """Seconds: one number, or the least and the most."""
+    """Seconds: one number, or the minimum and the maximum."""
     if isinstance(value, list) and len(value) == 2:
-        least, most = _number(value[0]), _number(value[1])
-        if least > most:
+        low, high = _number(value[0]), _number(value[1])
+        if low > high:
             raise ValueError("the first must not be more than the second")
-        return least, most
+        return low, high
     if isinstance(value, list):
         raise ValueError("must be a number of seconds, or a list of two")
     return _number(value), _number(value)
@@ -235,7 +236,7 @@ def _events(value: Any) -> tuple[str, ...]:
 _READERS: Mapping[str, Any] = {
     "kind": _word, "name": _word, "chance": _chance, "enabled": _flag, "on": _one_of("send", "other"),
     "tries": _tries, "from": _number, "until": _number, "from_request": _whole, "until_request": _whole,
-    "most": _whole, "lasts": _number, "ahead_of_ids": _flag, "consumes": _flag, "delay": _span, "memory": _span,
+    "max_strikes": _whole, "lasts": _number, "ahead_of_ids": _flag, "consumes": _flag, "delay": _span, "memory": _span,
     "share": _chance, "headers": _one_of(*HEADERS), "retry_after": _number, "reason": _word, "copies": _whole,
     "events": _events,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""One heap for everything that happens later: a task for each message would be the simulator's bottleneck."""
+"""One heap of delayed calls. A task for each message would be too slow."""
 
 import asyncio
 import heapq
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Agenda:
-    """Calls functions at their time, in order."""
+    """Calls functions at their times, in order."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
@@ -16,7 +16,7 @@ class Agenda:
         self._wake = asyncio.Event()
 
     def at(self, moment: float, what: Callable[[], None]) -> None:
-        """Call `what` at a moment of the monotonic clock."""
+        """Call `what` at a time of the monotonic clock."""
         heapq.heappush(self._heap, (moment, next(self._order), what))
         if self._heap[0][0] == moment:
             self._wake.set()
@@ -26,7 +26,7 @@ class Agenda:
         self._heap.clear()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         while True:
             self._wake.clear()
             now = time.monotonic()

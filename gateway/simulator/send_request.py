@@ -29,7 +29,7 @@ _ENVIRONMENT = Environment()
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What one recipient reads."""
+    """The text of one recipient."""
 
     recipient: str
     number: str
@@ -38,7 +38,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A request that may be sent."""
+    """A request that passed every check."""
 
     texts: list[Text]
     international: int
@@ -51,7 +51,7 @@ class Order:
 
 @dataclass(slots=True)
 class Book:
-    """The account's own data that a send may name."""
+    """The account's data that a send may refer to."""
 
     subscribers: dict[int, str]
     groups: dict[int, list[int]]
@@ -60,7 +60,7 @@ class Book:
 
 
 def read_order(body: Any, config: SimulatorConfig, book: Book) -> Order:
-    """Return the order in a body; raises `Refusal` as the provider would."""
+    """Return the request in a body; raises `Refusal` as the provider would."""
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
     for name, value in body.items():
@@ -140,7 +140,7 @@ def _render(body: dict[str, Any], recipients: list[str], config: SimulatorConfig
         if not number.startswith("+1") and not config.international:
             international += 1
             continue
-        # Only the very spelling of the recipient finds its values.
+        # Values are found only by the exact spelling of the recipient.
         own = properties.get(recipient, {})
         text = _liquid(template, values | (own if isinstance(own, dict) else {}))
         text = "".join((frame[0], text, frame[1]))
@@ -163,7 +163,7 @@ def _check_length(text: str, longest: int, config: SimulatorConfig) -> None:
 
 
 def _liquid(template: str, values: dict[str, Any]) -> str:
-    """Render a template; a missing value is empty, and a value is inserted as it is and not rendered again."""
+    """Render a template; a missing value is empty, and a value is inserted without rendering it."""
     if "{{" not in template and "{%" not in template:
         return template
     try:

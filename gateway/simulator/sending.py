@@ -1,4 +1,4 @@
-"""`POST /send`: the one route that matters, step by step."""
+"""`POST /send`, step by step."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ _STRICT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 async def send(request: web.Request, account: Account) -> web.StreamResponse:
-    """Answer one send. The order of the steps is the contract: limit, id, fault, content, texts, answer.
+    """Answer one send. The order of the steps is fixed: limit, id, fault, content, texts, answer.
 
     What goes wrong on the way is `gateway.simulator.rules`; some of it comes before the id is looked up.
     """
@@ -49,7 +49,7 @@ async def send(request: web.Request, account: Account) -> web.StreamResponse:
     try:
         raw = await request.read()
     except ConnectionError:
-        # The caller is gone in mid-sentence: nothing was asked for, and nobody listens.
+        # The client closed the connection before the request was complete.
         raise cut(request) from None
     body = _json_or_none(raw)
     request_id = request.headers.get("X-Request-Id", "")
@@ -89,14 +89,14 @@ async def send(request: web.Request, account: Account) -> web.StreamResponse:
 
 @dataclass(slots=True)
 class _Handled:
-    """What becomes of a request id."""
+    """The result for a request id."""
 
     request_id: str
     left: bool = False
-    """Its texts left."""
+    """Its texts were sent."""
     status: int | None = None
     consumes: bool | None = None
-    """What the fault that struck says about the id."""
+    """What the fault that occurred says about the id."""
 
 
 def _memory(account: Account) -> float:
@@ -114,9 +114,9 @@ def _check_id(request_id: str, account: Account, now: float) -> None:
 
 
 def _settle_id(handled: _Handled, account: Account, visit: Visit) -> None:
-    """Remember or free the id. Whatever cuts the handling short, an id whose texts left is used up.
+    """Remember or free the id. An id whose texts were sent is used up, even if the handling was interrupted.
 
-    Only a fault that says so makes the provider forget what it sent: then nobody can keep a text from leaving twice.
+    Only a fault that says so makes the provider forget what it sent. Then no client can prevent a duplicate.
     """
     if not handled.request_id:
         return
@@ -157,7 +157,7 @@ def _json_or_none(body: bytes) -> object:
 
 
 async def _deliver(order: Order, request_id: str, account: Account, visit: Visit) -> web.Response:
-    """Let the texts leave: from here on they are sent, whatever becomes of the answer."""
+    """Send the texts. They count as sent from here on, even if no answer follows."""
     message_id = str(uuid4())
     order, silent = _thin(order, request_id, account, visit)
     told = len(order.texts) + silent
@@ -191,7 +191,7 @@ async def _deliver(order: Order, request_id: str, account: Account, visit: Visit
 
 
 def _thin(order: Order, request_id: str, account: Account, visit: Visit) -> tuple[Order, int]:
-    """Return the order without the texts that a fault keeps back, and how many of these the answer counts as sent."""
+    """Return the request without the texts that a fault drops, and how many of these the answer counts as sent."""
     kept, silent = [], 0
     for text in order.texts:
         kind = visit.drops(text.number)
@@ -205,7 +205,7 @@ def _thin(order: Order, request_id: str, account: Account, visit: Visit) -> tupl
 
 
 async def _tell_early(rule: Rule, calls: list[Call]) -> None:
-    """Wait until every receipt was called, so that it comes before the answer; no longer than the rule's delay."""
+    """Wait, up to the rule's delay, until every receipt was delivered, so that it comes before the answer."""
     with suppress(TimeoutError):
         async with asyncio.timeout(rule.delay[1]):
             for call in calls:
@@ -242,7 +242,7 @@ def _leave(
 
 
 async def _pause(account: Account, name: str, bounds: tuple[float, float], visit: Visit | None = None) -> None:
-    # On the way in nobody knows yet whose request it is: its place in the order of arrival has to do.
+    # At this point the request is not read yet, so its position in the order of arrival identifies it.
     about = (account.arrivals.total,) if visit is None else (visit.key, visit.try_number)
     wait = account.faults.between(bounds, name, *about)
     if wait > 0:

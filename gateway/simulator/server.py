@@ -1,4 +1,4 @@
-"""The server: key, limits and headers around every route, and the parts that work behind them."""
+"""The server: key, limits and headers of every route, and its background tasks."""
 
 import asyncio
 import signal
@@ -27,7 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Instead(Exception):
-    """A fault's answer goes out in place of the route's."""
+    """The answer of a fault replaces the answer of the route."""
 
     def __init__(self, answer: web.StreamResponse) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def _count_other(request: web.Request) -> None:
 
 
 async def _disturb(request: web.Request) -> None:
-    """Let the faults that are meant for other calls than sends strike; their answer goes instead."""
+    """Apply the faults for calls other than sends; their answer replaces the route's."""
     visit = request.app[ACCOUNT].faults.visit("other", f"{request.method} {request.path_qs}")
     await asyncio.sleep(visit.pause("slow_before"))
     rule = visit.first(Stage.REFUSE, ahead_of_ids=True) or visit.first(Stage.REFUSE)
@@ -118,13 +118,13 @@ def build_app(account: Account) -> web.Application:
 def register_all(account: Account, url: str, secret: str) -> None:
     """Register a webhook for every event, each at its own address below `url`.
 
-    Raises `ConfigError` for a blank secret: everyone could sign with it.
+    Raises `ConfigError` for a blank secret, because anyone could sign with it.
     """
     if not secret.strip():
         raise ConfigError("webhook secret: must not be empty or blank; give the one that the gateway has")
     for event in EVENTS:
         account.webhooks.register(
-            Registration(0, event, f"{url.rstrip('/')}/{event}", secret, most_per_minute=1_000_000)
+            Registration(0, event, f"{url.rstrip('/')}/{event}", secret, max_per_minute=1_000_000)
         )
 
 
@@ -138,7 +138,7 @@ async def serve(
     webhook_url: str | None = None,
     webhook_secret: str = "",
 ) -> None:
-    """Serve until SIGTERM or SIGINT; says on standard output where, once it listens."""
+    """Serve until SIGTERM or SIGINT. Prints the address once it listens."""
     account = open_account(config, ledger_file, plan)
     if webhook_url is not None:
         register_all(account, webhook_url, webhook_secret)

@@ -1,4 +1,4 @@
-"""Everything one simulated account consists of."""
+"""The state of one simulated account."""
 
 import time
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Account:
         self.configure(self.config)
 
     def configure(self, config: SimulatorConfig) -> None:
-        """Take new knobs, in every part at once."""
+        """Use new settings in every part."""
         self.config = config
         self.webhooks.configure(config)
         self.network.configure(config)
@@ -60,7 +60,7 @@ class Account:
             self.config = config.changed({"fail_next": ()})
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures that tests and people ask for."""
+        """Return the counts."""
         return {
             "arrivals": self.arrivals.total,
             "fullest_window": self.arrivals.fullest,
@@ -79,7 +79,7 @@ class Account:
 
 
 def open_account(config: SimulatorConfig, ledger_file: Path | None = None, plan: Plan | None = None) -> Account:
-    """Return a new account, with the ledger and the request ids of an earlier run where there is one."""
+    """Return a new account, with the ledger and the request ids of an earlier run, if there was one."""
     account = Account(config, Ledger(ledger_file))
     if plan is not None:
         account.faults.follow(plan)

@@ -1,4 +1,4 @@
-"""What becomes of an event before it is called: lost, doubled, overtaken, or hours late."""
+"""Faults of webhooks: lost, doubled, reordered or late events."""
 
 import itertools
 import time
@@ -13,11 +13,11 @@ from gateway.simulator.scheduler import Agenda
 from gateway.simulator.webhooks import Call, Webhooks
 
 BEHIND = 0.05
-"""Seconds by which an overtaken event follows the one that overtook it."""
+"""Seconds between two events whose order was swapped."""
 
 
 class Post:
-    """Hands events to the webhooks, or does not."""
+    """Delivers events to the webhooks, as far as the faults allow."""
 
     def __init__(self, agenda: Agenda, webhooks: Webhooks, faults: Faults) -> None:
         self._agenda = agenda
@@ -33,7 +33,7 @@ class Post:
         return len(self._held)
 
     def fire(self, event: str, payload: dict[str, Any], key: str, number: str) -> list[Call]:
-        """Call every webhook of the event, as far as no rule is against it; return the calls that are under way."""
+        """Call every webhook of the event unless a fault prevents it; return the calls in progress."""
         about = (event, key, number)
         self._fired[about] += 1
         self._follow(about)
@@ -56,7 +56,7 @@ class Post:
         return fire() if calls is None else calls
 
     def release(self) -> int:
-        """Let go at once of everything that is held; return how much that was."""
+        """Deliver everything that is delayed; return how many events."""
         held = list(self._held)
         for number in held:
             self._let(number)
@@ -64,7 +64,7 @@ class Post:
         return len(held)
 
     def clear(self) -> None:
-        """Drop everything that is held."""
+        """Drop everything that is delayed."""
         self._held.clear()
         self._overtaken.clear()
         self._fired.clear()

@@ -1,4 +1,4 @@
-"""Registrations, and the calls to them: signed over the exact bytes, only 200 is success, at most two retries."""
+"""Webhook registrations and calls: signed over the exact bytes; only 200 is success; at most two retries."""
 
 import asyncio
 import hashlib
@@ -32,12 +32,12 @@ class Registration:
     skip_errors: bool = False
     skip_error_codes: list[str] = field(default_factory=list)
     retry_on_error: bool = True
-    most_per_minute: int = 600
+    max_per_minute: int = 600
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     called: deque[float] = field(default_factory=deque)
 
     def public(self) -> dict[str, Any]:
-        """Return what a registration answers; the secret can't be read again."""
+        """Return the API's view of a registration; it does not show the secret."""
         return {
             "id": self.id,
             "event": self.event,
@@ -47,25 +47,25 @@ class Registration:
             "skipErrors": self.skip_errors,
             "skipErrorCodes": self.skip_error_codes,
             "retryOnError": self.retry_on_error,
-            "maxThroughputPerMinute": self.most_per_minute,
+            "maxThroughputPerMinute": self.max_per_minute,
             "createdAt": self.created_at,
         }
 
 
 @dataclass(slots=True)
 class Call:
-    """One event on its way to one registration."""
+    """One event for one registration."""
 
     registration: Registration
     body: bytes
     attempt: int = 0
     tried: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set after the first try, or when it is dropped."""
+    """Set after the first try, or when the event is dropped."""
 
 
 @dataclass(slots=True)
 class ReplayCount:
-    """What became of the calls."""
+    """Counts of the calls."""
 
     delivered: int = 0
     failed: int = 0
@@ -90,11 +90,11 @@ class Webhooks:
         self._last_id = 10
 
     def configure(self, config: SimulatorConfig) -> None:
-        """Take new knobs."""
+        """Use new settings."""
         self._config = config
 
     def register(self, registration: Registration) -> Registration:
-        """Add a registration, even one that is there already: the provider makes two, and both fire."""
+        """Add a registration. A second one for the same address is allowed, as at the provider; both are called."""
         self._last_id += 1
         registration.id = self._last_id
         self.registrations[registration.id] = registration
@@ -109,13 +109,13 @@ class Webhooks:
         return calls
 
     def _admit(self, call: Call) -> None:
-        """Keep the webhook's throughput: queue or drop what is above it."""
+        """Limit the webhook's rate: queue or drop the calls above it."""
         now = time.monotonic()
         registration = call.registration
         called = registration.called
         while called and called[0] <= now - 60.0:
             called.popleft()
-        if len(called) < registration.most_per_minute:
+        if len(called) < registration.max_per_minute:
             called.append(now)
             self._calls.put_nowait(call)
         elif self._config.webhook_overflow == "queue":

@@ -1,2 +1,2 @@
--- Renew the planner's statistics.
+-- Update the planner's statistics.
 analyze;

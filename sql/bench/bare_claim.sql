@@ -1,4 +1,4 @@
--- The least that a claim can be. $1 how many, $2 token. Served by bare_waiting; steps over locked rows.
+-- The smallest possible claim. $1 limit, $2 token. Index: bare_waiting. Skips locked rows.
 update bench.bare as b
 set state = 1, token = $2
 where b.id = any(array(

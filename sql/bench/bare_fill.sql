@@ -1,4 +1,4 @@
--- Rows for the bare claim. $1 how many.
+-- Insert rows for the bare claim. $1 number of rows.
 insert into bench.bare (to_number, body, reference)
 select
     '+999' || to_char(n, 'FM00000000000'),

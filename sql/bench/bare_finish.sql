@@ -1,4 +1,4 @@
--- The least that a finish can be. $1 ids, found by primary key.
+-- The smallest possible completion. $1 ids. Primary key.
 update bench.bare as b
 set state = 2
 where b.id = any($1::bigint[]);

@@ -1,2 +1,2 @@
--- Rows that the bare claim has not finished.
+-- Count the rows that the bare claim has not completed.
 select count(*)::bigint from bench.bare as b where b.state <> 2;

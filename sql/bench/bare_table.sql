@@ -1,4 +1,4 @@
--- The same columns of use as smsgw.outbox, with a key and nothing else: no trigger, no check, no index but one.
+-- The columns of smsgw.outbox that are used, with a primary key: no trigger, no check, no other index.
 create schema if not exists bench;
 
 create table if not exists bench.bare (

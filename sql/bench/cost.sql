@@ -1,4 +1,4 @@
--- What this database has done so far. Locks nothing; reads the statistics views only.
+-- Return what this database has done so far. Reads statistics views only. Locks nothing.
 select
     (select d.xact_commit from pg_stat_database as d where d.datname = current_database()) as commits,
     (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint as wal,

@@ -1,4 +1,4 @@
--- Live and dead tuples of the tables that every message writes, and how often autovacuum has been there.
+-- Return live and dead rows of the tables that every message writes, and how often autovacuum ran.
 select
     sum(t.n_live_tup)::double precision as live,
     sum(t.n_dead_tup)::double precision as dead,

@@ -1,2 +1,2 @@
--- Counts statements by their text, for the queries a message costs.
+-- Count statements by their text, to know the queries of a message.
 create extension if not exists pg_stat_statements schema public;

@@ -1,5 +1,5 @@
--- Messages as an application would insert them, through the real triggers. $1 how many, $2 lane, $3 the first number.
--- Numbers begin with +999, a country code that is given to nobody.
+-- Insert messages as an application does, through the triggers. $1 number of messages, $2 lane, $3 first phone number.
+-- Numbers begin with +999, a country code that is not assigned.
 insert into smsgw.outbox (to_number, body, lane, reference)
 select
     '+999' || to_char($3::bigint + n, 'FM00000000000'),

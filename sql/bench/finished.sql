@@ -1,6 +1,6 @@
--- A history: messages that were sent and delivered, each by a request of its own. $1 how many, $2 the first number.
--- Ids of requests carry a clock in their first 48 bits, as real ones do: so the index grows at one end.
--- The view of the world that the triggers keep is given by hand; they would cost most of the time.
+-- Insert messages that were sent and delivered, each with its own request. $1 number of messages, $2 first phone number.
+-- Request ids begin with 48 bits of time, as real ones do, so the index grows at one end.
+-- The columns that triggers set are written directly, because the triggers would take most of the time.
 with made as (
     select
         n,

@@ -1,2 +1,2 @@
--- Let nothing go.
+-- Pause everything.
 insert into smsgw.pause (scope, actor, reason) values ('all', 'bench', 'to see that nothing goes');

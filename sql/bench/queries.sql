@@ -1,5 +1,5 @@
--- Statements that this database was asked to run since the last reset, this session's own left out; those inside
--- functions and triggers are not counted, they cost no round trip.
+-- Count the statements since the last reset, without those of this session. Statements inside functions and triggers
+-- are not counted, because they cost no round trip.
 select coalesce(sum(s.calls), 0)::bigint
 from public.pg_stat_statements as s
 where

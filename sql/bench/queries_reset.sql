@@ -1,2 +1,2 @@
--- Forget what was counted by text.
+-- Reset the counts of statements.
 select public.pg_stat_statements_reset();

@@ -1,4 +1,4 @@
--- One accepted request of so many messages, for the benchmark of receipts. $1 request, $2 messages.
+-- Insert one accepted request for the benchmark of receipts. $1 request, $2 number of messages.
 with made as (
     insert into smsgw.outbox (to_number, body, lane)
     select '+1202555' || to_char(n, 'FM0000'), 'x', 'bulk'

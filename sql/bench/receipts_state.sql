@@ -1,4 +1,4 @@
--- What has become of the receipts.
+-- Count receipts by their progress.
 select
     (select count(*) from smsgw.receipt) as journalled,
     (select count(*) from smsgw.receipt as r where r.applied_at is null) as unapplied,

@@ -1,2 +1,2 @@
--- How many processes have made themselves known.
+-- Count the processes that sent a heartbeat.
 select count(*)::integer from smsgw.replica;

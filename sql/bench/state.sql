@@ -1,4 +1,4 @@
--- Where the messages of a run stand. Reads both tables whole.
+-- Count the messages of a run by state. Reads both tables completely.
 select
     count(*)::bigint as rows,
     (count(*) filter (where r.status = 'accepted'))::bigint as accepted,

@@ -1,2 +1,2 @@
--- Bring every table into a settled state. Takes the locks of VACUUM, one table at a time.
+-- Vacuum and analyse every table. Takes the locks of VACUUM, one table at a time.
 vacuum (analyze);

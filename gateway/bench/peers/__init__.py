@@ -2,5 +2,5 @@
 
 `catalog` lists them with what they were told, `install` puts them into a folder of their own, `contest` runs them
 beside the gateway. Each `on_….py` or `on_….mjs` is one of them, run by an interpreter of that folder: first with
-`enqueue`, which makes the rows with the library's own means, then with `work`, which sends until it is stopped.
+`enqueue`, which creates the rows with the library's own API, then with `work`, which sends until it is stopped.
 """

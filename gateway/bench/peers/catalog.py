@@ -1,11 +1,11 @@
-"""Who takes part, in which release, and what each was told."""
+"""The other queues, with their releases and settings."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """By which interpreter a peer runs."""
+    """The interpreter of a peer."""
 
     PYTHON = "python"
     NODE = "node"
@@ -21,9 +21,9 @@ class Peer:
     """The file that drives it."""
     packages: tuple[str, ...]
     default: str
-    """What the default line means."""
+    """The settings of the default line."""
     tuned: str
-    """What the tuned line means, after its own documentation."""
+    """The settings of the tuned line, from its own documentation."""
 
 
 PEERS = (

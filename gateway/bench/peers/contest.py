@@ -1,4 +1,4 @@
-"""The peers beside the gateway: the same rows, the same server, the same concurrency, in turns."""
+"""Compares the gateway with other queues: the same rows, server and concurrency, alternating."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ TARGET_PYTHON = 2.0
 TARGET_NODE = 1.0
 
 LONGEST = 40.0
-"""Seconds in which a peer sends what it can; the rate of the slow ones is known by then."""
+"""Seconds that a peer may send; enough to know the rate of the slow ones."""
 
 PEERS_FOLDER = Path(".smsgw") / "peers"
 
@@ -55,7 +55,7 @@ def _peers_folder() -> Path:
 
 
 def _fastest(result: Result, kind: Kind) -> tuple[str, float]:
-    """Return the fastest that lost and doubled nothing."""
+    """Return the fastest without losses and duplicates."""
     names = {peer.name for peer in PEERS if peer.kind is kind}
     whole = [
         (line.name, float(line.values["rate"]))
@@ -115,7 +115,7 @@ async def _measure(bench: Bench, installed: Installed, peer: Peer, mode: str, co
         raise BenchError(f"sent nothing: {working.last_words()}")
     return {
         "rate": round(stats["rate"] or 0.0, 1),
-        # What was not reached within the time is not lost.
+        # Messages that were not sent within the time are not lost.
         "lost": 0 if slow else count - stats["distinct"],
         "unsent": count - stats["distinct"] if slow else 0,
         "doubled": stats["doubled"],

@@ -1,4 +1,4 @@
-"""Puts the peers into a folder of their own: a virtual environment, and a node_modules."""
+"""Installs the peers into their own folder: a virtual environment and a node_modules."""
 
 import asyncio
 import shutil
@@ -14,7 +14,7 @@ OLDEST_NODE = 18
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where the peers are, and which could not be had."""
+    """Where the peers are, and which could not be installed."""
 
     folder: Path
     missing: dict[str, str]
@@ -26,19 +26,19 @@ class Installed:
         return self.folder / "venv" / "bin" / "python"
 
     def command(self, peer: Peer, phase: str) -> list[str]:
-        """Return what runs one phase of a peer."""
+        """Return the command for one phase of a peer."""
         if peer.kind is Kind.PYTHON:
             return [str(self.python), "-m", f"gateway.bench.peers.{peer.adapter}", phase]
         return ["node", str(Path(__file__).parent / peer.adapter), phase]
 
     @property
     def modules(self) -> Path:
-        """The file from whose place node looks for packages."""
+        """The file from whose folder node looks for packages."""
         return self.folder / "npm" / "package.json"
 
 
 async def install(folder: Path, wanted: set[str]) -> Installed:
-    """Install those that are wanted and not there yet. One that can't be had is named with its reason."""
+    """Install the wanted peers that are missing. One that cannot be installed is named with its reason."""
     missing: dict[str, str] = {}
     python = folder / "venv" / "bin" / "python"
     if any(peer.kind is Kind.PYTHON for peer in PEERS if peer.name in wanted):
@@ -79,7 +79,7 @@ async def _npm(folder: Path, peer: Peer) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """Make a folder that npm takes for a project."""
+    """Create a folder that npm accepts as a project."""
     folder.mkdir(exist_ok=True)
     if not (folder / "package.json").exists():
         (folder / "package.json").write_text('{"private": true}\n', encoding="utf-8")
@@ -91,7 +91,7 @@ async def _run(command: list[str], folder: Path) -> None:
     )
     _, words = await process.communicate()
     if process.returncode != 0:
-        # The words may name an index's address; the command and the code are enough to repeat it by hand.
+        # The output may contain the address of an index. The command and the exit code are enough to repeat it by hand.
         raise BenchError(
             f"{Path(command[0]).name} {command[-1]} ended with {process.returncode} ({len(words)} bytes of reasons)"
         )

@@ -19,7 +19,7 @@ class Send:
 
 
 async def enqueue(told: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     client = awa.AsyncClient(told.dsn)
     await client.migrate()
     await client.install_queue_storage(schema=SCHEMA)

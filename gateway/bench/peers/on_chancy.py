@@ -29,7 +29,7 @@ def _queue(given: Told) -> Any:
 
 
 async def enqueue(given: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     async with Chancy(given.dsn) as chancy:
         await chancy.migrate()
         await chancy.declare(_queue(given))

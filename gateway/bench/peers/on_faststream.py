@@ -22,7 +22,7 @@ def _broker(told: Told) -> tuple[Any, Any, Any]:
 
 
 async def enqueue(told: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     broker, engine, metadata = _broker(told)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)

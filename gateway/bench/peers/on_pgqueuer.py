@@ -14,7 +14,7 @@ AT_ONCE = 1000
 
 
 async def enqueue(told: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     connection = await asyncpg.connect(told.dsn)
     queries = Queries(AsyncpgDriver(connection))
     await queries.install()

@@ -13,7 +13,7 @@ def _app(told: Told) -> procrastinate.App:
 
 
 async def enqueue(told: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     app = _app(told)
 
     @app.task(name="send")

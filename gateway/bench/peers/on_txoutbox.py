@@ -17,7 +17,7 @@ def _storage(pool: "asyncpg.Pool[asyncpg.Record]", told: Told) -> PostgresStorag
 
 
 async def enqueue(told: Told) -> None:
-    """Make the schema and the rows."""
+    """Create the schema and the rows."""
     pool = await asyncpg.create_pool(told.dsn)
     storage = _storage(pool, told)
     await storage.create_schema()

@@ -1,4 +1,4 @@
-"""What every Python peer shares: what it is told, and the POST that it makes."""
+"""What all Python peers share: their settings and the POST request."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from gateway.bench.rawclient import body
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a peer is told by its environment."""
+    """The settings of a peer, from its environment."""
 
     dsn: str
     url: str
@@ -49,7 +49,7 @@ class Poster:
         )
 
     async def post(self, content: str) -> None:
-        """Post one row; raises for anything but a 200, so that the peer retries as it does."""
+        """Post one row. Raises for anything but a 200, so that the peer retries."""
         headers = {
             "Authorization": "Bearer bench-key",
             "Content-Type": "application/json",
@@ -76,7 +76,7 @@ async def until_stopped(stop: Callable[[], None] | None = None) -> None:
 def run(
     enqueue: Callable[[Told], Awaitable[None]], work: Callable[[Told], Awaitable[None]], *, fast: bool = True
 ) -> None:
-    """Do the phase that the command line names, on uvloop where the peer works on it."""
+    """Run the phase that the command line names, on uvloop if the peer supports it."""
     chosen = {"enqueue": enqueue, "work": work}[sys.argv[1]]
 
     async def main() -> None:
