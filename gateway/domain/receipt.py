@@ -29,7 +29,7 @@ class Source(StrEnum):
 
 
 class Receipt(NamedTuple):
-    """One event as it is journalled: these are the columns of `smsgw.receipt`, in the order of `receipt_journal.sql`.
+    """One event as it is journalled: these are the columns of `smsgw.receipt`, in the order of `journal_receipts.sql`.
 
     A tuple, because the columns of a batch are then one `zip`: nothing else is done as often for a receipt.
     """

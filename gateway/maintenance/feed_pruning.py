@@ -24,7 +24,7 @@ class FeedPruning:
         """Delete batch after batch until cancelled."""
         while True:
             try:
-                await feed.prune(self._pool, BATCH)
+                await feed.delete_old(self._pool, BATCH)
             except UNAVAILABLE as error:
                 log.debug("feed_pruning_delayed", error=type(error).__name__)
             await asyncio.sleep(INTERVAL)

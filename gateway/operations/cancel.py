@@ -23,7 +23,7 @@ REFUSALS = {
     "sending": "not cancelled: it is being sent now; try again in a minute",
     "missing": "there is no such message",
 }
-"""Why a message is not cancelled, by the step that `cancel_judge.sql` returns."""
+"""Why a message is not cancelled, by the step that `classify_for_cancel.sql` returns."""
 
 
 @dataclass(frozen=True, slots=True)

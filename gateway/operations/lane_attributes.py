@@ -1,7 +1,7 @@
 """The attributes of a lane that an operator can change: their labels, help and valid values.
 
 The command line makes an option of each, the console a field of its form and of its API. To add one, add it here, a
-column in `sql/migrations`, and its name in `gateway/store/lanes.py`, `lane_list.sql` and `lane_change.sql`.
+column in `sql/migrations`, and its name in `gateway/store/lanes.py`, `list_lanes.sql` and `set_lane.sql`.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Replay: a plan that only reads, then batches, each in one short transaction.
 
-`replay_judge.sql` decides for each message whether and how it is sent again: once for the plan, and again
+`classify_for_replay.sql` decides for each message whether and how it is sent again: once for the plan, and again
 under the locks of the batch, because in between a receipt may come, a claim may take the message, or another operator
 may replay it. The lock order is that of applying receipts and of completing attempts: requests by id, then messages.
 
@@ -21,7 +21,7 @@ from gateway.operations import NotPossible, search
 from gateway.store import actions, replays, searches
 from gateway.store.filters import Filters, from_json, to_json
 from gateway.store.pool import Connection
-from gateway.store.replays import Judged, Replay
+from gateway.store.replays import Replay, ReplayDecision
 
 __all__ = ["Filters", "Plan", "Replay", "ReplayCount", "Step", "begin", "find", "latest", "plan", "run", "step", "stop"]
 
@@ -38,7 +38,7 @@ REPLAYABLE = (*NOT_SENT_STATES, State.UNCERTAIN, State.UNDELIVERED, State.UNCONF
 
 
 class Step(StrEnum):
-    """What a replay does with a message; the values of `replay_judge.sql`."""
+    """What a replay does with a message; the values of `classify_for_replay.sql`."""
 
     RELEASE = "release"
     """Certainly not sent: it returns to the queue and gets a new request."""
@@ -196,7 +196,7 @@ async def step(connection: Connection, replay_id: int, *, actor: str | None = No
                 detail={"replay": at.id, **{how: len(some) for how, some in changed.items() if some}},
                 message_ids=touched,
             )
-            await replays.ring(connection)
+            await replays.wake_gateways(connection)
         return await replays.move(
             connection,
             replay_id,
@@ -265,8 +265,10 @@ async def _next(connection: Connection, filters: Filters, below: int, limit: int
     return [], 0, True
 
 
-async def _apply(connection: Connection, judged: list[Judged], at: Replay) -> tuple[list[int], list[int], list[int]]:
-    by_step: dict[str, list[Judged]] = {}
+async def _apply(
+    connection: Connection, judged: list[ReplayDecision], at: Replay
+) -> tuple[list[int], list[int], list[int]]:
+    by_step: dict[str, list[ReplayDecision]] = {}
     for one in judged:
         by_step.setdefault(one.step, []).append(one)
     requests = {one.request_id for one in by_step.get(Step.REPEAT, ()) if one.request_id is not None}

@@ -59,7 +59,7 @@ async def resolve(
             if expired and new_ttl is None:
                 raise NotPossible(f"nothing was sent: {expired} of {len(bound)} messages are expired; use --new-ttl")
             done = await replays.resend(connection, done, new_ttl)
-            await replays.ring(connection)
+            await replays.wake_gateways(connection)
         await actions.record(
             connection,
             actor=actor,

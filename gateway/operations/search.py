@@ -86,14 +86,14 @@ async def iter_candidates(
     filters = with_implied_states(filters)
     wanted = searches.sources(filters)
     floor, ceiling = await searches.bounds(connection, filters)
-    place = min(ceiling, NEWEST if below is None else below)
+    upper = min(ceiling, NEWEST if below is None else below)
     size = first
     while True:
-        page = await searches.candidates(connection, wanted, below=place, floor=floor, limit=size)
-        yield page.ids, page.place
-        if page.place is None:
+        page = await searches.candidates(connection, wanted, below=upper, floor=floor, limit=size)
+        yield page.ids, page.reached
+        if page.reached is None:
             return
-        place = page.place
+        upper = page.reached
         size = min(MAX_BATCH, size * 2)
 
 

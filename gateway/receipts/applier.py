@@ -56,7 +56,7 @@ class ReceiptApplier:
         while True:
             try:
                 await self._rematch()
-                while await self._apply_batch() or await feed.place(self._pool, BATCH):
+                while await self._apply_batch() or await feed.publish(self._pool, BATCH):
                     continue
             except UNAVAILABLE as error:
                 log.warning("receipts_delayed", error=type(error).__name__)
@@ -78,7 +78,7 @@ class ReceiptApplier:
         count = await self.apply_some()
         if count:
             # After each batch, so that applications see final states during a flood too.
-            await feed.place(self._pool, BATCH)
+            await feed.publish(self._pool, BATCH)
         duration = self._monotonic() - began
         if count and self._busy():
             await asyncio.sleep(min(MAX_PAUSE, BACK_OFF_FACTOR * duration))
@@ -121,7 +121,7 @@ class ReceiptApplier:
         new = await receipts.add_reply(connection, reply, word)
         # Only a new reply changes the list, and only the phone's last word: neither an old STOP that is applied again
         # nor one that was delayed on its way may undo a later START.
-        if new is not None and word in ("stop", "start") and not await receipts.overtaken(connection, new):
+        if new is not None and word in ("stop", "start") and not await receipts.has_newer_opt_reply(connection, new):
             await self._apply_opt_out(connection, reply.from_number, word)
 
     async def _apply_opt_out(self, connection: Connection, number: str, word: str | None) -> None:

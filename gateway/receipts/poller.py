@@ -111,7 +111,7 @@ class Poller:
             complete = number > 0 and (not rows or (not new and number > 1) or (bool(new) and len(rows) < longest))
             if complete or not await self._leadership.held() or await self._nothing_is_missing():
                 break
-        absent = await poller.looked(self._pool, began) if complete else 0
+        absent = await poller.mark_polled(self._pool, began) if complete else 0
         log.info(
             "listing_read", pages=number + 1, rows=len(seen), new=found, missing=missing.messages, absent=absent,
             complete=complete,
@@ -130,7 +130,7 @@ class Poller:
         ours = [(row, listed) for row in rows if (listed := self._listed(row)) is not None]
         if not ours:
             return 0
-        news = await poller.news(self._pool, [listed for _, listed in ours])
+        news = await poller.new_rows(self._pool, [listed for _, listed in ours])
         found = [to_receipt(*ours[position]) for position in sorted(news)]
         if not found:
             return 0

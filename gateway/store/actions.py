@@ -36,7 +36,7 @@ async def list_actions(
     message_id: int | None = None,
 ) -> list[Action]:
     """Return the log, the latest first, from below an id on."""
-    rows = await connection.fetch(query("action_list"), below, limit, actor, action, message_id)
+    rows = await connection.fetch(query("list_actions"), below, limit, actor, action, message_id)
     return [from_row(Action, row) for row in rows]
 
 
@@ -50,4 +50,4 @@ async def record(
     message_ids: Sequence[int] = (),
 ) -> None:
     """Record who changed what, and why; in the transaction of the change itself."""
-    await connection.execute(query("operator_action_add"), actor, action, reason, detail or {}, list(message_ids))
+    await connection.execute(query("add_action"), actor, action, reason, detail or {}, list(message_ids))

@@ -24,7 +24,7 @@ class RouteStatus:
 
 async def lock(connection: Connection, route: str) -> tuple[Breaker, float]:
     """Lock a breaker until the transaction ends; return it and the database's time."""
-    row = await connection.fetchrow(query("route_lock"), route)
+    row = await connection.fetchrow(query("lock_route"), route)
     if row is None:
         return Breaker(route), 0.0
     breaker = Breaker(
@@ -41,7 +41,7 @@ async def lock(connection: Connection, route: str) -> tuple[Breaker, float]:
 async def write(connection: Connection, breaker: Breaker) -> None:
     """Write a breaker back that this transaction has locked."""
     await connection.execute(
-        query("route_write"),
+        query("update_route"),
         breaker.name,
         breaker.failures,
         breaker.opened_at,
@@ -60,7 +60,7 @@ async def begin_probe(connection: Connection, route: str, request: UUID, seconds
 async def change(pool: Pool, route: str, how: Callable[[Breaker, float], Breaker]) -> tuple[Breaker, Breaker]:
     """Apply `how(breaker, now)` under the row's lock; return the breaker before and after."""
     async with pool.acquire() as connection:
-        await connection.execute(query("route_make"), route)
+        await connection.execute(query("create_route"), route)
         async with connection.transaction():
             before, now = await lock(connection, route)
             after = how(before, now)

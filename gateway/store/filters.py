@@ -2,7 +2,7 @@
 
 A new filter touches five files:
 * here: its field
-* `sql/queries/search/find_messages.sql`: its column and its condition
+* `sql/queries/search/filter_messages.sql`: its column and its condition
 * `gateway/operations/filters.py`: how it is named and read; this adds the command line's option and the field in the
   console's forms
 * `gateway/console/api/models.py`: its field in the API

@@ -6,4 +6,4 @@ from gateway.store.sql import query
 
 async def configure(connection: Connection, *, unconfirmed_after: float, horizon: float) -> None:
     """Bring the installation's row to the settings of the process that starts; both in seconds."""
-    await connection.execute(query("installation_configure"), unconfirmed_after, horizon)
+    await connection.execute(query("configure_installation"), unconfirmed_after, horizon)

@@ -29,7 +29,7 @@ class Lane:
 
 async def list_lanes(connection: Connection) -> list[Lane]:
     """Return every lane, urgent ones first."""
-    return [from_row(Lane, row) for row in await connection.fetch(query("lane_list"))]
+    return [from_row(Lane, row) for row in await connection.fetch(query("list_lanes"))]
 
 
 async def change(connection: Connection, name: str, values: Mapping[str, Any]) -> bool:
@@ -37,5 +37,5 @@ async def change(connection: Connection, name: str, values: Mapping[str, Any]) -
 
     Raises `asyncpg.CheckViolationError` for a value that a lane cannot have.
     """
-    row = await connection.fetchrow(query("lane_change"), name, *(values.get(column) for column in COLUMNS))
+    row = await connection.fetchrow(query("set_lane"), name, *(values.get(column) for column in COLUMNS))
     return bool(row and row["made"])

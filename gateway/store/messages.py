@@ -32,13 +32,13 @@ class Step:
 
 async def one_message(connection: Connection, message_id: int) -> dict[str, Any] | None:
     """Return one row of `smsgw.message`, None when there is none."""
-    row = await connection.fetchrow(query("message_one"), message_id)
+    row = await connection.fetchrow(query("read_message"), message_id)
     return None if row is None else dict(row)
 
 
 async def timeline(connection: Connection, message_id: int) -> list[Step]:
     """Return everything that happened to a message, in order of time; what one transaction did in order of sense."""
-    steps = [from_row(Step, row) for row in await connection.fetch(query("message_timeline"), message_id)]
+    steps = [from_row(Step, row) for row in await connection.fetch(query("read_timeline"), message_id)]
     return sorted(steps, key=lambda step: (step.at, KINDS.index(step.kind)))
 
 
@@ -50,7 +50,7 @@ async def enqueue(connection: Connection, **columns: Any) -> int:
     unknown = columns.keys() - set(_COLUMNS)
     if unknown:
         raise ValueError(f"{min(unknown)}: smsgw.enqueue has no such argument")
-    message_id: int = await connection.fetchval(query("message_enqueue"), *(columns.get(name) for name in _COLUMNS))
+    message_id: int = await connection.fetchval(query("enqueue_message"), *(columns.get(name) for name in _COLUMNS))
     return message_id
 
 
@@ -58,4 +58,4 @@ _COLUMNS = (
     "to_number", "body", "to_subscriber_id", "to_group_id", "template_id", "link_id", "media_url", "variables", "lane",
     "tenant", "sender_id", "tags", "reference", "not_before", "expires_at", "dedupe_key", "order_key", "traceparent",
 )  # fmt: skip
-"""In the order in which `message_enqueue.sql` numbers them."""
+"""In the order in which `enqueue_message.sql` numbers them."""

@@ -90,7 +90,7 @@ async def migrate(dsn: str, *, target: int | None = None, phases: frozenset[Phas
     connection = await connect(dsn, purpose="migrate", settings={"search_path": SEARCH_PATH})
     try:
         await connection.execute("select pg_advisory_lock($1, $2)", *_LOCK, timeout=600)
-        await connection.execute(query("migration_journal"))
+        await connection.execute(query("create_migration_table"))
         applied = {row["number"]: row for row in await connection.fetch("select * from smsgw.migration")}
         known = migrations()
         _refuse_foreign(known, applied)

@@ -41,18 +41,18 @@ class Receiving:
 
 async def now(connection: Connection) -> float:
     """Return the database's time, in seconds of the epoch."""
-    moment: float = await connection.fetchval(query("status_now"))
+    moment: float = await connection.fetchval(query("read_clock"))
     return moment
 
 
 async def troubles(connection: Connection) -> list[Trouble]:
     """Return what went wrong lately, the latest first."""
-    rows = await connection.fetch(query("status_errors"), ATTEMPTS, LATELY)
+    rows = await connection.fetch(query("list_recent_errors"), ATTEMPTS, LATELY)
     return [from_row(Trouble, row) for row in rows]
 
 
 async def receiving(connection: Connection) -> Receiving:
     """Return how receipts come in."""
-    row = await connection.fetchrow(query("status_receipts"), RECEIPTS, MOST_WAITING)
+    row = await connection.fetchrow(query("summarize_receipts"), RECEIPTS, MOST_WAITING)
     assert row is not None  # it is a select without a table  # noqa: S101
     return from_row(Receiving, row)

@@ -26,7 +26,7 @@ async def pause(
     seconds: float | None = None,
 ) -> bool:
     """Stop a scope, for `seconds` or until somebody lifts it; return False when it was stopped before."""
-    made = await connection.fetchval(query("pause_set"), scope.value, subject, actor, reason, seconds)
+    made = await connection.fetchval(query("set_pause"), scope.value, subject, actor, reason, seconds)
     return made is not None
 
 
@@ -35,5 +35,5 @@ async def resume(connection: Connection, scope: Scope, subject: str, *, made_by:
 
     With `made_by`, only a pause of that actor is lifted: the gateway takes back its own, never a person's.
     """
-    reason: str | None = await connection.fetchval(query("pause_lift"), scope.value, subject, made_by)
+    reason: str | None = await connection.fetchval(query("delete_pause"), scope.value, subject, made_by)
     return reason

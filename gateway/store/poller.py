@@ -1,4 +1,4 @@
-"""What the poller asks the database: what is missing, and which rows of the provider's listing are news."""
+"""The poller's queries: which receipts are missing, and which rows of the provider's listing are new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from gateway.store.sql import query
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What the provider's listing should be asked about."""
+    """Requests that the provider's listing can tell more about."""
 
     requests: int
     messages: int
     since: datetime | None
-    """When the oldest of those requests was made; None when nothing is missing."""
+    """When the oldest of these requests was created; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of the listing that is about a request of ours."""
+    """One row of the listing about a request of this installation."""
 
     request_id: UUID
     generation: int
@@ -31,18 +31,18 @@ class Listed:
 
 
 async def missing(pool: Pool, *, after: float, until: float) -> Missing:
-    """Return what has no final receipt `after` seconds, and is younger than `until` seconds."""
+    """Return what lacks a final receipt after `after` seconds and is younger than `until` seconds."""
     async with pool.acquire() as connection:
-        row = await connection.fetchrow(query("poll_wanted"), after, until)
+        row = await connection.fetchrow(query("summarize_missing_receipts"), after, until)
     assert row is not None  # an aggregate always has a row  # noqa: S101
     return from_row(Missing, row)
 
 
-async def news(pool: Pool, rows: Sequence[Listed]) -> set[int]:
-    """Return the positions of the rows that say something new."""
+async def new_rows(pool: Pool, rows: Sequence[Listed]) -> set[int]:
+    """Return the positions of the rows that would change something."""
     async with pool.acquire() as connection:
         found = await connection.fetch(
-            query("poll_news"),
+            query("select_new_listing_rows"),
             [row.request_id for row in rows],
             [row.generation for row in rows],
             [row.number for row in rows],
@@ -51,7 +51,7 @@ async def news(pool: Pool, rows: Sequence[Listed]) -> set[int]:
     return {row["position"] - 1 for row in found}
 
 
-async def looked(pool: Pool, began: float) -> int:
-    """Say of what is still uncertain that the listing was read in vain; return how many requests that is."""
+async def mark_polled(pool: Pool, began: float) -> int:
+    """Record that the listing did not contain the uncertain requests; return how many these are."""
     async with pool.acquire() as connection:
-        return len(await connection.fetch(query("poll_looked"), began))
+        return len(await connection.fetch(query("mark_polled"), began))

@@ -1,4 +1,4 @@
-"""Replays: what may be done with a message, the locks under which it is done, and the place that was reached."""
+"""Replays: what a replay may do with each message, the locks of a batch, and the stored progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from gateway.store.sql import query
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What `replay_judge.sql` says of one message; see there for the steps."""
+class ReplayDecision:
+    """What a replay may do with one message; see `classify_for_replay.sql` for the steps."""
 
     id: int
     request_id: UUID | None
@@ -27,7 +27,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A replay that was begun, as `smsgw.replay` has it."""
+    """One row of `smsgw.replay`."""
 
     id: int
     made_at: datetime
@@ -50,39 +50,42 @@ class Replay:
 
     @property
     def done(self) -> int:
-        """Messages that go again."""
+        """Messages that are sent again."""
         return self.replayed + self.same_id + self.resent
 
 
-async def classify(connection: Connection, ids: Sequence[int], *, new_ttl: bool) -> list[Judged]:
+async def classify(connection: Connection, ids: Sequence[int], *, new_ttl: bool) -> list[ReplayDecision]:
     """Return what a replay may do with each of these messages."""
-    return [from_row(Judged, row) for row in await connection.fetch(query("replay_judge"), list(ids), new_ttl)]
+    return [
+        from_row(ReplayDecision, row)
+        for row in await connection.fetch(query("classify_for_replay"), list(ids), new_ttl)
+    ]
 
 
 async def lock(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """Lock messages after their requests until the transaction ends; return those that nobody took meanwhile."""
-    requests = [row["id"] for row in await connection.fetch(query("replay_lock_requests"), list(ids))]
-    return [row["id"] for row in await connection.fetch(query("replay_lock_messages"), list(ids), requests)]
+    """Lock messages, after their requests, until the transaction ends. Return those that no claim has bound since."""
+    requests = [row["id"] for row in await connection.fetch(query("lock_replay_requests"), list(ids))]
+    return [row["id"] for row in await connection.fetch(query("lock_replay_messages"), list(ids), requests)]
 
 
 async def release(connection: Connection, ids: Sequence[int], new_ttl: float | None) -> list[int]:
-    """Put locked messages that were certainly not sent back into the outbox; return them."""
-    return _ids(await connection.fetch(query("replay_release"), list(ids), new_ttl)) if ids else []
+    """Put locked messages that were certainly not sent back into their queues; return them."""
+    return _ids(await connection.fetch(query("release_messages"), list(ids), new_ttl)) if ids else []
 
 
 async def repeat(connection: Connection, requests: Sequence[UUID], new_ttl: float | None) -> list[int]:
-    """Let locked uncertain requests be attempted again under their ids; return their messages."""
-    return _ids(await connection.fetch(query("replay_repeat"), list(requests), new_ttl)) if requests else []
+    """Allow another attempt of locked uncertain requests under their own ids; return their messages."""
+    return _ids(await connection.fetch(query("repeat_requests"), list(requests), new_ttl)) if requests else []
 
 
 async def resend(connection: Connection, ids: Sequence[int], new_ttl: float | None) -> list[int]:
     """Send locked messages again in a new generation; return them."""
-    return _ids(await connection.fetch(query("replay_resend"), list(ids), new_ttl)) if ids else []
+    return _ids(await connection.fetch(query("resend_messages"), list(ids), new_ttl)) if ids else []
 
 
-async def ring(connection: Connection) -> None:
-    """Wake the gateways at the commit: there is something ready that no insert told them of."""
-    await connection.execute(query("ring"))
+async def wake_gateways(connection: Connection) -> None:
+    """Wake the gateways at the commit: messages are ready that no INSERT announced."""
+    await connection.execute(query("wake_gateways"))
 
 
 async def begin(
@@ -96,16 +99,16 @@ async def begin(
     reason: str | None,
     filters: dict[str, Any],
 ) -> Replay:
-    """Note a replay; nothing is replayed yet."""
+    """Create a replay; nothing is sent yet."""
     row = await connection.fetchrow(
-        query("replay_begin"), below, planned, new_ttl, allow_duplicates, actor, reason, filters
+        query("create_replay"), below, planned, new_ttl, allow_duplicates, actor, reason, filters
     )
     return _replay(row)
 
 
 async def take(connection: Connection, replay_id: int) -> Replay | None:
     """Lock a replay until the transaction ends and return it; None when there is none."""
-    row = await connection.fetchrow(query("replay_take"), replay_id)
+    row = await connection.fetchrow(query("lock_replay"), replay_id)
     return None if row is None else _replay(row)
 
 
@@ -120,28 +123,28 @@ async def move(
     left_out: int,
     finished: bool,
 ) -> Replay:
-    """Note how far a locked replay has come."""
+    """Store the progress of a locked replay."""
     row = await connection.fetchrow(
-        query("replay_move"), replay_id, below, released, repeated, resent, left_out, finished
+        query("advance_replay"), replay_id, below, released, repeated, resent, left_out, finished
     )
     return _replay(row)
 
 
 async def stop(connection: Connection, replay_id: int, *, stopped: bool) -> Replay | None:
-    """Stop a replay, or let it go on; None when there is none that is unfinished."""
-    row = await connection.fetchrow(query("replay_stop"), replay_id, stopped)
+    """Stop or resume a replay; None if there is no unfinished one with this id."""
+    row = await connection.fetchrow(query("stop_replay"), replay_id, stopped)
     return None if row is None else _replay(row)
 
 
 async def one(connection: Connection, replay_id: int) -> Replay | None:
     """Return a replay by its id."""
-    row = await connection.fetchrow(query("replay_one"), replay_id)
+    row = await connection.fetchrow(query("read_replay"), replay_id)
     return None if row is None else _replay(row)
 
 
 async def latest(connection: Connection, limit: int) -> list[Replay]:
     """Return replays, newest first."""
-    return [_replay(row) for row in await connection.fetch(query("replay_list"), limit)]
+    return [_replay(row) for row in await connection.fetch(query("list_replays"), limit)]
 
 
 def _replay(row: "asyncpg.Record | None") -> Replay:

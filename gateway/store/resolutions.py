@@ -1,4 +1,4 @@
-"""What an operator decides: the result of an uncertain request, and which messages to cancel."""
+"""The decisions of operators: the result of an uncertain request, and which messages to cancel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class CancelDecision:
-    """Whether a message can be cancelled; see `cancel_judge.sql` for the steps."""
+    """Whether a message can be cancelled; see `classify_for_cancel.sql` for the steps."""
 
     id: int
     request_id: UUID | None
@@ -28,26 +28,26 @@ class CancelDecision:
 
 async def lock_carrier(connection: Connection, message_id: int) -> Carrier | None:
     """Lock the request of a message until the transaction ends; None if it has none."""
-    row = await connection.fetchrow(query("resolve_request"), message_id)
+    row = await connection.fetchrow(query("lock_message_request"), message_id)
     return None if row is None else from_row(Carrier, row)
 
 
 async def bound(connection: Connection, request_id: UUID) -> dict[int, bool]:
     """Lock and return the messages of a locked request, each with whether it may still be sent."""
-    rows = await connection.fetch(query("resolve_bound"), request_id)
-    return {row["id"]: row["wanted"] for row in rows}
+    rows = await connection.fetch(query("lock_request_messages"), request_id)
+    return {row["id"]: row["may_send"] for row in rows}
 
 
 async def accepted(connection: Connection, request_id: UUID, reason: str) -> None:
     """Set a locked uncertain request to accepted."""
-    await connection.execute(query("resolve_accepted"), request_id, reason)
+    await connection.execute(query("resolve_as_accepted"), request_id, reason)
 
 
 async def failed(connection: Connection, request_id: UUID, reason: str) -> None:
     """Set a locked uncertain request and its messages to failed."""
-    await connection.execute(query("resolve_failed"), request_id, reason)
+    await connection.execute(query("resolve_as_failed"), request_id, reason)
 
 
 async def cancellable(connection: Connection, ids: Sequence[int]) -> list[CancelDecision]:
     """Return whether each of these messages can be cancelled; valid while they are locked."""
-    return [from_row(CancelDecision, row) for row in await connection.fetch(query("cancel_judge"), list(ids))]
+    return [from_row(CancelDecision, row) for row in await connection.fetch(query("classify_for_cancel"), list(ids))]

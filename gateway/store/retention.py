@@ -29,7 +29,7 @@ BUSY = Forgotten(None)
 async def span(pool: Pool, seconds: float) -> tuple[datetime, int]:
     """Return the moment so many seconds ago, by the database's clock, and the id below which its messages are."""
     async with pool.acquire() as connection:
-        row = await connection.fetchrow(query("retention_span"), seconds)
+        row = await connection.fetchrow(query("read_retention_bounds"), seconds)
     assert row is not None  # it is a select without a table  # noqa: S101
     return row["moment"], row["ceiling"]
 
@@ -42,17 +42,17 @@ async def forget(pool: Pool, *, above: int, below: int, before: datetime, limit:
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
             return BUSY
-        looked = await connection.fetch(query("retention_look"), above, below, limit, before)
-        if not looked:
+        candidates = await connection.fetch(query("list_retention_candidates"), above, below, limit, before)
+        if not candidates:
             return Forgotten(None)
-        reached: int = looked[-1]["id"]
-        over = [row["id"] for row in looked if row["over"]]
-        if not over:
+        reached: int = candidates[-1]["id"]
+        ended = [row["id"] for row in candidates if row["ended"]]
+        if not ended:
             return Forgotten(reached)
-        requests = [row["id"] for row in await connection.fetch(query("retention_lock_requests"), over)]
-        locked = [row["id"] for row in await connection.fetch(query("retention_lock_messages"), over, before)]
-        gone = await connection.fetch(query("retention_delete"), locked)
-        without = await connection.fetch(query("retention_delete_requests"), requests)
+        requests = [row["id"] for row in await connection.fetch(query("lock_earlier_requests"), ended)]
+        locked = [row["id"] for row in await connection.fetch(query("lock_ended_messages"), ended, before)]
+        gone = await connection.fetch(query("delete_ended_messages"), locked)
+        without = await connection.fetch(query("delete_empty_requests"), requests)
         return Forgotten(reached, len(gone), len(without))
 
 
@@ -61,6 +61,6 @@ async def forget_receipts(pool: Pool, *, above: int, before: datetime, limit: in
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1, $2)", NAMESPACE, LOCK):
             return BUSY
-        row = await connection.fetchrow(query("retention_receipts"), above, limit, before)
+        row = await connection.fetchrow(query("delete_old_receipts"), above, limit, before)
         assert row is not None  # it aggregates, so there always is one  # noqa: S101
         return Forgotten(row["reached"], receipts=row["deleted"])

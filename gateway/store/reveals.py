@@ -34,7 +34,7 @@ class Reply:
 
 async def content(connection: Connection, message_id: int) -> Content | None:
     """Return what a message says."""
-    row = await connection.fetchrow(query("message_content"), message_id)
+    row = await connection.fetchrow(query("read_content"), message_id)
     return None if row is None else from_row(Content, row)
 
 
@@ -42,10 +42,10 @@ async def replies(
     connection: Connection, *, below: int | None = None, limit: int = 50, keyword: str | None = None
 ) -> list[Reply]:
     """Return replies, the newest first, from below an id on."""
-    return [from_row(Reply, row) for row in await connection.fetch(query("inbound_list"), below, limit, keyword)]
+    return [from_row(Reply, row) for row in await connection.fetch(query("list_replies"), below, limit, keyword)]
 
 
 async def reply(connection: Connection, reply_id: int) -> Reply | None:
     """Return one reply."""
-    row = await connection.fetchrow(query("inbound_one"), reply_id)
+    row = await connection.fetchrow(query("read_reply"), reply_id)
     return None if row is None else from_row(Reply, row)

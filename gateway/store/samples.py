@@ -56,22 +56,20 @@ async def add(
     limiter: Mapping[str, float],
 ) -> bool:
     """Write a sample down; False when another replica did, for this step."""
-    done = await connection.execute(query("sample_add"), dict(waiting), dict(oldest), dict(limiter))
+    done = await connection.execute(query("add_sample"), dict(waiting), dict(oldest), dict(limiter))
     return done.endswith(" 1")
 
 
 async def prune(connection: Connection) -> None:
     """Forget what is too old."""
-    await connection.execute(query("sample_prune"), KEPT)
+    await connection.execute(query("delete_old_samples"), KEPT)
 
 
 async def since(connection: Connection, seconds: float) -> list[Sample]:
     """Return the samples of the last `seconds`, oldest first."""
-    return [from_row(Sample, row) for row in await connection.fetch(query("sample_list"), seconds)]
+    return [from_row(Sample, row) for row in await connection.fetch(query("list_samples"), seconds)]
 
 
 async def cohorts(connection: Connection) -> list[Cohort]:
     """Return the last six hours by half hours, newest last."""
-    return [
-        from_row(Cohort, row) for row in await connection.fetch(query("sample_cohorts"), _COHORTS, _DRAWN, _OF_EACH)
-    ]
+    return [from_row(Cohort, row) for row in await connection.fetch(query("list_cohorts"), _COHORTS, _DRAWN, _OF_EACH)]

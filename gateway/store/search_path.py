@@ -37,6 +37,6 @@ async def refuse_open_search_path(connection: Any) -> None:
     This must be the first statement of the session. A direct session sets its search_path at its start, and nothing can
     override that. A pooler refuses or ignores the setting, so there only the role can have it.
     """
-    row = await connection.fetchrow(query("session_search_path"))
+    row = await connection.fetchrow(query("read_search_path"))
     if row["search_path"] not in PINNED:
         raise SearchPathNotPinned(row["search_path"], row["role"])

@@ -1,7 +1,7 @@
-"""Finding messages among many: by the index that serves a filter, a bounded number at a time.
+"""Searches messages by the index that serves a filter, a limited number at a time.
 
 A search has two steps. *Candidates* are ids, newest first, from the one index that the filter is served by; *matching*
-reads those few by primary key and looks at every filter. So no search ever sorts or counts the history.
+reads these by primary key and applies every filter. So no search sorts or counts the history.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class MessageRow:
     tags: dict[str, str] | None
 
 
-RECENT = "find_recent"
+RECENT = "search_recent"
 STRETCH = 100_000
 """Messages that one backward scan of the primary key reads at most."""
 
@@ -64,17 +64,17 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class CandidatePage:
-    """Candidates of one look."""
+    """Candidates of one step of a search."""
 
     ids: list[int]
     """Newest first."""
-    place: int | None
-    """Everything from this id on was looked at; None when there is nothing below."""
+    reached: int | None
+    """Every id from here on was searched; None if there is nothing below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A query that gives candidates, and what it asks beside the range of ids."""
+    """A query that returns candidates, and its arguments after the range of ids."""
 
     statement: str
     given: tuple[object, ...] = ()
@@ -84,25 +84,25 @@ async def bounds(connection: Connection, filters: Filters) -> tuple[int, int]:
     """Return the ids between which messages of the filters' time lie: from the first on, below the second."""
     until = filters.until
     if filters.ended_until is not None and (until is None or filters.ended_until < until):
-        # What ended before a moment was made before it.
+        # A message that ended before a moment was created before it.
         until = filters.ended_until
-    row = await connection.fetchrow(query("find_bounds"), filters.since, until)
+    row = await connection.fetchrow(query("search_id_range"), filters.since, until)
     assert row is not None  # it is a select without a table  # noqa: S101
     return row["floor"], row["ceiling"]
 
 
 def sources(filters: Filters) -> list[Source]:
-    """Return the queries that together give every message that can match, the narrowest there are."""
+    """Return the narrowest queries that together return every message that can match."""
     if filters.ids is not None:
-        return [Source("find_chosen", (list(filters.ids),))]
+        return [Source("search_by_ids", (list(filters.ids),))]
     if filters.request_id is not None:
-        return [Source("find_request", (filters.request_id,))]
+        return [Source("search_by_request", (filters.request_id,))]
     if filters.reference is not None:
-        return [Source("find_reference", (filters.reference,))]
+        return [Source("search_by_reference", (filters.reference,))]
     if filters.number is not None:
-        return [Source("find_number", (filters.number,))]
+        return [Source("search_by_number", (filters.number,))]
     if filters.states is None or set(filters.states) & {"accepted", "delivered"}:
-        # Most of the table is in these: walking it backwards finds a page soon, and the others on the way.
+        # Most messages are in these states, so reading the table backwards fills a page soon, and finds the others too.
         return [_recent(filters)]
     return _by_state(filters, set(filters.states))
 
@@ -118,36 +118,36 @@ def _recent(filters: Filters) -> Source:
 def _by_state(filters: Filters, wanted: set[str]) -> list[Source]:
     found = []
     if endings := sorted(wanted & set(ENDINGS)):
-        found.append(Source("find_ended", (endings,)))
+        found.append(Source("search_ended", (endings,)))
     waiting = sorted(wanted & set(WAITING))
-    # What was never bound has met no answer and has no reason.
+    # A message without a request has no answer and no reason.
     if waiting and filters.reason is None and filters.status is None:
-        found.append(Source("find_waiting", (filters.lane, waiting)))
+        found.append(Source("search_waiting", (filters.lane, waiting)))
     open_ = ["in_flight"] if wanted & {"sending", "retrying", "held", "ready"} else []
     if "uncertain" in wanted:
         open_.append("uncertain")
     if open_:
-        found.append(Source("find_open", (open_,)))
+        found.append(Source("search_open_requests", (open_,)))
     if "unconfirmed" in wanted:
-        found.append(Source("find_unconfirmed"))
+        found.append(Source("search_unconfirmed"))
     if "undelivered" in wanted:
-        found.append(Source("find_undelivered"))
+        found.append(Source("search_undelivered"))
     return found
 
 
 async def candidates(
     connection: Connection, wanted: Sequence[Source], *, below: int, floor: int, limit: int
 ) -> CandidatePage:
-    """Return some ids, newest first: all that the sources have from the place on that they all have reached."""
+    """Return ids, newest first: all ids of the sources down to the id that each of them has reached."""
     ids: set[int] = set()
-    places = []
+    ends = []
     for source in wanted:
-        look = await _ask(connection, source, below=below, floor=floor, limit=limit)
-        ids.update(look.ids)
-        if look.place is not None:
-            places.append(look.place)
-    place = max(places, default=None)
-    return CandidatePage(sorted((one for one in ids if place is None or one >= place), reverse=True), place)
+        page = await _ask(connection, source, below=below, floor=floor, limit=limit)
+        ids.update(page.ids)
+        if page.reached is not None:
+            ends.append(page.reached)
+    reached = max(ends, default=None)
+    return CandidatePage(sorted((one for one in ids if reached is None or one >= reached), reverse=True), reached)
 
 
 async def _ask(connection: Connection, source: Source, *, below: int, floor: int, limit: int) -> CandidatePage:
@@ -162,7 +162,7 @@ async def _ask(connection: Connection, source: Source, *, below: int, floor: int
 
 async def matching(connection: Connection, ids: Sequence[int], filters: Filters) -> list[MessageRow]:
     """Return those of these messages that pass every filter, newest first."""
-    rows = await connection.fetch(query("find_messages"), list(ids), to_json(filters))
+    rows = await connection.fetch(query("filter_messages"), list(ids), to_json(filters))
     return [from_row(MessageRow, row) for row in rows]
 
 
@@ -174,4 +174,4 @@ async def matching_ids(connection: Connection, ids: Sequence[int], filters: Filt
 
 @cache
 def _ids_only() -> str:
-    return f"select found.id from ({query('find_messages').rstrip().rstrip(';')}) as found"  # noqa: S608  our own file
+    return f"select found.id from ({query('filter_messages').rstrip().rstrip(';')}) as found"  # noqa: S608  our own file

@@ -71,12 +71,12 @@ class Status:
 
 async def backlog(connection: Connection) -> list[Backlog]:
     """Return what is not final, by lane and state."""
-    return [from_row(Backlog, row) for row in await connection.fetch(query("backlog"), MOST_COUNTED)]
+    return [from_row(Backlog, row) for row in await connection.fetch(query("count_backlog"), MOST_COUNTED)]
 
 
 async def paused(connection: Connection) -> list[Pause]:
     """Return the pauses in force."""
-    return [from_row(Pause, row) for row in await connection.fetch(query("status_pauses"))]
+    return [from_row(Pause, row) for row in await connection.fetch(query("list_pauses"))]
 
 
 async def status(connection: Connection) -> Status:
@@ -87,6 +87,6 @@ async def status(connection: Connection) -> Status:
         buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
         now=buckets[0]["now"] if buckets else 0.0,
         pauses=await paused(connection),
-        replicas=[from_row(Replica, row) for row in await connection.fetch(query("status_replicas"))],
-        routes=[from_row(RouteStatus, row) for row in await connection.fetch(query("status_routes"))],
+        replicas=[from_row(Replica, row) for row in await connection.fetch(query("list_replicas"))],
+        routes=[from_row(RouteStatus, row) for row in await connection.fetch(query("list_routes"))],
     )

@@ -29,4 +29,4 @@ class Reason:
 async def reasons(connection: Connection, since: datetime) -> list[Reason]:
     """Return why messages made since a moment did not arrive, the most frequent reason first."""
     floor, _ = await searches.bounds(connection, Filters(since=since))
-    return [from_row(Reason, row) for row in await connection.fetch(query("stuck_reasons"), floor, LOOKED_AT)]
+    return [from_row(Reason, row) for row in await connection.fetch(query("count_stuck_reasons"), floor, LOOKED_AT)]

@@ -21,30 +21,32 @@ class Suppressed:
 
 async def add(connection: Connection, numbers: Sequence[str], *, source: str, reason: str) -> int:
     """Write to these numbers no more; return how many are new."""
-    return len(await connection.fetch(query("suppression_import"), list(numbers), source, reason))
+    return len(await connection.fetch(query("add_suppressions"), list(numbers), source, reason))
 
 
 async def remove(connection: Connection, number: str) -> bool:
     """Write to a number again; return whether it was suppressed."""
-    return await connection.fetchval(query("suppression_remove"), number) is not None
+    return await connection.fetchval(query("delete_suppression"), number) is not None
 
 
 async def list_numbers(connection: Connection, *, above: str = "", limit: int = 1000) -> list[Suppressed]:
     """Return suppressed numbers in their own order, above one of them."""
-    return [from_row(Suppressed, row) for row in await connection.fetch(query("suppression_list"), above, limit)]
+    return [from_row(Suppressed, row) for row in await connection.fetch(query("list_suppressions"), above, limit)]
 
 
 async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:
     """Return suppressed numbers, the newest first, from before a time on."""
-    return [from_row(Suppressed, row) for row in await connection.fetch(query("suppression_newest"), before, limit)]
+    return [
+        from_row(Suppressed, row) for row in await connection.fetch(query("list_newest_suppressions"), before, limit)
+    ]
 
 
 async def one(connection: Connection, number: str) -> Suppressed | None:
     """Return how a number (E.164) came to be suppressed; None when it is not."""
-    row = await connection.fetchrow(query("suppression_one"), number)
+    row = await connection.fetchrow(query("read_suppression"), number)
     return None if row is None else from_row(Suppressed, row)
 
 
 async def among(connection: Connection, numbers: Iterable[str]) -> frozenset[str]:
     """Return which of these numbers are suppressed."""
-    return frozenset(row["number"] for row in await connection.fetch(query("suppression_hit"), list(numbers)))
+    return frozenset(row["number"] for row in await connection.fetch(query("select_suppressed"), list(numbers)))

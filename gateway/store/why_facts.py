@@ -13,7 +13,7 @@ MOST_AHEAD = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The columns of `why_facts.sql`; those of the request are None while nothing carries the message."""
+    """The columns of `read_why_facts.sql`; those of the request are None while nothing carries the message."""
 
     id: int
     lane: str
@@ -45,14 +45,14 @@ class Facts:
 
 async def facts(connection: Connection, message_id: int) -> Facts | None:
     """Return the facts of one message; None when there is no such message."""
-    row = await connection.fetchrow(query("why_facts"), message_id)
+    row = await connection.fetchrow(query("read_why_facts"), message_id)
     return None if row is None else from_row(Facts, row)
 
 
 async def ahead(connection: Connection, found: Facts) -> int:
     """Return how many messages are in front of a waiting one in its queue, up to `MOST_AHEAD`."""
     messages: int = await connection.fetchval(
-        query("why_ahead"),
+        query("count_ahead"),
         found.lane,
         found.tenant,
         found.sender_id or 0,

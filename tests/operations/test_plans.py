@@ -15,27 +15,27 @@ FILL = """
 BOUND = "update smsgw.outbox set request_id = gen_random_uuid() where id % 40 <> 0 and terminal_status is null"
 IDS = list(range(1000, 1400))
 SEARCHES: dict[str, tuple[Any, ...]] = {
-    "find_recent": (30000, 1, 200, 1000, None, None, None, None),
-    "find_chosen": (30000, 1, 200, IDS),
-    "find_number": (30000, 1, 200, "+12025550007"),
-    "find_reference": (30000, 1, 200, "r7"),
-    "find_request": (30000, 1, 200, uuid4()),
-    "find_ended": (30000, 1, 200, ["failed"]),
-    "find_undelivered": (30000, 1, 200),
-    "find_waiting": (30000, 1, 200, None, ["ready"]),
-    "find_open": (30000, 1, 200, ["in_flight", "uncertain"]),
-    "find_unconfirmed": (30000, 1, 200),
-    "find_messages": (IDS, {}),
-    "replay_judge": (IDS, False),
-    "replay_lock_requests": (IDS,),
-    "replay_lock_messages": (IDS, []),
-    "replay_release": (IDS, None),
-    "replay_resend": (IDS, None),
-    "replay_repeat": ([uuid4()], None),
-    "cancel_judge": (IDS,),
-    "message_timeline": (7,),
-    "why_facts": (7,),
-    "why_ahead": ("bulk", "", 0, None, 7, 1000),
+    "search_recent": (30000, 1, 200, 1000, None, None, None, None),
+    "search_by_ids": (30000, 1, 200, IDS),
+    "search_by_number": (30000, 1, 200, "+12025550007"),
+    "search_by_reference": (30000, 1, 200, "r7"),
+    "search_by_request": (30000, 1, 200, uuid4()),
+    "search_ended": (30000, 1, 200, ["failed"]),
+    "search_undelivered": (30000, 1, 200),
+    "search_waiting": (30000, 1, 200, None, ["ready"]),
+    "search_open_requests": (30000, 1, 200, ["in_flight", "uncertain"]),
+    "search_unconfirmed": (30000, 1, 200),
+    "filter_messages": (IDS, {}),
+    "classify_for_replay": (IDS, False),
+    "lock_replay_requests": (IDS,),
+    "lock_replay_messages": (IDS, []),
+    "release_messages": (IDS, None),
+    "resend_messages": (IDS, None),
+    "repeat_requests": ([uuid4()], None),
+    "classify_for_cancel": (IDS,),
+    "read_timeline": (7,),
+    "read_why_facts": (7,),
+    "count_ahead": ("bulk", "", 0, None, 7, 1000),
 }
 
 
@@ -57,5 +57,7 @@ async def test_what_a_message_waits_for_is_found_without_a_walk_over_the_others(
     await operator.execute("update smsgw.outbox set order_key = 'a key' where id in (40, 29960)")
     await operator.execute("analyze smsgw.outbox")
     for message_id in (29960, 29959):
-        (plan,) = await operator.fetchrow(f"explain (analyze, buffers, format json) {query('why_facts')}", message_id)
+        (plan,) = await operator.fetchrow(
+            f"explain (analyze, buffers, format json) {query('read_why_facts')}", message_id
+        )
         assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300

@@ -145,7 +145,7 @@ async def test_the_gateways_role_may_forget(operator: Any, worker: Make, databas
         await limited.close()
 
 
-@pytest.mark.parametrize("name", ["retention_look", "retention_lock_messages", "retention_lock_requests"])
+@pytest.mark.parametrize("name", ["list_retention_candidates", "lock_ended_messages", "lock_earlier_requests"])
 async def test_forgetting_goes_by_the_primary_key(operator: Any, name: str) -> None:
     await operator.execute(
         "insert into smsgw.outbox (to_number, body) select '+12025550123', 'x' from generate_series(1, 20000)"
@@ -154,9 +154,9 @@ async def test_forgetting_goes_by_the_primary_key(operator: Any, name: str) -> N
     moment = await operator.fetchval("select now()")
     ids = list(range(1, 1000))
     arguments = {
-        "retention_look": (0, 20000, 1000, moment),
-        "retention_lock_messages": (ids, moment),
-        "retention_lock_requests": (ids,),
+        "list_retention_candidates": (0, 20000, 1000, moment),
+        "lock_ended_messages": (ids, moment),
+        "lock_earlier_requests": (ids,),
     }[name]
     rows = await operator.fetch(f"explain {query(name)}", *arguments)
     plan = "\n".join(row[0] for row in rows)

@@ -19,7 +19,7 @@ OTHERS = 20
 KINDS = {
     "match_receipts": "bigint[]",
     "apply_receipts": "bigint[], bigint[], bigint[]",
-    "poll_news": "uuid[], smallint[], text[], text[]",
+    "select_new_listing_rows": "uuid[], smallint[], text[], text[]",
 }
 
 
@@ -65,4 +65,4 @@ async def test_folding_a_whole_request_handles_each_receipt_a_few_times(pool: Po
         assert await work(connection, "match_receipts", receipts) < bound
         assert await work(connection, "apply_receipts", [0], receipts, ids) < bound
         requests, generations, words = [request] * MEMBERS, [0] * MEMBERS, ["delivered"] * MEMBERS
-        assert await work(connection, "poll_news", requests, generations, numbers, words) < bound
+        assert await work(connection, "select_new_listing_rows", requests, generations, numbers, words) < bound

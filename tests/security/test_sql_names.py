@@ -14,7 +14,7 @@ from gateway.store.pool import connect
 from gateway.store.sql import query
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = {"migration_journal"}
+SCRIPTS = {"create_migration_table"}
 """Queries of more than one statement. They run in every migration."""
 
 UNPREPARABLE = {"analyze", "vacuum", "bare_table", "extension"}

@@ -116,7 +116,7 @@ STATEMENTS = {
     "held tags": ("unpark_unpaused", "int", "1000"),
     "order keys": ("unblock_next_in_order", "text, text, bigint, int", "'', '', 0, 500"),
     "stand behind": ("park_ordered", "text[], text[], bigint[], int", "array[''], array['key 1'], array[1], 100"),
-    "backlog": ("backlog", "bigint", "2000"),
+    "backlog": ("count_backlog", "bigint", "2000"),
     "bind": ("create_requests", BIND_TYPES, BIND_ARGUMENTS),
     "finish": ("complete_attempts", FINISH_TYPES, FINISH_ARGUMENTS),
     "renew": ("lease_renew", "uuid[], float8, uuid[]", "array[gen_random_uuid()], 60, array[gen_random_uuid()]"),

@@ -30,11 +30,11 @@ async def test_what_commits_late_gets_a_later_place_and_is_not_missed(pool: Pool
         await transaction.start()
         await late.execute(END, first)
         await connection.execute(END, second)
-        assert await feed.place(pool, 100) == 1
+        assert await feed.publish(pool, 100) == 1
         seen = await read(connection)
         assert [message for _, message, _ in seen] == [second]
         await transaction.commit()
-        assert await feed.place(pool, 100) == 1
+        assert await feed.publish(pool, 100) == 1
         assert [message for _, message, _ in await read(connection, seen[-1][0])] == [first]
     await late.close()
 
@@ -53,7 +53,7 @@ async def test_a_reader_who_reads_on_sees_everything_once_beside_writers_and_pla
 
     async def place() -> None:
         while len(seen) < len(ids):
-            await feed.place(pool, 7)
+            await feed.publish(pool, 7)
             await asyncio.sleep(0)
 
     async def follow() -> None:
@@ -71,7 +71,7 @@ async def test_a_reader_who_reads_on_sees_everything_once_beside_writers_and_pla
 async def test_a_late_receipt_that_changes_a_final_state_is_told_again(pool: Pool) -> None:
     message_id, request = await make_message(pool)
     await tell(pool, event(request, "undelivered"), event(request, "delivered"), event(request, "delivered", again=1))
-    await feed.place(pool, 100)
+    await feed.publish(pool, 100)
     async with pool.acquire() as connection:
         assert [row[1:] for row in await read(connection)] == [(message_id, "undelivered"), (message_id, "delivered")]
 
@@ -83,7 +83,7 @@ async def test_an_application_waits_for_the_bell_and_reads_with_its_own_rights(p
     async with pool.acquire() as connection:
         message_id = await enqueue(connection, 1)
         await connection.execute(END, message_id)
-        await feed.place(pool, 100)
+        await feed.publish(pool, 100)
         async with asyncio.timeout(120):
             await rung.wait()
         async with connection.transaction():
@@ -100,9 +100,9 @@ async def test_old_places_are_forgotten_and_new_ones_kept(pool: Pool) -> None:
         old, new = [await enqueue(connection, number) for number in (1, 2)]
         for message_id in (old, new):
             await connection.execute(END, message_id)
-            await feed.place(pool, 100)
+            await feed.publish(pool, 100)
         await connection.execute(
             "update smsgw.final_feed set published_at = now() - interval '31 days' where message_id = $1", old
         )
-        assert await feed.prune(pool, 100) == 1
+        assert await feed.delete_old(pool, 100) == 1
         assert [message for _, message, _ in await read(connection)] == [new]

@@ -1,6 +1,8 @@
--- Close the attempts whose worker let its lease end: what became of them is not known, so they may have arrived,
--- counted from when they began. $1 request ids, locked by lock_due_requests in this same transaction.
--- Taking the claim token away here is what makes the old worker, should it wake, unable to finish anything.
+-- Close the running attempts of requests whose lease expired. The result is unknown, so the attempt may have arrived,
+-- counted from its start.
+-- $1 request ids.
+-- lock_due_requests locked the requests in this transaction. Rows are found by primary key.
+-- This deletes the claim token, so the worker that held it can write no result.
 with closed as (
     update smsgw.attempt as a
     set finished_at = clock_timestamp(), outcome = 'ambiguous', error = 'lease_ended'

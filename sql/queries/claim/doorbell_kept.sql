@@ -1,5 +1,6 @@
--- Whether another gateway holds the doorbell exclusively, rather than inserting transactions holding it shared.
--- $1, $2 the advisory lock. Reads the lock table only.
+-- Tell whether another gateway holds the doorbell's lock exclusively. Transactions that insert hold it shared.
+-- $1, $2 the key of the advisory lock.
+-- Reads pg_locks only; locks nothing.
 select exists(
     select
     from pg_locks as l

@@ -1,8 +1,9 @@
--- End what nobody may send any more, soonest first, a bounded number at a time so that a long outage ends in many
--- short transactions. $1 how many. Served by outbox_expiring; steps over rows that a claim holds.
--- The time of the statement is the bound of the scan, so what is not over yet is not walked over.
--- Only unbound messages: one whose request was attempted may have arrived, and is never called expired. Neither is one
--- that was to be sent again (revert_expired_resends.sql).
+-- End messages whose time to live is over, the earliest first. The number is limited, so a long outage ends in many
+-- short transactions.
+-- $1 limit.
+-- Index: outbox_expiring, up to the time of the statement. Locks the rows it ends and skips rows that a claim holds.
+-- A message of a request is not touched: an attempt was made, so it may have arrived. Neither is a message that an
+-- operator resends while its first copy may have arrived; revert_expired_resends.sql handles it.
 update smsgw.outbox as o
 set
     terminal_status = 'expired',

@@ -1,5 +1,5 @@
--- Whether a sweep has messages to expire or to unpark. Usually it has none, and this is the only query that it runs.
--- Served by outbox_expiring, outbox_parked_pause and outbox_parked_order, one probe each; locks nothing.
+-- Tell whether a sweep has messages to expire or to unpark. Usually it has none, and this is the only query that it runs.
+-- Index: outbox_expiring, outbox_parked_pause and outbox_parked_order, one probe each. Locks nothing.
 select
     exists(
         select

@@ -1,6 +1,6 @@
--- Lease requests for one more attempt, under the same id and with the same bytes.
+-- Lease requests for another attempt, with the same id and the same bytes.
 -- $1 ids, $2 claim token, $3 lease in seconds, $4 worker.
--- The rows are locked by lock_due_requests in this same transaction; found by primary key.
+-- lock_due_requests locked the requests in this transaction. They are found by primary key.
 with leased as (
     update smsgw.request as r
     set

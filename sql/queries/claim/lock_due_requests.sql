@@ -1,6 +1,7 @@
--- Requests whose next attempt is due, and those whose worker let its lease end.
--- $1 lanes, $2 sending numbers (0 is the default number), $3 how many of each. Served by request_due, one range scan
--- for each; locks the rows it returns and steps over those that another claim, a finish or the fold holds.
+-- Lock and return requests whose next attempt is due, and requests whose lease expired.
+-- $1 lanes, $2 senders (0 is the default sender), $3 limit for each.
+-- Index: request_due, one range scan for each lane and sender. Skips rows that another claim, the completer or the
+-- applier of receipts holds. Members are read by primary key.
 select
     r.id,
     r.lane,
@@ -27,7 +28,7 @@ select
     waiting.oldest_ready,
     extract(epoch from waiting.first_expiry - clock_timestamp())::double precision as first_expiry_in,
     extract(epoch from waiting.last_expiry - clock_timestamp())::double precision as last_expiry_in
-from unnest($1::text[], $2::bigint[], $3::integer[]) as wanted (lane, sender, most)
+from unnest($1::text[], $2::bigint[], $3::integer[]) as wanted (lane, sender, max_rows)
 cross join lateral (
     select *
     from smsgw.request as due
@@ -42,7 +43,7 @@ cross join lateral (
             where p.scope = 'tenant' and p.subject = due.tenant
         )
     order by coalesce(due.lease_expires_at, due.available_at)
-    limit wanted.most
+    limit wanted.max_rows
     for update skip locked
 ) as r
 cross join lateral (

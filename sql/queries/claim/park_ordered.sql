@@ -1,6 +1,7 @@
--- Stand messages aside that are behind another of their order key, and what is behind them, a bounded number at a time.
--- $1 tenants, $2 order keys, $3 the first message of each that is behind, $4 how many of each. Served by outbox_order;
--- the first of each is locked by lock_waiting_messages in this same transaction, the others are stepped over where held.
+-- Park messages that must wait for an earlier message of their order key, and those after them.
+-- $1 tenants, $2 order keys, $3 the first message of each key to park, $4 limit for each key.
+-- Index: outbox_order. lock_waiting_messages locked the first message of each key in this transaction. Others that are
+-- locked are skipped.
 update smsgw.outbox as o
 set parked_by = 'order_key', park_reason = null
 where o.id = any(array(

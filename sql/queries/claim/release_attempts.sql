@@ -1,7 +1,8 @@
--- Give back claims of which no byte was written. $1 request ids, $2 their claim tokens, $3 the attempt numbers.
--- A request at its first attempt is taken apart: its messages go back to their place in the outbox, where time to
--- live and suppression are looked at again. A later attempt is only undone.
--- Fenced by the token; rows by primary key.
+-- Give back claimed requests of which no byte was sent.
+-- $1 request ids, $2 their claim tokens, $3 attempt numbers.
+-- A request at its first attempt is deleted. Its messages return to the queue, where their time to live and suppressions
+-- are checked again. Of a later attempt only the attempt is deleted.
+-- Fenced by the claim token. Locks the requests in the order of their ids, then their messages, by primary key.
 with wanted as (
     select n.id, n.token, n.number
     from unnest($1::uuid[], $2::uuid[], $3::integer[]) as n (id, token, number)
@@ -16,7 +17,7 @@ ours as (
     for update of r
 ),
 
-undone as (
+deleted_attempt as (
     delete from smsgw.attempt as a
     using ours
     where a.request_id = ours.id and a.number = ours.number

@@ -1,8 +1,8 @@
--- Put the messages of requests back into the outbox, each at its old place, as if they had not been claimed.
--- $1 ids, $2 whether this is a decision to send again although the first may have arrived (a new generation).
--- Locked by lock_due_requests in this same transaction. The old request stays as history: what a late receipt says of it
--- is then matched by its members and its generation.
-with over as (
+-- Put the messages of requests back into their queues, each at its old position.
+-- $1 ids, $2 whether to start a new generation because the first copy may have arrived.
+-- lock_due_requests locked the requests in this transaction. Messages are locked after them, by primary key.
+-- The old request stays. A late receipt for it finds its messages by its members and its generation.
+with dissolved as (
     update smsgw.request as r
     set
         status = case when $2 then 'uncertain' else 'rejected' end::smsgw.request_status,
@@ -18,7 +18,7 @@ update smsgw.outbox as o
 set
     request_id = null,
     generation = o.generation + $2::boolean::integer,
-    earlier_requests = array_append(o.earlier_requests, over.id)
-from over
-where o.id = any(over.members) and o.request_id = over.id and o.terminal_status is null
+    earlier_requests = array_append(o.earlier_requests, dissolved.id)
+from dissolved
+where o.id = any(dissolved.members) and o.request_id = dissolved.id and o.terminal_status is null
 returning o.lane;

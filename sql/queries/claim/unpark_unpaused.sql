@@ -1,7 +1,7 @@
--- Put messages back whose tag is no longer paused, a bounded number at a time. $1 how many. An empty tag is no tag: it
--- marks what is behind another of its order key (unblock_next_in_order.sql). Served by outbox_parked_pause: the recursion asks for one
--- tag after another, so a pause that holds a million rows costs one probe. Steps over rows that another replica is
--- putting back.
+-- Unpark messages whose tag is no longer paused.
+-- $1 limit.
+-- Index: outbox_parked_pause. The recursion reads one tag after another, so a pause that holds a million rows costs one
+-- probe. Locks the rows that it unparks and skips rows that another worker holds.
 with recursive tag as (
     (
         select o.park_reason as name
@@ -11,7 +11,7 @@ with recursive tag as (
         limit 1
     )
     union all
-    select behind.name
+    select following.name
     from tag
     cross join lateral (
         select o.park_reason as name
@@ -19,10 +19,10 @@ with recursive tag as (
         where o.request_id is null and o.terminal_status is null and o.parked_by = 'pause' and o.park_reason > tag.name
         order by o.park_reason
         limit 1
-    ) as behind
+    ) as following
 ),
 
-over as (
+unpaused as (
     select tag.name
     from tag
     where not exists (
@@ -36,11 +36,11 @@ update smsgw.outbox as o
 set parked_by = null, park_reason = null
 where o.id = any(array(
     select h.id
-    from over
+    from unpaused
     cross join lateral (
         select w.id
         from smsgw.outbox as w
-        where w.request_id is null and w.terminal_status is null and w.parked_by = 'pause' and w.park_reason = over.name
+        where w.request_id is null and w.terminal_status is null and w.parked_by = 'pause' and w.park_reason = unpaused.name
         limit $1
         for update skip locked
     ) as h

@@ -1,4 +1,6 @@
--- The messages of one request, in claim order. $1 request id. Primary keys throughout; locks nothing.
+-- Return the messages of one request in claim order.
+-- $1 request id.
+-- Primary keys. Locks nothing.
 select
     o.id,
     o.lane,

@@ -1,9 +1,8 @@
--- A request of many members was refused for its content: nothing was sent, so its halves may go under new ids, until
--- the message that the provider refuses stands alone. The attempt and the refusal are written by finish.sql, in the
--- same transaction, before this; the messages it ended come back to life here.
--- $1 the refused request; one entry for each half: $2 id, $3 external id, $4 body, $5 members (text of a bigint
--- array), $6 parts. Locks the refused request first, then its messages. The news of their end is found by reading
--- final_state_pending, which is short.
+-- Divide a refused request with many members into two new requests, to find the message that the provider refuses.
+-- Nothing was sent, so new request ids are safe.
+-- $1 refused request. One entry for each half: $2 id, $3 external id, $4 body, $5 members (text of a bigint array), $6 parts.
+-- complete_attempts.sql has stored the attempt and ended the messages in this transaction. This query revives them.
+-- Locks the refused request, then its messages, by primary key. Also reads final_state_pending, which is short.
 with refused as (
     select r.*
     from smsgw.request as r
@@ -41,8 +40,8 @@ made as (
     cross join refused as r
 ),
 
--- Nobody has heard yet that these messages ended, for that was said in this transaction; now nobody will.
-taken_back as (
+-- The end of these messages was stored in this transaction and is not published, so no reader of the feed saw it.
+unpublished as (
     delete from smsgw.final_state_pending as n
     using smsgw.outbox as o, refused as r
     where o.request_id = r.id and n.message_id = o.id and n.final_at = o.final_at

@@ -1,4 +1,5 @@
--- The indexes of our tables, with what their last vacuum or analyze knew. Reads the catalogue and file sizes.
+-- Return the indexes of our tables, with the entries that the last vacuum or analyze counted.
+-- Reads the catalogue and file sizes.
 select
     t.relname as table_name,
     c.relname as name,

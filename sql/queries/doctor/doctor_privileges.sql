@@ -1,4 +1,5 @@
--- What this session's role may do, against what the gateway needs (the grants of smsgw_gateway). Reads the catalogue.
+-- Return what the session's role may do, and which privileges of smsgw_gateway it lacks.
+-- Reads the catalogue.
 select
     current_user::text as role,
     (select r.rolsuper from pg_roles as r where r.rolname = current_user) as superuser,

@@ -1,5 +1,5 @@
--- Through which grants the application, or everyone, may create objects in schema public. PUBLIC stands for everyone.
--- An application that acts as the owner of our schema, or as a superuser, is left out: it needs no detour.
+-- Return the grantees through which the application, or everyone (PUBLIC), may create objects in schema public.
+-- An application that acts as the owner of our schema or as a superuser is left out: it can create objects anyway.
 -- Reads the catalogue.
 select case when a.grantee = 0 then 'PUBLIC' else quote_ident(g.rolname) end as grantee
 from pg_namespace as n

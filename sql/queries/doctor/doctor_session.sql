@@ -1,4 +1,5 @@
--- What this session is: the clock, the release of the server, whether it may write, and whether it sees other sessions.
+-- Return facts about this session: the clock, the server's version, whether it is a standby, and whether it sees other
+-- sessions.
 select
     extract(epoch from clock_timestamp())::double precision as now,
     current_setting('server_version_num')::integer as version,

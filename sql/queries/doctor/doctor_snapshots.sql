@@ -1,5 +1,5 @@
--- Who holds the oldest snapshot of the cluster, so that dead rows cannot be removed: sessions, prepared transactions and
--- replication slots, the oldest first. Without pg_read_all_stats only one's own sessions can be seen. Reads statistics.
+-- Return what holds the oldest snapshots of the cluster, oldest first. Dead rows after a snapshot cannot be removed.
+-- A role without pg_read_all_stats sees only its own sessions. Reads statistics.
 select
     found.holder,
     found.age,

@@ -1,4 +1,5 @@
--- Live and dead rows of the tables that are written most, as the statistics have them. Reads statistics only.
+-- Return live and dead rows of the tables that are written most.
+-- Reads statistics only.
 select
     s.relname as name,
     s.n_live_tup as live,

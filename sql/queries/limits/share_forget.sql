@@ -1,8 +1,8 @@
--- Forget the shares of tenants that were not served for so long. $1 lane and $2 tenant after which to look, $3 how many rows
--- to look at, $4 seconds. What is forgotten counts from nothing, and so at the most a thousand parts (LAG in
--- gateway/domain/fair_share.py) in its owner's favour: once in that time.
--- Served by the primary key, a stretch at a time; steps over rows that a claim is writing, so it waits for nobody.
--- Answers with the last row looked at, and how many rows those were.
+-- Delete the fair shares of tenants that were not served for a while. A deleted tenant starts again at zero, which favours
+-- it by at most LAG parts (gateway/domain/fair_share.py).
+-- $1 lane and $2 tenant after which to begin, $3 number of rows to read, $4 idle time in seconds.
+-- Returns the last row that was read, and how many were read.
+-- Primary key, a part of the table at a time. Skips rows that a claim holds.
 with looked as (
     select s.lane, s.tenant
     from smsgw.fair_share as s
@@ -19,7 +19,7 @@ old as (
     for update of s skip locked
 ),
 
-gone as (
+deleted as (
     delete from smsgw.fair_share as s
     using old
     where s.lane = old.lane and s.tenant = old.tenant

@@ -1,5 +1,6 @@
--- Remember how much lanes and tenants were served. $1 lanes, $2 tenants ('*' for the lane itself), $3 served.
--- Runs under the lock of the request bucket, so no two claims write these rows at once.
+-- Store the pass values of lanes and tenants.
+-- $1 lanes, $2 tenants (`*` for the lane itself), $3 pass values.
+-- The caller holds the lock of the request bucket, so two claims never write these rows at once. Primary key.
 insert into smsgw.fair_share (lane, tenant, pass_value)
 select n.lane, n.tenant, n.pass_value
 from unnest($1::text[], $2::text[], $3::double precision[]) as n (lane, tenant, pass_value)

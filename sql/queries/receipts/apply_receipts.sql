@@ -1,15 +1,15 @@
--- Apply receipts to messages. $1 ids of receipts that have no message; of those that have one: $2 receipt ids, $3
--- message ids. Receipts, requests and messages are locked by this transaction; all of them are found by primary key.
--- Repeatable: whatever is applied again changes nothing, because both axes only move up.
+-- Apply receipts to messages and requests.
+-- $1 ids of receipts without a message. Of receipts with one: $2 receipt ids, $3 message ids.
+-- Returns what the receipts did, with the number of receipts: one row for each combination.
+-- This transaction has locked the receipts, their requests and their messages. All are found by primary key.
+-- Safe to repeat: both statuses only move forward, so a receipt that is applied again changes nothing.
 --
--- A receipt of an older generation never colours the message: somebody decided to send it again.
--- A message to a group moves to `sent` at the most: what its receipts say is kept number by number, and group_settle.sql
--- draws the conclusion.
--- Returns what the receipts did, counted: one row for each combination.
+-- A receipt of an older generation does not change the message, because an operator resent it.
+-- A message to a group moves to `sent` at most. Its receipts are kept for each number, and settle_groups.sql decides.
 --
--- Receipts of one message meet in windows and not in joins: the planner cannot know how many receipts there are, and a
--- nested loop over two lists of a thousand costs more than all the rest.
-with hit as materialized (
+-- Receipts of one message are compared in windows and not in joins. The planner cannot know how many receipts there are,
+-- and a nested loop over two lists of a thousand costs more than the rest of this query.
+with matched as materialized (
     select
         r.id as receipt_id,
         r.source,
@@ -17,10 +17,10 @@ with hit as materialized (
         r.number,
         r.generation,
         o.to_group_id is not null as of_group,
-        r.delivery_status as told,
+        r.delivery_status as reported,
         case when o.to_group_id is not null then least(r.delivery_status, 'sent') else r.delivery_status end as delivery_status,
         r.received_at,
-        -- A clock of somebody else: what it says of the future is not believed.
+        -- The provider's clock may be wrong: a time in the future becomes the time of arrival.
         least(coalesce(r.happened_at, r.received_at), r.received_at) as happened_at,
         q.id as request_id,
         q.status,
@@ -37,13 +37,13 @@ with hit as materialized (
     inner join smsgw.outbox as o on m.message_id = o.id
 ),
 
--- Of several receipts for one message in this batch the highest counts; of equals the first.
+-- Of several receipts for one message in this batch the highest status counts; of equal ones the first.
 ranked as materialized (
     select
         h.*,
         first_value(h.delivery_status) over same as best_delivery,
         h.counts and row_number() over same = 1 as is_best
-    from hit as h
+    from matched as h
     window same as (
         partition by h.message_id
         order by h.counts desc, smsgw.delivery_rank(h.delivery_status) desc, h.receipt_id asc
@@ -59,19 +59,19 @@ best as materialized (
     where h.is_best
 ),
 
-inside as (
+group_status as (
     insert into smsgw.group_delivery as d (message_id, generation, number, delivery_status, happened_at)
-    select distinct on (h.message_id, h.number) h.message_id, h.generation, h.number, h.told, h.happened_at
-    from hit as h
-    where h.of_group and h.fresh and h.number is not null and h.told is not null
-    order by h.message_id asc, h.number asc, smsgw.delivery_rank(h.told) desc, h.receipt_id asc
+    select distinct on (h.message_id, h.number) h.message_id, h.generation, h.number, h.reported, h.happened_at
+    from matched as h
+    where h.of_group and h.fresh and h.number is not null and h.reported is not null
+    order by h.message_id asc, h.number asc, smsgw.delivery_rank(h.reported) desc, h.receipt_id asc
     on conflict (message_id, generation, number) do update
     set delivery_status = excluded.delivery_status, happened_at = excluded.happened_at
     where smsgw.delivery_rank(excluded.delivery_status) > smsgw.delivery_rank(d.delivery_status)
 ),
 
--- Any fresh receipt proves that its request arrived: it is accepted, and no attempt may follow. The claim token stays,
--- so that a worker in mid-call can still write its attempt; the claim looks at in_flight only.
+-- A receipt of the current generation proves that its request arrived: the request is accepted, and no attempt follows.
+-- The claim token stays, so that a worker that is sending can still store its attempt. A claim reads in_flight only.
 proven as materialized (
     select
         h.request_id,
@@ -97,9 +97,9 @@ accepted as (
     where q.id = proven.request_id and (q.status <> 'accepted' or proven.settled > 0)
 ),
 
--- A request that was refused, and cut into halves, arrived after all: what is left of it must not go out a second time.
--- Its members that have no receipt are for a person to judge, like everything of which nobody knows.
-halted as (
+-- A refused request that was split arrived after all, so its parts must not be sent a second time. An operator resolves
+-- those of its members that have no receipt.
+stopped as (
     update smsgw.request as part
     set status = 'uncertain', reason = 'arrived: the request that this one was cut from reached the provider after all'
     where
@@ -155,12 +155,12 @@ moved as (
         end
 ),
 
-judged as materialized (
+classified as materialized (
     select
         h.receipt_id as id,
         h.source,
         h.event,
-        h.told as delivery_status,
+        h.reported as delivery_status,
         h.message_id,
         h.lane,
         h.of_group,
@@ -170,7 +170,7 @@ judged as materialized (
         extract(epoch from h.happened_at - h.ready_at)::double precision as since_ready,
         case
             when h.fresh is not true then 'stale'
-            when h.told is null or h.told = 'none' or h.of_group then 'noted'
+            when h.reported is null or h.reported = 'none' or h.of_group then 'noted'
             when
                 h.delivery_status >= 'undelivered'
                 and (
@@ -204,10 +204,10 @@ judged as materialized (
     where r.id = any($1::bigint[])
 ),
 
-done as (
+stored as (
     update smsgw.receipt as r
     set applied_at = clock_timestamp(), result = j.result, message_id = j.message_id
-    from judged as j
+    from classified as j
     where r.id = j.id
 )
 
@@ -226,5 +226,5 @@ select
     count(*) as receipts,
     array_agg(j.since_accept) filter (where j.since_accept is not null) as since_accept,
     array_agg(j.since_ready) filter (where j.moves and j.delivery_status = 'delivered' and not j.of_group) as since_ready
-from judged as j
+from classified as j
 group by 1, 2, 3, 4, 5, 6, 7, 8;

@@ -1,5 +1,6 @@
--- The next receipts to fold, oldest first. $1 how many. Served by receipt_unapplied; steps over those that another
--- replica is folding.
+-- Lock and return the next receipts to apply, the oldest first.
+-- $1 limit.
+-- Index: receipt_unapplied. Skips rows that another worker is applying.
 select
     r.id,
     r.request_id,

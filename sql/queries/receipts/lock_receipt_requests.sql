@@ -1,5 +1,6 @@
--- Lock the requests that receipts speak of, in the order of their ids, as a finish does. $1 request ids.
--- By primary key. What fold.sql then reads is the latest, whoever wrote it.
+-- Lock the requests of receipts in the order of their ids, as the completer does.
+-- $1 request ids.
+-- Primary key. The lock makes apply_receipts.sql read their latest version.
 select q.id
 from smsgw.request as q
 where q.id = any($1::uuid[])

@@ -1,5 +1,6 @@
--- Fold again what came in a stretch of time, a bounded number at a time. $1 from when, $2 above which id, $3 how many.
--- Walks the primary key; for a person, not for a timer.
+-- Mark receipts to be applied again, from a point in time on. An operator runs this; no timer does.
+-- $1 received since, $2 above this id, $3 limit.
+-- Reads the primary key in order. Locks the rows that it marks.
 with stretch as (
     select r.id
     from smsgw.receipt as r

@@ -1,6 +1,7 @@
--- Fold again what found no message, where its request is there by now. Members never change, so a request that was there
--- when the receipt was folded has nothing new to say; the minute is for one whose transaction was still open.
--- Served by receipt_unmatched; found requests by primary key.
+-- Mark unmatched receipts to be applied again if their request exists by now. Members of a request never change, so a
+-- request that existed when the receipt was applied cannot match later. The minute covers a request whose transaction
+-- was still open.
+-- Index: receipt_unmatched; requests by primary key. Locks the rows that it marks.
 update smsgw.receipt as r
 set applied_at = null, result = null
 where

@@ -1,8 +1,0 @@
--- Between which ids the messages of a stretch of time lie, with an hour of slack on both sides. $1 from, $2 to, null for
--- open. Some thirty probes of the primary key each (smsgw.first_id_since).
-select
-    case when $1::timestamptz is not null then smsgw.first_id_since($1::timestamptz - interval '1 hour') else 0 end as floor,
-    case
-        when $2::timestamptz is not null then smsgw.first_id_since($2::timestamptz + interval '1 hour') + 1
-        else 9223372036854775807
-    end as ceiling;

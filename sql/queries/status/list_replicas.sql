@@ -1,0 +1,12 @@
+-- Return the replicas, the last seen first.
+-- Reads a few rows. Locks nothing.
+select
+    r.worker,
+    r.host,
+    r.pid,
+    r.version,
+    r.components,
+    extract(epoch from clock_timestamp() - r.started_at)::double precision as up,
+    extract(epoch from clock_timestamp() - r.seen_at)::double precision as silent
+from smsgw.replica as r
+order by r.seen_at desc;

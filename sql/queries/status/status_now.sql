@@ -1,2 +1,0 @@
--- The database's time, in seconds of the epoch.
-select extract(epoch from clock_timestamp())::double precision as now;
