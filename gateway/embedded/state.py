@@ -58,8 +58,8 @@ def hold(state: Path) -> TextIO:
 def end_orphan(data: Path) -> None:
     """Wait for the server of a killed start to end, or stop it. The caller holds the lock.
 
-    Adopting it would be quicker, but a server that is not our child neither ends with us nor tells us when it
-    ends. Holding the lock, we know that no process of ours uses it.
+    To use it would be faster, but a server that is not a child neither ends with this process nor reports its end.
+    The caller holds the lock, so no other process uses the server.
     """
     pid = _orphan(data)
     if pid is None:

@@ -92,7 +92,7 @@ async def test_a_killed_server_starts_again_with_its_rows(state: Path) -> None:
 
 
 def test_a_second_start_on_one_state_is_refused_plainly(state: Path) -> None:
-    with EmbeddedPostgres(state), pytest.raises(EmbeddedError, match="another process uses"):
+    with EmbeddedPostgres(state), pytest.raises(EmbeddedError, match="another smsgw up runs"):
         EmbeddedPostgres(state).start()
 
 

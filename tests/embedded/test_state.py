@@ -53,7 +53,7 @@ def test_what_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_folder_that_another_process_holds_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "a"
-    with hold(state), pytest.raises(EmbeddedError, match="another process uses"):
+    with hold(state), pytest.raises(EmbeddedError, match="another smsgw up runs"):
         set_aside(state)
     assert state.exists()
     assert set_aside(state) != []
