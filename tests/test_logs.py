@@ -27,15 +27,13 @@ def rendered(event: dict[str, object]) -> str:
     return json.dumps(redaction(None, "info", event), default=str)
 
 
+def nodes(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    keys = st.sampled_from(["where", "context", "x", "error"])
+    return st.lists(inner, min_size=1, max_size=3) | st.dictionaries(keys, inner, min_size=1, max_size=3)
+
+
 def nested(leaf: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    return st.recursive(
-        leaf,
-        lambda inner: st.one_of(
-            st.lists(inner, min_size=1, max_size=3),
-            st.dictionaries(st.sampled_from(["where", "context", "x", "error"]), inner, min_size=1, max_size=3),
-        ),
-        max_leaves=4,
-    )
+    return st.recursive(leaf, nodes, max_leaves=4)
 
 
 numbers = st.sampled_from(SPELLINGS)

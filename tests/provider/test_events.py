@@ -93,9 +93,13 @@ def test_a_body_that_is_not_json_says_so() -> None:
         parse(b"<html>", "delivery-status")
 
 
+def _nodes(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+    _nodes,
     max_leaves=8,
 )
 names = st.sampled_from(

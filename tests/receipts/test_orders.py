@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from support.outbox import LOST, enqueue, make_due, state
-from support.receipts import NUMBER, Event, apply_all, event, make_request, store, tell, truth
+from support.receipts import NUMBER, Event, apply_all, event, make_request, make_requests, store, tell, truth
 from support.workers import FakeProvider, make_worker
 
 from gateway.domain.status import RequestStatus
@@ -59,7 +59,7 @@ async def tell_all(pool: Pool, orders: dict[UUID, tuple[str, ...]], token: UUID)
 @pytest.mark.parametrize("status", ["in_flight", "uncertain"])
 async def test_all_720_orders_lead_to_one_state(pool: Pool, status: str) -> None:
     token = uuid4()
-    made = [(await make_request(pool, status=status, token=token))[1] for _ in ORDERS]
+    made = await make_requests(pool, len(ORDERS), status=status, token=token)
     await tell_all(pool, dict(zip(made, ORDERS, strict=True)), token)
     async with pool.acquire() as connection:
         rows = await connection.fetch(STATE)
@@ -75,7 +75,7 @@ async def test_all_720_orders_lead_to_one_state(pool: Pool, status: str) -> None
 
 async def test_all_orders_of_what_is_folded_in_one_go_lead_to_one_state(pool: Pool) -> None:
     orders = list(itertools.permutations([one for one in SAID if one != "accepted"]))
-    made = [(await make_request(pool, status="accepted"))[1] for _ in orders]
+    made = await make_requests(pool, len(orders), status="accepted")
     for step in range(len(orders[0])):
         await store(pool, *(e for one, order in zip(made, orders, strict=True) for e in twice(one, order[step])))
     await apply_all(pool)

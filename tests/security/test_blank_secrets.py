@@ -1,11 +1,10 @@
 """A blank secret opens nothing: it is refused at the start, and it is never equal to anything."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.processes import run_command
 
 from gateway.console.auth import AuthSettings
 from gateway.console.sessions import Sessions
@@ -134,18 +133,8 @@ def test_a_secret_with_a_line_break_or_an_invisible_character_is_refused(
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_the_gateway_does_not_start_with_a_blank_token_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "token").write_text(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "run"],
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SMSGW_OPS_TOKEN_FILE": str(tmp_path / "token"),
-            "SMSGW_OPS_LISTEN": "0.0.0.0:0",
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    done = run_command(
+        "run", folder=tmp_path, SMSGW_OPS_TOKEN_FILE=str(tmp_path / "token"), SMSGW_OPS_LISTEN="0.0.0.0:0"
     )
     assert done.returncode == 2
     assert done.stderr.startswith("smsgw: SMSGW_OPS_TOKEN_FILE: the file is empty or blank")
@@ -195,14 +184,8 @@ def test_the_simulator_takes_no_blank_key(blank: str) -> None:
 
 
 def test_the_simulator_signs_with_no_blank_secret(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "simulate", "--port", "0", "--webhook-url", "http://127.0.0.1:1/"],
-        env={"PATH": "/usr/bin:/bin", "SMSGW_WEBHOOK_SECRET": " "},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    done = run_command(
+        "simulate", "--port", "0", "--webhook-url", "http://127.0.0.1:1/", folder=tmp_path, SMSGW_WEBHOOK_SECRET=" "
     )
     assert done.returncode == 2
     assert "--webhook-url needs a secret" in done.stderr

@@ -22,9 +22,13 @@ def test_a_number_that_is_too_long_stays_as_its_digits(number: str) -> None:
     assert loads(f'{{"a": {number}}}') == {"a": number}
 
 
+def nodes(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    nodes,
     max_leaves=10,
 )
 

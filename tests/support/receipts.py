@@ -27,8 +27,14 @@ def parse(body: bytes, address: str | None, external_ids: ExternalIds = NO_PREFI
     return read(body, Kind(address) if address in set(Kind) else None, external_ids)
 
 
-async def make_request(
-    pool: Pool,
+async def make_request(pool: Pool, numbers: Sequence[str] = (NUMBER,), **how: Any) -> tuple[list[int], UUID]:
+    """Return messages to these numbers that are bound to one request, and the request; see `insert_request`."""
+    async with pool.acquire() as connection, connection.transaction():
+        return await insert_request(connection, numbers, **how)
+
+
+async def insert_request(
+    connection: Any,
     numbers: Sequence[str] = (NUMBER,),
     *,
     status: str = "in_flight",
@@ -36,33 +42,38 @@ async def make_request(
     token: UUID | None = None,
     lane: str = "default",
 ) -> tuple[list[int], UUID]:
-    """Return messages to these numbers that are bound to one request in this state, and the request."""
+    """Insert messages to these numbers that are bound to one request in this state; return them and the request."""
     request = uuid4()
-    async with pool.acquire() as connection, connection.transaction():
-        rows = await connection.fetch(
-            "insert into smsgw.outbox (to_number, body, lane) select n, 'x', $2 from unnest($1::text[]) as n "
-            "returning id",
-            list(numbers), lane,
-        )  # fmt: skip
-        ids = [row["id"] for row in rows]
-        await connection.execute(
-            """
-            insert into smsgw.request
-                (id, parts, pending_receipts, route, lane, tenant, external_id, members, status, body, generation,
-                 claim_token, lease_expires_at, attempts, first_attempt_at, accepted_at)
-            values ($1, 1, $4, 'mta', $5, '', $2, $3, $6::smsgw.request_status, 'bytes', $7, $8,
-                 case when $8::uuid is not null then now() + interval '1 minute' end, 1, now(),
-                 case when $6 = 'accepted' then now() end)
-            """,
-            request, f"{request.hex}-{generation}", ids, len(ids), lane, status, generation, token,
-        )  # fmt: skip
-        await connection.execute(
-            "insert into smsgw.attempt (request_id, number, started_at, worker) values ($1, 1, now(), 'w')", request
-        )
-        await connection.execute(
-            "update smsgw.outbox set request_id = $2, generation = $3 where id = any($1)", ids, request, generation
-        )
+    rows = await connection.fetch(
+        "insert into smsgw.outbox (to_number, body, lane) select n, 'x', $2 from unnest($1::text[]) as n "
+        "returning id",
+        list(numbers), lane,
+    )  # fmt: skip
+    ids = [row["id"] for row in rows]
+    await connection.execute(
+        """
+        insert into smsgw.request
+            (id, parts, pending_receipts, route, lane, tenant, external_id, members, status, body, generation,
+             claim_token, lease_expires_at, attempts, first_attempt_at, accepted_at)
+        values ($1, 1, $4, 'mta', $5, '', $2, $3, $6::smsgw.request_status, 'bytes', $7, $8,
+             case when $8::uuid is not null then now() + interval '1 minute' end, 1, now(),
+             case when $6 = 'accepted' then now() end)
+        """,
+        request, f"{request.hex}-{generation}", ids, len(ids), lane, status, generation, token,
+    )  # fmt: skip
+    await connection.execute(
+        "insert into smsgw.attempt (request_id, number, started_at, worker) values ($1, 1, now(), 'w')", request
+    )
+    await connection.execute(
+        "update smsgw.outbox set request_id = $2, generation = $3 where id = any($1)", ids, request, generation
+    )
     return ids, request
+
+
+async def make_requests(pool: Pool, count: int, **how: Any) -> list[UUID]:
+    """Return many requests with one message each, made in one transaction."""
+    async with pool.acquire() as connection, connection.transaction():
+        return [(await insert_request(connection, **how))[1] for _ in range(count)]
 
 
 async def make_message(pool: Pool, **how: Any) -> tuple[int, UUID]:
