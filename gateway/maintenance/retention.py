@@ -13,7 +13,7 @@ import structlog
 
 from gateway.store import retention
 from gateway.store.pool import UNAVAILABLE, Pool
-from gateway.store.retention import Forgotten
+from gateway.store.retention import DeletedBatch
 
 BATCH = 1000
 BATCH_PAUSE = 0.05
@@ -65,16 +65,16 @@ class Retention:
         """Delete everything that is old enough now; less when another process is doing it."""
         before, ceiling = await retention.span(self._pool, self._seconds)
 
-        async def messages(above: int) -> Forgotten:
+        async def messages(above: int) -> DeletedBatch:
             return await retention.forget(self._pool, above=above, below=ceiling, before=before, limit=BATCH)
 
-        async def receipts(above: int) -> Forgotten:
+        async def receipts(above: int) -> DeletedBatch:
             return await retention.forget_receipts(self._pool, above=above, before=before, limit=BATCH)
 
         first, second = await self._batches(messages), await self._batches(receipts)
         return Deleted(first.messages, first.requests, second.receipts)
 
-    async def _batches(self, delete_batch: Callable[[int], Awaitable[Forgotten]]) -> Deleted:
+    async def _batches(self, delete_batch: Callable[[int], Awaitable[DeletedBatch]]) -> Deleted:
         above: int | None = 0
         total = Deleted()
         while above is not None:

@@ -16,7 +16,7 @@ from gateway.store.buckets import bucket_kind, bucket_subject, day_bucket, lane_
 from gateway.store.pool import Connection
 from gateway.store.searches import MessageRow
 from gateway.store.status import Status
-from gateway.store.why_facts import MOST_AHEAD, Facts
+from gateway.store.why_facts import MAX_AHEAD, Facts
 
 
 class Kind(StrEnum):
@@ -231,6 +231,6 @@ async def _queue(connection: Connection, found: Facts) -> list[Obstacle]:
     ahead = await why_facts.ahead(connection, found)
     if not ahead:
         return []
-    many = f"{ahead}+" if ahead >= MOST_AHEAD else str(ahead)
+    many = f"{ahead}+" if ahead >= MAX_AHEAD else str(ahead)
     text = f"messages before it in lane {found.lane}: {many}"
     return [Obstacle(Kind.QUEUE, text, remedy="to see how long the lane needs: smsgw status")]

@@ -1,4 +1,4 @@
-"""What people, and replies, changed: the operator's log."""
+"""The log of operator actions: what operators, and replies, changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ async def list_actions(
     action: str | None = None,
     message_id: int | None = None,
 ) -> list[Action]:
-    """Return the log, the latest first, from below an id on."""
+    """Return the log, newest first, below an id."""
     rows = await connection.fetch(query("list_actions"), below, limit, actor, action, message_id)
     return [from_row(Action, row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The breaker of a route: one row, one state for all replicas."""
+"""The circuit breaker of a route: one row, so all replicas share its state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ async def lock(connection: Connection, route: str) -> tuple[Breaker, float]:
 
 
 async def write(connection: Connection, breaker: Breaker) -> None:
-    """Write a breaker back that this transaction has locked."""
+    """Store a breaker that this transaction has locked."""
     await connection.execute(
         query("update_route"),
         breaker.name,

@@ -1,4 +1,4 @@
-"""How the database itself is, as far as the gateway depends on it."""
+"""The state of the database, as far as the gateway depends on it."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ HOT_INDEXES = (CLAIM_INDEX, "outbox_expiring", "request_due", "outbox_pkey", "re
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What one is connected to."""
+    """The server of a session."""
 
     now: float
     """Seconds of the epoch."""
@@ -30,7 +30,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """What the session's role may do."""
+    """The privileges of the session's role."""
 
     role: str
     superuser: bool
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds an old snapshot."""
+    """A holder of an old snapshot."""
 
     holder: str
     age: int
@@ -93,14 +93,14 @@ async def reachable(pool: Pool, seconds: float) -> bool:
 
 
 async def session(connection: Connection) -> Session:
-    """Return what one is connected to."""
+    """Return the server of the session."""
     row = await connection.fetchrow(query("doctor_session"))
     assert row is not None  # it is a select without a table  # noqa: S101
     return from_row(Session, row)
 
 
 async def privileges(connection: Connection) -> Privileges:
-    """Return what the session's role may do."""
+    """Return the privileges of the session's role."""
     row = await connection.fetchrow(query("doctor_privileges"))
     assert row is not None  # it is a select without a table  # noqa: S101
     return from_row(Privileges, row)
@@ -122,7 +122,7 @@ async def tables(connection: Connection) -> list[Table]:
 
 
 async def holders(connection: Connection) -> list[Holder]:
-    """Return who holds the oldest snapshots, the oldest first."""
+    """Return the holders of the oldest snapshots, oldest first."""
     return [from_row(Holder, row) for row in await connection.fetch(query("doctor_snapshots"))]
 
 

@@ -2,18 +2,18 @@
 
 What Postgres takes for JSON, Python may not: a number of five thousand digits, or lists a thousand deep. Raised in the
 middle of a claim, that would stop every other message with it, again at each restart. So nothing here raises: what
-cannot be read becomes `Unreadable`, and whoever needs the value can tell.
+cannot be read becomes `Unreadable`, so that the caller can tell.
 """
 
 import json
 import math
 from typing import Any
 
-MOST_DIGITS = 4000
+MAX_DIGITS = 4000
 """Python refuses to read longer whole numbers (`sys.set_int_max_str_digits`)."""
 
 DEEPEST = 50
-"""Levels. Whatever is done with a value afterwards goes down them too, each time on the stack."""
+"""Levels. Later processing of a value recurses through its levels too, on the stack."""
 
 
 class Unreadable:
@@ -30,7 +30,7 @@ def loads(text: str) -> Any:
 
 
 def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) <= MOST_DIGITS else digits
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 def _fraction(digits: str) -> float | str:

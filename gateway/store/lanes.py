@@ -1,4 +1,4 @@
-"""Lanes: what an operator tunes while the gateway runs."""
+"""Lanes, which an operator changes while the gateway runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts"
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One lane as it stands; see `sql/migrations/0001_pre_messages.sql` for the meanings."""
+    """One lane; see `sql/migrations/0001_pre_messages.sql` for the meanings."""
 
     name: str
     urgent: bool
@@ -33,7 +33,7 @@ async def list_lanes(connection: Connection) -> list[Lane]:
 
 
 async def change(connection: Connection, name: str, values: Mapping[str, Any]) -> bool:
-    """Change a lane, or make it; what `values` does not name stays. Return whether it is new.
+    """Change or create a lane; attributes that are not in `values` stay. Return whether it is new.
 
     Raises `asyncpg.CheckViolationError` for a value that a lane cannot have.
     """

@@ -1,4 +1,4 @@
-"""One replica at a time: an advisory lock on a session of its own.
+"""Work for one replica at a time: an advisory lock on its own session.
 
 The lock belongs to the session, so it is gone the moment the process dies, and seconds after its host does. The
 session is direct, never through a pooler in transaction mode.
@@ -18,13 +18,13 @@ RECONCILE = 3
 FEED = 4
 
 KEEPALIVES = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-"""How soon Postgres gives up a session whose host is gone."""
+"""How soon Postgres ends a session whose host is gone."""
 
 log = structlog.get_logger(__name__)
 
 
 class Leadership:
-    """The wish to be the only one at some work."""
+    """The lock for one kind of work."""
 
     def __init__(self, dsn: str, key: int) -> None:
         self._dsn = dsn
@@ -33,10 +33,10 @@ class Leadership:
         self._held = False
 
     async def held(self) -> bool:
-        """Whether this process is the one, now: asks the session, and tries again where it is not.
+        """Whether this process holds the lock now. Checks the session, and tries to take the lock if it does not.
 
-        Work that follows must be harmless if a second one begins it as the session breaks: true for reading a list
-        and journalling what it says.
+        The work must be harmless if a second process begins it when the session breaks, as reading a list and
+        journalling it is.
         """
         try:
             connection = await self._session()
@@ -52,7 +52,7 @@ class Leadership:
         return self._held
 
     async def close(self) -> None:
-        """Give it up."""
+        """Release the lock."""
         self._held = False
         connection, self._connection = self._connection, None
         if connection is not None:

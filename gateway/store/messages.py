@@ -12,7 +12,7 @@ KINDS = (
     "enqueued", "scheduled", "pause", "resume", "bound", "attempt_begun", "attempt", "accepted", "receipt", "action",
     "ended",
 )  # fmt: skip
-"""What a step can be."""
+"""The kinds of steps, in the order in which one transaction causes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Step:
     status: int | None
     duration: float | None
     provider_request_id: str | None
-    """The provider's own name for the call: what its support asks for."""
+    """The provider's id of the call, for its support."""
     kind: str
     """One of `KINDS`."""
 
@@ -37,13 +37,13 @@ async def one_message(connection: Connection, message_id: int) -> dict[str, Any]
 
 
 async def timeline(connection: Connection, message_id: int) -> list[Step]:
-    """Return everything that happened to a message, in order of time; what one transaction did in order of sense."""
+    """Return everything that happened to a message, by time, and within one transaction by `KINDS`."""
     steps = [from_row(Step, row) for row in await connection.fetch(query("read_timeline"), message_id)]
     return sorted(steps, key=lambda step: (step.at, KINDS.index(step.kind)))
 
 
 async def enqueue(connection: Connection, **columns: Any) -> int:
-    """Put a message in; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input.
+    """Insert a message; raises `asyncpg.InvalidParameterValueError` with a sentence for bad input.
 
     A column that is left out has the default of `smsgw.enqueue`. Raises `ValueError` for one that it does not have.
     """

@@ -1,4 +1,4 @@
-"""What an operator sees first, beside the backlog: what went wrong lately, and how receipts come in."""
+"""Recent errors, and how receipts arrive."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +9,15 @@ from gateway.store.sql import query
 
 ATTEMPTS = 2000
 LATELY = 3600.0
-"""The last attempts that are looked at, and how many seconds back."""
+"""The number of attempts to read, and their maximum age in seconds."""
 
 RECEIPTS = 5000
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Attempts that ended alike."""
+    """Recent attempts with the same outcome, status and error."""
 
     outcome: str
     status: int | None
@@ -28,7 +28,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """How receipts come in; counts are bounded by the constants of this module."""
+    """How receipts arrive; counts are bounded by the constants of this module."""
 
     last_webhook: datetime | None
     last_poll: datetime | None
@@ -46,13 +46,13 @@ async def now(connection: Connection) -> float:
 
 
 async def troubles(connection: Connection) -> list[Trouble]:
-    """Return what went wrong lately, the latest first."""
+    """Return recent errors, the latest first."""
     rows = await connection.fetch(query("list_recent_errors"), ATTEMPTS, LATELY)
     return [from_row(Trouble, row) for row in rows]
 
 
 async def receiving(connection: Connection) -> Receiving:
-    """Return how receipts come in."""
-    row = await connection.fetchrow(query("summarize_receipts"), RECEIPTS, MOST_WAITING)
+    """Return how receipts arrive."""
+    row = await connection.fetchrow(query("summarize_receipts"), RECEIPTS, MAX_WAITING)
     assert row is not None  # it is a select without a table  # noqa: S101
     return from_row(Receiving, row)

@@ -1,4 +1,4 @@
-"""What stands still, and why."""
+"""Pauses."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from gateway.store.sql import query
 
 
 class Scope(StrEnum):
-    """What a pause holds."""
+    """What a pause stops."""
 
     ALL = "all"
     ROUTE = "route"
@@ -25,15 +25,15 @@ async def pause(
     reason: str,
     seconds: float | None = None,
 ) -> bool:
-    """Stop a scope, for `seconds` or until somebody lifts it; return False when it was stopped before."""
+    """Pause a scope, for `seconds` or until it is resumed; return False if it was paused already."""
     made = await connection.fetchval(query("set_pause"), scope.value, subject, actor, reason, seconds)
     return made is not None
 
 
 async def resume(connection: Connection, scope: Scope, subject: str, *, made_by: str | None = None) -> str | None:
-    """Let a scope go on; return the reason of the pause that was lifted, None if there was none.
+    """Resume a scope; return the reason of its pause, None if there was none.
 
-    With `made_by`, only a pause of that actor is lifted: the gateway takes back its own, never a person's.
+    With `made_by`, only a pause of that actor ends: the gateway ends its own pauses, never an operator's.
     """
     reason: str | None = await connection.fetchval(query("delete_pause"), scope.value, subject, made_by)
     return reason

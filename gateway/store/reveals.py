@@ -1,4 +1,4 @@
-"""What stands masked until somebody has a reason to see it: numbers and texts, of messages and of replies."""
+"""Numbers and texts of messages and replies, which are masked until an operator reveals them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from gateway.store.sql import query
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says, and to whom."""
+    """The text and the recipient of a message."""
 
     to_number: str | None
     body: str | None
@@ -21,7 +21,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a phone wrote back, in full: whoever shows it masks it."""
+    """A reply, not masked; the caller masks it."""
 
     id: int
     received_at: datetime
@@ -33,7 +33,7 @@ class Reply:
 
 
 async def content(connection: Connection, message_id: int) -> Content | None:
-    """Return what a message says."""
+    """Return the text and the recipient of a message."""
     row = await connection.fetchrow(query("read_content"), message_id)
     return None if row is None else from_row(Content, row)
 

@@ -1,4 +1,4 @@
-"""How things stood: a sample every five seconds, and how messages of past half hours fared."""
+"""Samples of the backlog every five seconds, and the results of the messages of past half hours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ KEPT = 86400.0
 """Seconds that a sample is kept."""
 
 MAX_REQUESTS = 4000
-"""Of one half hour that are looked at; beyond, its figures mean "at least"."""
+"""Requests of one half hour that are read. A half hour that reaches it has figures that mean "at least"."""
 
 _COHORTS, _DRAWN, _OF_EACH = 12, 200, 5
 
@@ -29,12 +29,12 @@ class Sample:
     oldest: dict[str, float]
     sent: dict[str, float]
     limiter: dict[str, float]
-    """By bucket, which part of it is used up, 0 to 1."""
+    """The used share of each bucket, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """The messages that were given to requests in one half hour."""
+    """The messages of the requests of one half hour."""
 
     begun: datetime
     messages: int
@@ -55,13 +55,13 @@ async def add(
     oldest: Mapping[str, float],
     limiter: Mapping[str, float],
 ) -> bool:
-    """Write a sample down; False when another replica did, for this step."""
+    """Store a sample; return False if another replica stored this step."""
     done = await connection.execute(query("add_sample"), dict(waiting), dict(oldest), dict(limiter))
     return done.endswith(" 1")
 
 
 async def prune(connection: Connection) -> None:
-    """Forget what is too old."""
+    """Delete old samples."""
     await connection.execute(query("delete_old_samples"), KEPT)
 
 

@@ -23,7 +23,7 @@ WAITING = ("scheduled", "held", "ready")
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message, as `smsgw.message` shows it, and its tags. The number is in full: whoever shows it masks it."""
+    """One message, as `smsgw.message` shows it, and its tags. The number is not masked; the caller masks it."""
 
     id: int
     reference: str | None
@@ -59,7 +59,7 @@ _KINDS = {
     **dict.fromkeys(WAITING, "waiting"),
     **dict.fromkeys(("sending", "retrying", "uncertain", "accepted", "unconfirmed"), "bound"),
 }
-"""What a state looks like in the message's own row; a held or ready one may be bound to a request as well."""
+"""The kind of a state in the message's own row. A held or ready message may also be bound to a request."""
 
 
 @dataclass(frozen=True, slots=True)

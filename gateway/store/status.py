@@ -1,4 +1,4 @@
-"""What stands where: backlog, limiter, pauses, replicas."""
+"""The status of the gateway: backlog, limiter, pauses, replicas, routes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from gateway.store.records import from_row
 from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
-MOST_COUNTED = 200_000
-"""Waiting messages counted in one lane, and of each kind that stands aside; beyond, the figure means "at least"."""
+MAX_COUNTED = 200_000
+"""Waiting messages counted in one lane, and parked messages of each kind. A count that reaches it means "at least"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Something that stands still."""
+    """One active pause."""
 
     scope: str
     subject: str
@@ -42,7 +42,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A process that runs."""
+    """One replica."""
 
     worker: str
     host: str
@@ -56,11 +56,11 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at once."""
+    """All of it."""
 
     backlog: list[Backlog]
     buckets: list[tuple[Bucket | Quota, float]]
-    """Each with the tokens that it would give now."""
+    """Each with the tokens that it has now."""
     now: float
     """The database's time when the buckets were read, in seconds of the epoch; 0.0 while there is none."""
     pauses: list[Pause]
@@ -70,8 +70,8 @@ class Status:
 
 
 async def backlog(connection: Connection) -> list[Backlog]:
-    """Return what is not final, by lane and state."""
-    return [from_row(Backlog, row) for row in await connection.fetch(query("count_backlog"), MOST_COUNTED)]
+    """Return the messages that are not final, by lane and state."""
+    return [from_row(Backlog, row) for row in await connection.fetch(query("count_backlog"), MAX_COUNTED)]
 
 
 async def paused(connection: Connection) -> list[Pause]:
@@ -80,7 +80,7 @@ async def paused(connection: Connection) -> list[Pause]:
 
 
 async def status(connection: Connection) -> Status:
-    """Return everything at once."""
+    """Return all of it."""
     buckets = await connection.fetch(query("status_buckets"))
     return Status(
         backlog=await backlog(connection),

@@ -1,4 +1,4 @@
-"""Why messages did not arrive, at a glance: the newest of them, by reason."""
+"""Counts the newest messages that did not arrive, by reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,8 @@ from gateway.store.pool import Connection
 from gateway.store.records import from_row
 from gateway.store.sql import query
 
-LOOKED_AT = 1000
-"""Of the newest messages of each state."""
+MAX_COUNTED = 1000
+"""The newest messages of each state that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Reason:
     messages: int
     newest: datetime
     at_least: bool
-    """There are more than were looked at."""
+    """There may be more: the count reached its limit."""
 
 
 async def reasons(connection: Connection, since: datetime) -> list[Reason]:
-    """Return why messages made since a moment did not arrive, the most frequent reason first."""
+    """Return why messages created since a moment did not arrive, the most frequent reason first."""
     floor, _ = await searches.bounds(connection, Filters(since=since))
-    return [from_row(Reason, row) for row in await connection.fetch(query("count_stuck_reasons"), floor, LOOKED_AT)]
+    return [from_row(Reason, row) for row in await connection.fetch(query("count_stuck_reasons"), floor, MAX_COUNTED)]

@@ -1,4 +1,4 @@
-"""Numbers that nothing is sent to: consulted by every claim, and once more before the wire where a claim was slow."""
+"""Numbers that must not get messages. Every claim reads them, and the sender reads them again after a slow claim."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gateway.store.sql import query
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """One number, and how it came here."""
+    """One suppressed number."""
 
     number: str
     created_at: datetime
@@ -20,12 +20,12 @@ class Suppressed:
 
 
 async def add(connection: Connection, numbers: Sequence[str], *, source: str, reason: str) -> int:
-    """Write to these numbers no more; return how many are new."""
+    """Suppress numbers; return how many are new."""
     return len(await connection.fetch(query("add_suppressions"), list(numbers), source, reason))
 
 
 async def remove(connection: Connection, number: str) -> bool:
-    """Write to a number again; return whether it was suppressed."""
+    """End the suppression of a number; return whether it was suppressed."""
     return await connection.fetchval(query("delete_suppression"), number) is not None
 
 
@@ -35,14 +35,14 @@ async def list_numbers(connection: Connection, *, above: str = "", limit: int = 
 
 
 async def newest(connection: Connection, *, before: datetime | None = None, limit: int = 50) -> list[Suppressed]:
-    """Return suppressed numbers, the newest first, from before a time on."""
+    """Return suppressed numbers from before a time, newest first."""
     return [
         from_row(Suppressed, row) for row in await connection.fetch(query("list_newest_suppressions"), before, limit)
     ]
 
 
 async def one(connection: Connection, number: str) -> Suppressed | None:
-    """Return how a number (E.164) came to be suppressed; None when it is not."""
+    """Return the suppression of a number (E.164); None if there is none."""
     row = await connection.fetchrow(query("read_suppression"), number)
     return None if row is None else from_row(Suppressed, row)
 

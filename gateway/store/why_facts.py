@@ -1,4 +1,4 @@
-"""What one message waits for, as facts."""
+"""The facts that explain what a message waits for."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,12 @@ from gateway.store.pool import Connection
 from gateway.store.records import from_row
 from gateway.store.sql import query
 
-MOST_AHEAD = 10_000
+MAX_AHEAD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The columns of `read_why_facts.sql`; those of the request are None while nothing carries the message."""
+    """The columns of `read_why_facts.sql`; those of the request are None while the message has no request."""
 
     id: int
     lane: str
@@ -28,7 +28,7 @@ class Facts:
     now: datetime
     suppressed: bool
     behind: int | None
-    """The message before it under its order key, while it must wait for that one."""
+    """The message before it in its order key, while it must wait for that one."""
     route: str | None
     available_at: datetime | None
     lease_expires_at: datetime | None
@@ -50,7 +50,7 @@ async def facts(connection: Connection, message_id: int) -> Facts | None:
 
 
 async def ahead(connection: Connection, found: Facts) -> int:
-    """Return how many messages are in front of a waiting one in its queue, up to `MOST_AHEAD`."""
+    """Return how many messages are ahead of a waiting one in its queue, up to `MAX_AHEAD`."""
     messages: int = await connection.fetchval(
         query("count_ahead"),
         found.lane,
@@ -58,6 +58,6 @@ async def ahead(connection: Connection, found: Facts) -> int:
         found.sender_id or 0,
         found.not_before,
         found.id,
-        MOST_AHEAD,
+        MAX_AHEAD,
     )
     return messages

@@ -65,7 +65,7 @@ async def test_one_benchmark_that_breaks_says_why_and_stops_no_other(bench: Benc
 
 
 def test_an_unknown_benchmark_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(BenchError, match="no benchmark is called speed; there are: floors, drain"):
+    with pytest.raises(BenchError, match="no benchmark is named speed; there are: floors, drain"):
         registry.chosen(["speed"], SCALES["short"])
 
 

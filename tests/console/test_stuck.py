@@ -40,7 +40,7 @@ async def test_a_failed_message_that_was_delivered_is_left_out(pool: Any, connec
 async def test_a_bounded_count_is_marked_as_a_minimum(
     pool: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stuck, "LOOKED_AT", 2)
+    monkeypatch.setattr(stuck, "MAX_COUNTED", 2)
     ids = [await enqueue(connection, number) for number in range(3)]
     await fail(connection, ids[:2], "no_credit: none left")
     await fail(connection, ids[2:], "forbidden: filtered")

@@ -1,9 +1,9 @@
--- Make the requests, their first attempts, and bind the messages to them: after this commit the decision stands.
+-- Store new requests and their first attempts, and bind the messages to them. After this commit the request is decided.
 -- Requests, one entry each: $1 id, $2 external id, $3 body, $4 members (text of a bigint array), $5 parts, $6 lane,
 -- $7 tenant, $8 sender, $9 generation. Messages, one entry each: $10 id, $11 request, $12 parts.
--- All attempts of one claim began at one moment, that of this statement: nothing was sent before it.
 -- For all: $13 claim token, $14 lease in seconds, $15 worker, $16 route.
--- The messages are locked by lock_waiting_messages in this same transaction; the rows are found by primary key.
+-- All attempts of one claim start at the time of this statement; nothing was sent before it.
+-- lock_waiting_messages locked the messages in this transaction. They are found by primary key.
 with made as (
     insert into smsgw.request (
         id, external_id, body, members, parts, lane, tenant, sender_id, generation, pending_receipts, attempts, lease_expires_at,
