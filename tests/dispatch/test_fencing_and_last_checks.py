@@ -78,9 +78,9 @@ async def test_no_transaction_and_no_lock_is_held_during_the_call(database: Any,
     class WatchingProvider(FakeProvider):
         async def send(self, request_id: str, body: bytes, **_: Any) -> Answer:
             # The engine may do only one request at a time, so other transactions that it began will end. A transaction
-            # that stays open is held across the call.
+            # that stays open is held across the call. Postgres would end it after IDLE_IN_TRANSACTION_TIMEOUT, 15 s.
             observer_connection: Any = await asyncpg.connect(database.dsn)
-            for _ in range(40):
+            for _ in range(200):
                 held = await observer_connection.fetchval(OPEN_TRANSACTIONS)
                 if not held:
                     break

@@ -22,8 +22,9 @@ from gateway.store.migrate import migrate
 CALM = 4.0
 """Seconds of traffic without events, before and between them."""
 
-SOON = 10.0
-"""Seconds in which sending must go on after the new primary takes writes."""
+SOON = 60.0
+"""Seconds in which sending must go on after the new primary takes writes. Far more than it takes: a process that needs
+a restart or a person does not go on at all."""
 
 Event = Callable[[], Awaitable[float]]
 """Does it, and returns when, by the time of day, the database took writes again."""

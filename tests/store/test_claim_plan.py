@@ -14,7 +14,7 @@ WAITING = """
     insert into smsgw.outbox (to_number, body, lane, sender_id, not_before, expires_at)
     select '+1202' || to_char(5550000 + n % 10000, 'FM0000000'), 'text', 'bulk', nullif(n % 3, 0), '2026-01-01 00:00Z',
         now() + interval '1 day'
-    from generate_series(1, 200000) as n
+    from generate_series(1, 100000) as n
 """
 SCHEDULED = """
     insert into smsgw.outbox (to_number, body, lane, not_before, expires_at)
@@ -30,7 +30,7 @@ BEHIND = """
 HISTORY = """
     with made as (
         insert into smsgw.outbox (to_number, body, lane, expires_at)
-        select '+12025550100', 'text', 'bulk', now() + interval '1 day' from generate_series(1, 100000) as n
+        select '+12025550100', 'text', 'bulk', now() + interval '1 day' from generate_series(1, 50000) as n
         returning id
     ),
     request as (
@@ -77,7 +77,7 @@ ONE_QUEUE = (
 )
 FROM_A_PLACE = (
     "array['bulk'], array[''], array[0], array[100], array[false], "
-    "array['2026-01-01 00:00Z'::timestamptz], array[299000]"
+    "array['2026-01-01 00:00Z'::timestamptz], array[149000]"
 )
 CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[], timestamptz[], bigint[]"
 BIND_TYPES = (
