@@ -41,7 +41,9 @@ set
     final_at = complete.last_at,
     reason = case
         when complete.delivered < complete.known
-            then 'undelivered: ' || complete.known - complete.delivered || ' of ' || complete.known || ' numbers of the group did not get it'
+            then
+                'undelivered: ' || complete.known - complete.delivered || ' of ' || complete.known
+                || ' numbers of the group did not get it'
     end
 from complete
 where o.id = complete.id and o.final_at is null

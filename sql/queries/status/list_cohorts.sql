@@ -18,20 +18,20 @@ with cohort as (
 drawn as (
     select
         c.begun,
-        drawn_request.*
+        picked.*
     from cohort as c
     cross join lateral (
-        select request_of_cohort.status, request_of_cohort.members, sum(cardinality(request_of_cohort.members)) over () as messages, count(*) over () as requests
+        select candidate.status, candidate.members, sum(cardinality(candidate.members)) over () as messages, count(*) over () as requests
         from (
             select r.id, r.status, r.members
             from smsgw.request as r
             where r.id >= c.low and r.id < c.high
             limit 4000
-        ) as request_of_cohort
+        ) as candidate
         order by
-            ln((hashtextextended(request_of_cohort.id::text, 0) & 1048575) / 1048577.0 + 1.0 / 1048577) / cardinality(request_of_cohort.members) desc
+            ln((hashtextextended(candidate.id::text, 0) & 1048575) / 1048577.0 + 1.0 / 1048577) / cardinality(candidate.members) desc
         limit $2
-    ) as drawn_request
+    ) as picked
 ),
 
 member as (
