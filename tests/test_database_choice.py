@@ -1,6 +1,7 @@
 """Which Postgres the suite runs on."""
 
 import asyncio
+import fcntl
 import tempfile
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def test_the_embedded_one_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("SMSGW_TEST_DATABASE_URL", raising=False)
     monkeypatch.setattr(database, "docker_answers", lambda: False)
     assert database.choose().description == "the embedded one"
+
+
+def test_the_data_of_a_run_that_was_killed_is_removed(tmp_path: Path) -> None:
+    for name in ("smsgw-suite-killed", "smsgw-suite-alive", "another"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+    with (tmp_path / "smsgw-suite-alive" / "lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        database._remove_abandoned(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"smsgw-suite-alive", "another"}

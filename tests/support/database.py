@@ -4,12 +4,14 @@ It is the server that is named, else a container, else an embedded one.
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ DOCKER_SOCKET = "/var/run/docker.sock"
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 4 * 1024**3
 """Bytes that must be free there. A run uses a quarter of it: four workers with a database each, and 1 GB of WAL."""
+
+PREFIX = "smsgw-suite-"
 
 SETTINGS = {"max_connections": "300", "autovacuum": "off"}
 """Autovacuum would start a worker for each short-lived database, and change a plan in the middle of a test."""
@@ -78,7 +82,8 @@ def _embedded() -> TestServer:
     running: list[tuple[EmbeddedPostgres, tempfile.TemporaryDirectory[str]]] = []
 
     def start() -> str:
-        folder = tempfile.TemporaryDirectory(prefix="smsgw-suite-", dir=_data_folder(), ignore_cleanup_errors=True)
+        _remove_abandoned(MEMORY)
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=_data_folder(), ignore_cleanup_errors=True)
         server = EmbeddedPostgres(Path(folder.name), durable=False, settings=SETTINGS)
         running.append((server, folder))
         dsn = server.start().dsn
@@ -100,6 +105,14 @@ def _data_folder() -> Path:
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED:
         return MEMORY
     return Path("/var/tmp")
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Free the memory of runs that were killed. Each run that is alive holds the lock of its data directory."""
+    for lock in parent.glob(f"{PREFIX}*/lock"):
+        with suppress(OSError), lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 async def _make_logins_cheap(dsn: str) -> None:
