@@ -16,6 +16,11 @@ GRANT USAGE ON SCHEMA smsgw TO smsgw_reader;
 
 -- Types
 
+CREATE TYPE smsgw.bucket_kind AS ENUM (
+    'window',
+    'pace'
+);
+
 CREATE TYPE smsgw.delivery_status AS ENUM (
     'none',
     'sent',
@@ -74,20 +79,25 @@ GRANT SELECT ON TABLE smsgw.attempt TO smsgw_reader;
 
 CREATE TABLE smsgw.bucket (
     name text NOT NULL,
-    tokens double precision NOT NULL,
-    counted_at timestamp with time zone NOT NULL,
+    kind smsgw.bucket_kind NOT NULL,
     allowance double precision NOT NULL,
     period double precision NOT NULL,
-    margin double precision NOT NULL,
-    paced boolean DEFAULT false NOT NULL,
+    reserves boolean DEFAULT false NOT NULL,
+    spent_bounds timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    spent_urgent integer[] DEFAULT '{}'::integer[] NOT NULL,
+    spent_others integer[] DEFAULT '{}'::integer[] NOT NULL,
+    taken_total bigint DEFAULT 0 NOT NULL,
+    clock_shift double precision DEFAULT 0 NOT NULL,
+    foreign_spent integer DEFAULT 0 NOT NULL,
+    foreign_until timestamp with time zone,
+    foreign_seen_at timestamp with time zone,
     rate_factor double precision DEFAULT 1 NOT NULL,
-    blocked_until timestamp with time zone,
     throttled_at timestamp with time zone,
-    slow_start_at timestamp with time zone,
-    usage_slices double precision[],
-    newest_slice bigint,
-    CONSTRAINT bucket_allowance_check CHECK ((allowance > (0)::double precision)),
-    CONSTRAINT bucket_margin_check CHECK ((margin >= (0)::double precision)),
+    blocked_until timestamp with time zone,
+    tokens double precision DEFAULT 0 NOT NULL,
+    counted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT bucket_allowance_check CHECK ((allowance >= (1)::double precision)),
+    CONSTRAINT bucket_entries_match CHECK (((cardinality(spent_bounds) = cardinality(spent_urgent)) AND (cardinality(spent_bounds) = cardinality(spent_others)))),
     CONSTRAINT bucket_period_check CHECK ((period > (0)::double precision)),
     CONSTRAINT bucket_rate_factor_check CHECK (((rate_factor > (0)::double precision) AND (rate_factor <= (1)::double precision)))
 )
@@ -247,10 +257,12 @@ CREATE TABLE smsgw.lane (
     on_uncertain text DEFAULT 'hold'::text NOT NULL,
     max_attempts integer DEFAULT 12 NOT NULL,
     cap_percent integer DEFAULT 100 NOT NULL,
+    reserve_percent integer DEFAULT 0 NOT NULL,
     CONSTRAINT lane_cap_percent_check CHECK (((cap_percent >= 1) AND (cap_percent <= 100))),
     CONSTRAINT lane_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
     CONSTRAINT lane_name_check CHECK ((name ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
     CONSTRAINT lane_on_uncertain_check CHECK ((on_uncertain = ANY (ARRAY['hold'::text, 'resend'::text]))),
+    CONSTRAINT lane_reserve_percent_check CHECK (((reserve_percent >= 0) AND (reserve_percent <= 90))),
     CONSTRAINT lane_ttl_bounded CHECK ((ttl <= '5 years'::interval)),
     CONSTRAINT lane_ttl_check CHECK ((ttl > '00:00:00'::interval)),
     CONSTRAINT lane_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
@@ -552,7 +564,9 @@ CREATE TABLE smsgw.replica (
     host text NOT NULL,
     pid integer NOT NULL,
     version text NOT NULL,
-    components text[] NOT NULL
+    components text[] NOT NULL,
+    held_back_at timestamp with time zone,
+    held_back_reason text
 );
 
 ALTER TABLE ONLY smsgw.replica
@@ -751,6 +765,15 @@ GRANT SELECT ON TABLE smsgw.message TO smsgw_operator;
 
 -- Functions
 
+CREATE FUNCTION smsgw.allowance_in_use(b smsgw.bucket, moment timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (moment < (b).blocked_until) THEN (0)::double precision WHEN ((b).throttled_at IS NULL) THEN floor((b).allowance) ELSE GREATEST(LEAST(floor((b).allowance), (2)::double precision), floor(((b).allowance * LEAST((1.0)::double precision, ((b).rate_factor + ((0.05)::double precision * floor(((GREATEST((0)::numeric, EXTRACT(epoch FROM (moment - (b).throttled_at))))::double precision / (b).period)))))))) END;
+
+REVOKE ALL ON FUNCTION smsgw.allowance_in_use(b smsgw.bucket, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.allowance_in_use(b smsgw.bucket, moment timestamp with time zone) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.allowance_in_use(b smsgw.bucket, moment timestamp with time zone) TO smsgw_operator;
+GRANT ALL ON FUNCTION smsgw.allowance_in_use(b smsgw.bucket, moment timestamp with time zone) TO smsgw_reader;
+
 CREATE FUNCTION smsgw.delivery_rank(delivery_status smsgw.delivery_status) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (delivery_status < 'sent'::smsgw.delivery_status) THEN 1 WHEN (delivery_status < 'unknown'::smsgw.delivery_status) THEN 2 WHEN (delivery_status < 'undelivered'::smsgw.delivery_status) THEN 3 WHEN (delivery_status < 'delivered'::smsgw.delivery_status) THEN 4 WHEN (delivery_status = 'delivered'::smsgw.delivery_status) THEN 5 ELSE NULL::integer END;
@@ -854,6 +877,17 @@ REVOKE ALL ON FUNCTION smsgw.first_id_since(moment timestamp with time zone) FRO
 GRANT ALL ON FUNCTION smsgw.first_id_since(moment timestamp with time zone) TO smsgw_gateway;
 GRANT ALL ON FUNCTION smsgw.first_id_since(moment timestamp with time zone) TO smsgw_operator;
 
+CREATE FUNCTION smsgw.give_back_paces(names text[], unused double precision[]) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ UPDATE smsgw.bucket b SET tokens = (b.tokens + e.unused)
+    FROM UNNEST(give_back_paces.names, give_back_paces.unused) e(name, unused)
+   WHERE ((b.name = e.name) AND (e.unused <> (0)::double precision));
+END;
+
+REVOKE ALL ON FUNCTION smsgw.give_back_paces(names text[], unused double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.give_back_paces(names text[], unused double precision[]) TO smsgw_gateway;
+
 CREATE FUNCTION smsgw.has_tag(tags jsonb, subject text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(((tags ? subject) OR ((tags ->> split_part(subject, '='::text, 1)) = NULLIF(substr(subject, (strpos(subject, '='::text) + 1)), subject))), false);
@@ -887,6 +921,16 @@ CREATE FUNCTION smsgw.min_request_id_at(moment timestamp with time zone) RETURNS
 REVOKE ALL ON FUNCTION smsgw.min_request_id_at(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION smsgw.min_request_id_at(moment timestamp with time zone) TO smsgw_gateway;
 GRANT ALL ON FUNCTION smsgw.min_request_id_at(moment timestamp with time zone) TO smsgw_operator;
+
+CREATE FUNCTION smsgw.note_foreign_use(bucket_name text, taken_at timestamp with time zone, known_spent integer, known_total bigint, window_limit integer, remaining integer, reset_after double precision) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ UPDATE smsgw.bucket b SET foreign_spent = (GREATEST((0)::bigint, (((note_foreign_use.window_limit - note_foreign_use.remaining) - note_foreign_use.known_spent) - (b.taken_total - note_foreign_use.known_total))))::integer, foreign_until = (clock_timestamp() + make_interval(secs => note_foreign_use.reset_after)), foreign_seen_at = note_foreign_use.taken_at
+   WHERE ((b.name = note_foreign_use.bucket_name) AND ((b.foreign_seen_at IS NULL) OR (b.foreign_seen_at <= note_foreign_use.taken_at)));
+END;
+
+REVOKE ALL ON FUNCTION smsgw.note_foreign_use(bucket_name text, taken_at timestamp with time zone, known_spent integer, known_total bigint, window_limit integer, remaining integer, reset_after double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.note_foreign_use(bucket_name text, taken_at timestamp with time zone, known_spent integer, known_total bigint, window_limit integer, remaining integer, reset_after double precision) TO smsgw_gateway;
 
 CREATE FUNCTION smsgw.outbox_doorbell() RETURNS trigger
     LANGUAGE plpgsql
@@ -1009,3 +1053,346 @@ end
 $_$;
 
 REVOKE ALL ON FUNCTION smsgw.outbox_intake() FROM PUBLIC;
+
+CREATE FUNCTION smsgw.pace_tokens(b smsgw.bucket, moment timestamp with time zone) RETURNS double precision
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN LEAST(GREATEST((1.0)::double precision, (((2.0)::double precision * (b).allowance) / (b).period)), ((b).tokens + (((GREATEST((0)::numeric, EXTRACT(epoch FROM (moment - (b).counted_at))))::double precision * (b).allowance) / (b).period)));
+
+REVOKE ALL ON FUNCTION smsgw.pace_tokens(b smsgw.bucket, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.pace_tokens(b smsgw.bucket, moment timestamp with time zone) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.pace_tokens(b smsgw.bucket, moment timestamp with time zone) TO smsgw_operator;
+GRANT ALL ON FUNCTION smsgw.pace_tokens(b smsgw.bucket, moment timestamp with time zone) TO smsgw_reader;
+
+CREATE FUNCTION smsgw.reserve_of(in_use integer) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (LEAST((GREATEST((in_use - 1), 0))::numeric, round((((in_use * COALESCE((SELECT sum(l.reserve_percent) AS sum FROM smsgw.lane l WHERE l.urgent), (0)::bigint)))::numeric / 100.0))))::integer;
+
+REVOKE ALL ON FUNCTION smsgw.reserve_of(in_use integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.reserve_of(in_use integer) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.reserve_of(in_use integer) TO smsgw_operator;
+GRANT ALL ON FUNCTION smsgw.reserve_of(in_use integer) TO smsgw_reader;
+
+CREATE FUNCTION smsgw.return_tokens(bucket_name text, bounds timestamp with time zone[], taken_at timestamp with time zone[], clock_shifts double precision[], urgent integer[], others integer[], answered_after double precision[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    b smsgw.bucket;
+    change record;
+begin
+    select * into b from smsgw.bucket where name = bucket_name for update;
+    if not found then
+        return;
+    end if;
+    for change in
+        with spent as (
+            select
+                e.bound + make_interval(secs => b.clock_shift - e.clock_shift) as bound,
+                e.taken_at + make_interval(secs => b.clock_shift - e.clock_shift + e.answered_after) as answered_at,
+                e.urgent,
+                e.others
+            from unnest(bounds, taken_at, clock_shifts, urgent, others, answered_after)
+                as e (bound, taken_at, clock_shift, urgent, others, answered_after)
+        )
+
+        select
+            array_agg(c.bound) as bounds,
+            array_agg(c.urgent) as urgent,
+            array_agg(c.others) as others
+        from (
+            select spent.bound, -spent.urgent as urgent, -spent.others as others
+            from spent
+            union all
+            select least(spent.bound, smsgw.rounded_bound(b, spent.answered_at)), spent.urgent, spent.others
+            from spent
+            where spent.answered_at is not null
+        ) as c
+    loop
+        -- Nothing is left out here: the clock may have been set, and only take_tokens notices that.
+        b := smsgw.with_spent(b, '-infinity', change.bounds, change.urgent, change.others);
+    end loop;
+    update smsgw.bucket as row
+    set spent_bounds = b.spent_bounds, spent_urgent = b.spent_urgent, spent_others = b.spent_others
+    where row.name = bucket_name;
+end;
+$$;
+
+REVOKE ALL ON FUNCTION smsgw.return_tokens(bucket_name text, bounds timestamp with time zone[], taken_at timestamp with time zone[], clock_shifts double precision[], urgent integer[], others integer[], answered_after double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.return_tokens(bucket_name text, bounds timestamp with time zone[], taken_at timestamp with time zone[], clock_shifts double precision[], urgent integer[], others integer[], answered_after double precision[]) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.return_tokens(bucket_name text, bounds timestamp with time zone[], taken_at timestamp with time zone[], clock_shifts double precision[], urgent integer[], others integer[], answered_after double precision[]) TO smsgw_operator;
+
+CREATE FUNCTION smsgw.rounded_bound(b smsgw.bucket, bound timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN ((b).allowance <= (256)::double precision) THEN bound ELSE to_timestamp((ceil(((EXTRACT(epoch FROM bound))::double precision / ((b).period / (64)::double precision))) * ((b).period / (64)::double precision))) END;
+
+REVOKE ALL ON FUNCTION smsgw.rounded_bound(b smsgw.bucket, bound timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.rounded_bound(b smsgw.bucket, bound timestamp with time zone) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.rounded_bound(b smsgw.bucket, bound timestamp with time zone) TO smsgw_operator;
+
+CREATE FUNCTION smsgw.take_paces(names text[], wanted double precision[]) RETURNS TABLE(name text, tokens double precision, wait double precision)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    b smsgw.bucket;
+    clock_now timestamptz;
+    held double precision;
+begin
+    for b in select * from smsgw.bucket as row where row.name = any(names) order by row.name for update loop
+        clock_now := clock_timestamp();
+        held := smsgw.pace_tokens(b, clock_now);
+        name := b.name;
+        tokens := greatest(0, least(floor(held + 1e-9), wanted[array_position(names, b.name)]));
+        wait := greatest(0, (1 - held) * b.period / b.allowance);
+        update smsgw.bucket as row
+        set tokens = held - take_paces.tokens, counted_at = clock_now
+        where row.name = b.name and take_paces.tokens > 0;
+        return next;
+    end loop;
+end;
+$$;
+
+REVOKE ALL ON FUNCTION smsgw.take_paces(names text[], wanted double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.take_paces(names text[], wanted double precision[]) TO smsgw_gateway;
+
+CREATE FUNCTION smsgw.take_tokens(bucket_name text, urgent_lanes text[], urgent_wanted integer[], others_wanted integer, max_tokens integer, bound_after double precision, ahead double precision DEFAULT 0, expected_now double precision DEFAULT NULL::double precision, tolerance double precision DEFAULT 1, shift_seen double precision DEFAULT 0) RETURNS TABLE(urgent_taken integer[], others_taken integer, taken_at timestamp with time zone, bound timestamp with time zone, urgent_at timestamp with time zone, others_at timestamp with time zone, urgent_wait double precision, others_wait double precision, spent integer, taken_total bigint, clock_shift double precision)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    clock_now constant timestamptz := clock_timestamp();
+    b smsgw.bucket;
+    step double precision;
+    latest timestamptz;
+    caps integer[];
+    reserve_percent numeric := 0;
+    point record;
+    free integer;
+    held integer;
+    taken integer := 0;
+    all_urgent integer := 0;
+    n integer;
+begin
+    select * into b from smsgw.bucket where name = bucket_name for update;
+    if not found then
+        return;
+    end if;
+    step := extract(epoch from clock_now) - expected_now - (b.clock_shift - shift_seen);
+    if abs(step) > tolerance then
+        b := smsgw.with_clock_step(b, step);
+    end if;
+    taken_at := clock_timestamp();
+    latest := taken_at + make_interval(secs => ahead);
+    -- Nobody saw the clock go back, for instance because no process ran. No bound of ours lies this far ahead.
+    if b.spent_bounds[cardinality(b.spent_bounds)] > taken_at + interval '1 hour' then
+        b.spent_bounds := array(
+            select least(e.bound, taken_at + make_interval(secs => bound_after))
+            from unnest(b.spent_bounds) with ordinality as e (bound, n)
+            order by e.n
+        );
+    end if;
+    caps := array(
+        select coalesce(l.cap_percent, 100)
+        from unnest(urgent_lanes) with ordinality as u (name, n)
+        left join smsgw.lane as l on l.name = u.name
+        order by u.n
+    );
+    if b.reserves then
+        reserve_percent := (select coalesce(sum(l.reserve_percent), 0) from smsgw.lane as l where l.urgent);
+    end if;
+    urgent_taken := array_fill(0, array[cardinality(urgent_lanes)]);
+    others_taken := 0;
+    urgent_at := taken_at;
+    others_at := taken_at;
+    for point in
+        select f.moment, f.free, f.urgent, smsgw.allowance_in_use(b, f.moment) as in_use
+        from smsgw.window_forecast(b, taken_at) as f
+        order by f.moment
+    loop
+        free := point.free - taken;
+        held := point.urgent + all_urgent;
+        for i in 1 .. cardinality(urgent_lanes) loop
+            n := least(urgent_wanted[i] - urgent_taken[i], free);
+            if others_wanted > 0 and point.in_use > 1 then
+                n := least(n, greatest(1, floor(point.in_use * caps[i] / 100.0))::integer - held);
+            end if;
+            n := least(n, max_tokens - taken - (others_wanted > others_taken and max_tokens > 1)::integer);
+            if n > 0 and point.moment > latest then
+                urgent_wait := coalesce(urgent_wait, extract(epoch from point.moment - taken_at));
+            elsif n > 0 then
+                urgent_taken[i] := urgent_taken[i] + n;
+                all_urgent := all_urgent + n;
+                taken := taken + n;
+                free := free - n;
+                held := held + n;
+                urgent_at := point.moment;
+            end if;
+        end loop;
+        n := least(
+            others_wanted - others_taken,
+            max_tokens - taken,
+            free - greatest(0, least(point.in_use - 1, round(point.in_use * reserve_percent / 100.0))::integer - held)
+        );
+        if n > 0 and point.moment > latest then
+            others_wait := coalesce(others_wait, extract(epoch from point.moment - taken_at));
+        elsif n > 0 then
+            others_taken := others_taken + n;
+            taken := taken + n;
+            others_at := point.moment;
+        end if;
+        exit when taken >= max_tokens;
+        exit when (urgent_wait is not null or urgent_wanted = urgent_taken)
+            and (others_wait is not null or others_wanted = others_taken);
+    end loop;
+    bound := smsgw.rounded_bound(b, taken_at + make_interval(secs => bound_after));
+    b := smsgw.with_spent(b, taken_at, array[bound], array[all_urgent], array[others_taken]);
+    spent := (
+        select coalesce(sum(e.urgent + e.others), 0)
+        from unnest(b.spent_urgent, b.spent_others) as e (urgent, others)
+    );
+    taken_total := b.taken_total + taken;
+    clock_shift := b.clock_shift;
+    update smsgw.bucket as row
+    set
+        spent_bounds = b.spent_bounds,
+        spent_urgent = b.spent_urgent,
+        spent_others = b.spent_others,
+        taken_total = b.taken_total + taken,
+        clock_shift = b.clock_shift,
+        foreign_until = b.foreign_until,
+        foreign_seen_at = b.foreign_seen_at,
+        throttled_at = b.throttled_at,
+        blocked_until = b.blocked_until
+    where row.name = bucket_name and (taken > 0 or row.clock_shift <> b.clock_shift or row.spent_bounds <> b.spent_bounds);
+    return next;
+end;
+$$;
+
+REVOKE ALL ON FUNCTION smsgw.take_tokens(bucket_name text, urgent_lanes text[], urgent_wanted integer[], others_wanted integer, max_tokens integer, bound_after double precision, ahead double precision, expected_now double precision, tolerance double precision, shift_seen double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.take_tokens(bucket_name text, urgent_lanes text[], urgent_wanted integer[], others_wanted integer, max_tokens integer, bound_after double precision, ahead double precision, expected_now double precision, tolerance double precision, shift_seen double precision) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.take_tokens(bucket_name text, urgent_lanes text[], urgent_wanted integer[], others_wanted integer, max_tokens integer, bound_after double precision, ahead double precision, expected_now double precision, tolerance double precision, shift_seen double precision) TO smsgw_operator;
+
+CREATE FUNCTION smsgw.throttle_bucket(bucket_name text, retry_after double precision) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ UPDATE smsgw.bucket b SET blocked_until = GREATEST(b.blocked_until, (now.at + make_interval(secs => throttle_bucket.retry_after))), rate_factor =
+         CASE
+             WHEN (b.throttled_at > (now.at - make_interval(secs => b.period))) THEN b.rate_factor
+             ELSE GREATEST((0.1)::double precision, ((0.5)::double precision * LEAST((1.0)::double precision, (b.rate_factor + ((0.05)::double precision * floor(((GREATEST((0)::numeric, COALESCE(EXTRACT(epoch FROM (now.at - b.throttled_at)), (0)::numeric)))::double precision / b.period)))))))
+         END, throttled_at =
+         CASE
+             WHEN (b.throttled_at > (now.at - make_interval(secs => b.period))) THEN b.throttled_at
+             ELSE now.at
+         END
+    FROM ( SELECT clock_timestamp() AS at) now
+   WHERE (b.name = throttle_bucket.bucket_name);
+END;
+
+REVOKE ALL ON FUNCTION smsgw.throttle_bucket(bucket_name text, retry_after double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.throttle_bucket(bucket_name text, retry_after double precision) TO smsgw_gateway;
+
+CREATE FUNCTION smsgw.window_forecast(b smsgw.bucket, since timestamp with time zone) RETURNS TABLE(moment timestamp with time zone, free integer, urgent integer)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH entry AS (
+          SELECT (e.bound + make_interval(secs => (window_forecast.b).period)) AS returns_at,
+             e.urgent,
+             e.others
+            FROM UNNEST((window_forecast.b).spent_bounds, (window_forecast.b).spent_urgent, (window_forecast.b).spent_others) e(bound, urgent, others)
+         ), event AS (
+          SELECT entry.returns_at AS moment,
+             entry.urgent,
+             entry.others
+            FROM entry
+           WHERE (entry.returns_at > window_forecast.since)
+         UNION ALL
+          SELECT other.moment,
+             0,
+             0
+            FROM unnest(ARRAY[window_forecast.since, (window_forecast.b).blocked_until, (window_forecast.b).foreign_until]) other(moment)
+           WHERE (other.moment >= window_forecast.since)
+         ), returned AS (
+          SELECT event.moment,
+             sum(sum(event.urgent)) OVER (ORDER BY event.moment) AS urgent,
+             sum(sum((event.urgent + event.others))) OVER (ORDER BY event.moment) AS tokens
+            FROM event
+           GROUP BY event.moment
+         ), spent AS (
+          SELECT COALESCE(sum(event.urgent), (0)::bigint) AS urgent,
+             COALESCE(sum((event.urgent + event.others)), (0)::bigint) AS tokens
+            FROM event
+         )
+  SELECT returned.moment,
+     ((((smsgw.allowance_in_use(window_forecast.b, returned.moment))::numeric - ((spent.tokens)::numeric - returned.tokens)) - (
+         CASE
+             WHEN (returned.moment < (window_forecast.b).foreign_until) THEN (window_forecast.b).foreign_spent
+             ELSE 0
+         END)::numeric))::integer AS free,
+     (((spent.urgent)::numeric - returned.urgent))::integer AS urgent
+    FROM (returned
+      CROSS JOIN spent)
+   ORDER BY returned.moment;
+END;
+
+REVOKE ALL ON FUNCTION smsgw.window_forecast(b smsgw.bucket, since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.window_forecast(b smsgw.bucket, since timestamp with time zone) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.window_forecast(b smsgw.bucket, since timestamp with time zone) TO smsgw_operator;
+GRANT ALL ON FUNCTION smsgw.window_forecast(b smsgw.bucket, since timestamp with time zone) TO smsgw_reader;
+
+CREATE FUNCTION smsgw.with_clock_step(b smsgw.bucket, seconds double precision) RETURNS smsgw.bucket
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    step interval := make_interval(secs => seconds);
+begin
+    b.spent_bounds := array(select bound + step from unnest(b.spent_bounds) with ordinality as e (bound, n) order by n);
+    b.foreign_until := b.foreign_until + step;
+    b.foreign_seen_at := b.foreign_seen_at + step;
+    b.throttled_at := b.throttled_at + step;
+    b.blocked_until := b.blocked_until + step;
+    b.clock_shift := b.clock_shift + seconds;
+    return b;
+end;
+$$;
+
+REVOKE ALL ON FUNCTION smsgw.with_clock_step(b smsgw.bucket, seconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.with_clock_step(b smsgw.bucket, seconds double precision) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.with_clock_step(b smsgw.bucket, seconds double precision) TO smsgw_operator;
+
+CREATE FUNCTION smsgw.with_spent(b smsgw.bucket, since timestamp with time zone, bounds timestamp with time zone[], urgent integer[], others integer[]) RETURNS smsgw.bucket
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    select
+        coalesce(array_agg(entry.bound order by entry.bound), '{}'),
+        coalesce(array_agg(entry.urgent order by entry.bound), '{}'),
+        coalesce(array_agg(entry.others order by entry.bound), '{}')
+    into b.spent_bounds, b.spent_urgent, b.spent_others
+    from (
+        select
+            changed.bound,
+            greatest(0, sum(changed.urgent))::integer as urgent,
+            greatest(0, sum(changed.others))::integer as others
+        from (
+            select e.bound, e.urgent, e.others
+            from unnest(b.spent_bounds, b.spent_urgent, b.spent_others) as e (bound, urgent, others)
+            union all
+            select e.bound, e.urgent, e.others
+            from unnest(bounds, urgent, others) as e (bound, urgent, others)
+        ) as changed
+        where changed.bound + make_interval(secs => b.period) > since
+        group by changed.bound
+        having sum(changed.urgent) > 0 or sum(changed.others) > 0
+    ) as entry;
+    return b;
+end;
+$$;
+
+REVOKE ALL ON FUNCTION smsgw.with_spent(b smsgw.bucket, since timestamp with time zone, bounds timestamp with time zone[], urgent integer[], others integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION smsgw.with_spent(b smsgw.bucket, since timestamp with time zone, bounds timestamp with time zone[], urgent integer[], others integer[]) TO smsgw_gateway;
+GRANT ALL ON FUNCTION smsgw.with_spent(b smsgw.bucket, since timestamp with time zone, bounds timestamp with time zone[], urgent integer[], others integer[]) TO smsgw_operator;

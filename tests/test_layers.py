@@ -18,7 +18,7 @@ LAYERS = (
     {"provider", "simulator"},
     {"store", "embedded"},
     {"domain"},
-    {"settings", "logs", "clock"},
+    {"settings", "logs", "clock", "tasks"},
 )
 """From the top down. Packages of one layer may import each other, except those of `APART`."""
 

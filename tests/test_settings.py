@@ -37,7 +37,7 @@ def test_a_duration_is_seconds_or_carries_a_unit(monkeypatch: pytest.MonkeyPatch
         ("SMSGW_REQUEST_WINDOW", "soon", "must be seconds or carry a unit"),
         ("SMSGW_MAX_RECIPIENTS", "1001", "less than or equal to 1000"),
         ("SMSGW_WEBHOOK_LISTEN", "nowhere", "must be host:port"),
-        ("SMSGW_LEASE", "30s", "30 + 5 = 35 s"),
+        ("SMSGW_LEASE", "30s", "10 + 30 + 5 = 45 s"),
         ("SMSGW_REQUEST_SPARE", "25", "leaves no requests to send with"),
         ("SMSGW_LOG_FORMAT", "xml", "'json' or 'console'"),
         ("SMSGW_IDEMPOTENCY_HORIZON", "10s", "must be longer than"),

@@ -1,7 +1,7 @@
 """Clients of the provider whose management calls share one limit with all replicas and commands."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -69,7 +69,7 @@ def _client(settings: Settings, pool: "Pool | None", connections: int) -> Mobile
         window=settings.request_window,
         connections=connections,
         default_sender=settings.sender_id,
-        rate_limit=None
+        rate_limit=nullcontext
         if pool is None
-        else partial(limiter.await_token, pool, management_bucket(MobileTextAlerts.route)),
+        else partial(limiter.one_token, pool, management_bucket(MobileTextAlerts.route)),
     )

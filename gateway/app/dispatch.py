@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.app.limits import START_WITHIN, sending_limits
+from gateway.app.limits import sending_limits
 from gateway.dispatch.attempt import Attempt
 from gateway.dispatch.budget import ClaimSettings
 from gateway.dispatch.circuit_breaker import RouteBreaker
@@ -17,7 +17,7 @@ from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
 from gateway.domain.ids import ExternalIds
 from gateway.domain.observers import DispatchObserver
-from gateway.provider.protocol import Provider
+from gateway.provider.protocol import TRANSIT_SECONDS, Provider
 from gateway.settings import Settings
 from gateway.store.doorbell import Doorbell
 from gateway.store.pool import Pool, lazy_pool
@@ -33,9 +33,14 @@ async def sending_pool(dsn: str, *, pooler: bool) -> Pool:
     are few statements, and each has one good plan (tests/store/test_claim_plan.py). So each is planned once in a
     session: planning took longer than running, 2 ms of the 5 between the commit of a single message and its first byte.
     Behind a pooler no statement stays prepared, and each is planned every time.
+
+    On a fresh or just vacuumed database the statistics say that the tables are empty. Such a plan would read growing
+    tables from start to end until the first autoanalyze, so the sessions read by index from the start. The estimated
+    cost of what must be read from start to end is then so high that Postgres would compile each statement first, which
+    takes seconds. So that is off too.
     """
-    generic = {"plan_cache_mode": "force_generic_plan"}
-    return await lazy_pool(dsn, purpose="send", max_size=MAX_CONNECTIONS, pooler=pooler, settings=generic)
+    plans = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+    return await lazy_pool(dsn, purpose="send", max_size=MAX_CONNECTIONS, pooler=pooler, settings=plans)
 
 
 def build_engine(
@@ -53,7 +58,8 @@ def build_engine(
         max_recipients=settings.max_recipients,
         lease=settings.lease,
         horizon=settings.idempotency_horizon,
-        start_within=START_WITHIN,
+        send_within=settings.send_within,
+        transit=TRANSIT_SECONDS,
     )
     breaker = RouteBreaker(pool, provider.route)
     leases = Leases(pool, seconds=settings.lease)
@@ -74,16 +80,21 @@ def build_engine(
         sender=Sender(provider, observer, call_limit=settings.request_timeout),
         completer=Completer(
             pool,
+            provider,
             Splitter(encoder),
             breaker,
             observer,
+            worker=worker,
             window=settings.request_window,
+            request_limit=settings.request_limit,
+            lease_until=leases.until,
             on_written=written,
             on_work_available=waker.wake,
         ),
         leases=leases,
         waker=waker,
         recheck=SuppressionRecheck(pool),
+        observer=observer,
         concurrency=settings.concurrency,
         drain_timeout=settings.drain_timeout,
     )

@@ -24,7 +24,7 @@ def listener_of(settings: Settings, *, public: str | None = None) -> Webhooks:
 async def examine(settings: Settings, pool: Pool) -> list[Check]:
     """Return every check. Raises one of `UNAVAILABLE` while the database is away."""
     async with pool.acquire() as connection:
-        checks = [check async for check in check_database(connection)]
+        checks = [check async for check in check_database(connection, send_within=settings.send_within)]
     listener = listener_of(settings)
     expected = ExpectedAccount(settings.sender_id, settings.management_limit)
     if not has_key(settings):

@@ -3,11 +3,13 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, cast
 
 import structlog
 from aiohttp import web
+
+from gateway.tasks import end_task
 
 MAX_CONNECTIONS = 1000
 """Open connections of one listener."""
@@ -47,9 +49,7 @@ async def background(name: str, run: Callable[[], Awaitable[None]], on_end: Call
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end_task(task)
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ async def _database_checks(found: Settings) -> AsyncIterator[Any]:
         yield fail("database", f"does not answer ({type(error).__name__})", "check SMSGW_DATABASE_URL")
     else:
         try:
-            async for check in check_database(connection):
+            async for check in check_database(connection, send_within=found.send_within):
                 yield check
         finally:
             await connection.close()

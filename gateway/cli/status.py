@@ -96,12 +96,13 @@ def _print_lanes(lanes: Any) -> None:
 
 def _print_limits(limits: Any) -> None:
     table(
-        ("LIMIT", "IN USE", "TOKENS", "RATE/S", "ALLOWANCE", "BLOCKED"),
+        ("LIMIT", "IN USE", "TOKENS", "RESERVE", "RATE/S", "ALLOWANCE", "BLOCKED"),
         (
             (
                 limit.name,
                 f"{limit.used:.0%}",
                 f"{limit.tokens:.1f}",
+                str(limit.reserve or ""),
                 f"{limit.rate:.2f}" + ("" if limit.rate >= 0.99 * limit.full_rate else f" of {limit.full_rate:.2f}"),
                 f"{limit.allowance:g} in {format_duration(limit.period)}",
                 format_duration(limit.blocked_for) if limit.blocked_for else "",

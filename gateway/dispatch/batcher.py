@@ -19,8 +19,8 @@ from gateway.store.pool import Connection
 MAX_MESSAGES_PER_CLAIM = 5000
 """Messages that one claim reads. It bounds the claim's memory, and how long it holds the limiter's lock."""
 
-SLOW_CLAIM_SHARE = 0.4
-"""Share of the time within which an attempt must be sent. If a claim takes longer, the next one reads less."""
+SLOW_ROWS_SHARE = 0.2
+"""Share of the time within which a request must be sent. If a claim's rows take longer, the next one reads less."""
 
 Heads = dict[Key, QueueHead]
 
@@ -57,32 +57,34 @@ class Batcher:
         self._observer = observer
         self._max_messages = MAX_MESSAGES_PER_CLAIM
 
-    def adapt_size(self, claim_seconds: float) -> None:
-        """Adapt the size of the next claim to how long this one took.
+    def _adapt_size(self, rows_seconds: float) -> None:
+        """Adapt the size of the next claim to how long the rows of this one took, without the round trips.
 
-        What is claimed must be sent within `start_within`, or it is released unsent. On a machine where a full claim
-        takes longer than that, every claim would be released, and nothing would ever be sent.
+        Where a full claim's rows took longer than the time within which a request must be sent, every request would be
+        held back, and nothing would ever be sent. A smaller claim does not shorten the way to a distant database.
         """
-        if claim_seconds > SLOW_CLAIM_SHARE * self._settings.start_within:
+        if rows_seconds > SLOW_ROWS_SHARE * self._settings.send_within:
             self._max_messages = max(1, self._max_messages // 2)
         else:
             self._max_messages = min(MAX_MESSAGES_PER_CLAIM, self._max_messages + self._max_messages // 8 + 1)
 
     async def claim(
-        self, connection: Connection, ready: Sequence[QueueHead], budget: Budget, lease: Lease, claimed_at: float
+        self, connection: Connection, ready: Sequence[QueueHead], budget: Budget, lease: Lease, *, urgent: bool
     ) -> BatchResult:
-        """Create requests for messages of these queues while slots and tokens last."""
+        """Create requests for messages of these queues, all urgent or none, while tokens last."""
         heads: Heads = {
             (head.lane, head.tenant, head.sender): head
             for head in ready
             if head.tenant is not None and budget.may_send(self._provider.sender(head.sender))
         }
-        if not heads or budget.slots <= 0:
+        requests_left = budget.requests_of_group(urgent=urgent)
+        if not heads or requests_left <= 0:
             return BatchResult([])
-        allocations = allocate([_queue(head, budget) for head in heads.values()], budget.slots)
+        allocations = allocate([_queue(head, budget) for head in heads.values()], requests_left)
         suppressions_read_at = self._monotonic()
-        wanted = self._wanted(allocations, heads, budget)
+        wanted, allocations = self._wanted(allocations, heads, budget)
         found = await claims.lock_waiting_messages(connection, wanted)
+        rows_seconds = self._monotonic() - suppressions_read_at
         sendable = await self._remove_unsendable(connection, found)
         batches = self._make_batches(allocations, heads, [row.message for row in sendable], budget)
         requests, failed = self._encoder.encode(batches)
@@ -95,28 +97,38 @@ class Batcher:
         parked_by_order = not all(row.is_head_of_order_key for row in found)
         if not requests:
             return BatchResult([], removed_some, parked_by_order, cursors)
+        began = self._monotonic()
         await claims.create_requests(connection, requests, lease, self._provider.route)
+        rows_seconds += self._monotonic() - began
+        self._adapt_size(rows_seconds - 2.0 * (budget.taken_after - budget.taken_before))
         await self._save_pass_values(connection, heads, requests)
         ready_at = {row.message.id: row.ready_at.timestamp() for row in sendable}
-        attempts = [
-            self._attempt(request, lease, claimed_at, suppressions_read_at, ready_at, budget) for request in requests
-        ]
+        attempts = [self._attempt(request, lease, suppressions_read_at, ready_at, budget) for request in requests]
         return BatchResult(attempts, removed_some, parked_by_order, cursors)
 
-    def _wanted(self, allocations: Sequence[Allocation], heads: Heads, budget: Budget) -> list[Wanted]:
-        """Return how many messages to read of each queue: first allocation first, `_max_messages` in total."""
-        wanted = []
+    def _wanted(
+        self, allocations: Sequence[Allocation], heads: Heads, budget: Budget
+    ) -> tuple[list[Wanted], list[Allocation]]:
+        """Return how many messages to read of each queue, first allocation first, and the requests for them.
+
+        A claim reads at most `_max_messages` in total. If more wait than that, full requests now are better than many
+        half-full ones: the tokens that are left go to the next claim.
+        """
+        wanted, used = [], []
         left = self._max_messages
         for allocation in allocations:
             queue, head = allocation.queue, heads[_key(allocation.queue)]
             sender = self._provider.sender(queue.sender)
-            sendable = min(budget.pace_left(sender) + 1, budget.quota_left(sender) + 1, left)
-            limit = min(int(sendable), allocation.slots * self._max_per_request(head, budget))
+            max_per_request = self._max_per_request(head, budget)
+            sendable = min(budget.pace_left(sender) + 1, budget.day_left(sender) + 1, left)
+            limit = min(int(sendable), allocation.slots * max_per_request)
             if limit < 1:
                 break
+            slots = -(-limit // max_per_request) if limit == left else allocation.slots
             left -= limit
             wanted.append(Wanted(*_key(queue), limit, head.newest_first, None if head.newest_first else head.first))
-        return wanted
+            used.append(Allocation(queue, slots))
+        return wanted, used
 
     def _max_per_request(self, head: QueueHead, budget: Budget) -> int:
         return self._settings.max_recipients if head.coalesces and not budget.probe else 1
@@ -165,12 +177,12 @@ class Batcher:
             max_recipients = self._max_per_request(heads[_key(queue)], budget)
             for batch in select_messages(
                 by_queue.get(_key(queue), []),
-                max_requests=min(allocation.slots, budget.slots_of(queue.lane)),
+                max_requests=min(allocation.slots, budget.requests_of(queue.lane)),
                 max_recipients=max_recipients,
                 coalesces=max_recipients > 1,
                 sender=sender,
                 rules=self._provider.batch_rules,
-                allowance=SenderAllowance(budget.pace_left(sender), budget.quota_left(sender)),
+                allowance=SenderAllowance(budget.pace_left(sender), budget.day_left(sender)),
             ):
                 budget.spend(queue.lane, sender, sum(batch.parts))
                 batches.append(batch)
@@ -201,15 +213,15 @@ class Batcher:
         self,
         request: NewRequest,
         lease: Lease,
-        claimed_at: float,
         suppressions_read_at: float,
         ready_at: dict[int, float],
         budget: Budget,
     ) -> Attempt:
+        claimed_at = budget.taken_before
         expiries = [message.expires_at.timestamp() - budget.now for message in request.messages if message.expires_at]
         return Attempt(
             request_id=request.id,
-            token=lease.token,
+            claim_token=lease.token,
             number=1,
             body=request.body,
             lane=request.lane,
@@ -220,9 +232,11 @@ class Batcher:
             maybe_arrived=False,
             probe=budget.probe,
             messages=request.messages,
+            limiter_token=budget.token(request.lane),
+            claimed_at=claimed_at,
             suppressions_read_at=suppressions_read_at,
-            send_by=claimed_at + self._settings.start_within,
-            lease_until=claimed_at + lease.seconds,
+            send_from=budget.send_from(request.lane),
+            send_by=claimed_at + self._settings.send_within,
             ready_at=tuple(ready_at[message.id] for message in request.messages),
             first_expiry=deadline(claimed_at, min(expiries, default=None)),
             last_expiry=deadline(claimed_at, max(expiries, default=None)),
@@ -264,5 +278,5 @@ def _queue(head: QueueHead, budget: Budget) -> Queue:
         head.pass_value,
         head.tenant_pass_value,
         sender=head.sender,
-        max_slots=budget.slots_of(head.lane),
+        max_slots=budget.requests_of(head.lane),
     )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from gateway.dispatch.sender import AnsweredAttempt
+from gateway.dispatch.result_plan import Decision
 from gateway.domain.circuit_breaker import Breaker
 from gateway.domain.outcome import Outcome
 from gateway.store import breakers
@@ -28,7 +28,7 @@ class RouteBreaker:
         self.route = route
         self.failing = False
 
-    async def record(self, batch: Sequence[AnsweredAttempt]) -> None:
+    async def record(self, batch: Sequence[Decision]) -> None:
         """Record a batch of results. One answer outweighs any number of calls without an answer.
 
         If the process dies before this is committed, other calls will come to the same result.

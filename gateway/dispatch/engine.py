@@ -12,8 +12,10 @@ from gateway.dispatch.leases import Leases
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.suppression_recheck import SuppressionRecheck
 from gateway.dispatch.waker import Waker
-from gateway.domain.outcome import Phase
+from gateway.domain.observers import DispatchObserver
+from gateway.domain.outcome import HeldBack, Phase
 from gateway.store.pool import UNAVAILABLE
+from gateway.tasks import end_task
 
 DATABASE_RETRY_SECONDS = 0.5
 """Between tries while the database is away. A refused connection costs next to nothing."""
@@ -32,6 +34,7 @@ class Engine:
         leases: Leases,
         waker: Waker,
         recheck: SuppressionRecheck,
+        observer: DispatchObserver,
         *,
         concurrency: int,
         drain_timeout: float,
@@ -42,6 +45,7 @@ class Engine:
         self._leases = leases
         self._waker = waker
         self._recheck = recheck
+        self._observer = observer
         self._concurrency = concurrency
         self._drain_timeout = drain_timeout
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,9 +79,9 @@ class Engine:
                 await self._drain()
             finally:
                 self._completer.stop()
-                renewing.cancel()
+                await end_task(renewing)
                 await asyncio.wait([completing], timeout=self._drain_timeout)
-                completing.cancel()
+                await end_task(completing)
                 await self._waker.close()
 
     async def _claim_once(self) -> None:
@@ -116,10 +120,11 @@ class Engine:
 
     async def _run_attempt(self, attempt: Attempt) -> None:
         try:
+            await self._sender.wait_for_token(attempt)
             reason = await self._recheck.block_reason(attempt) or self._sender.block_reason(
-                self._leases.current(attempt)
+                attempt, self._leases.until(attempt)
             )
-            answered = None if reason is not None else await self._sender.send(attempt)
+            answered = None if reason is not None else await self._sender.send(attempt, self._leases.until(attempt))
         except Exception:
             # A bug before, in or after the call. The lease ends, and the next worker treats the request as one that
             # may have arrived. That is all that is known about it.
@@ -129,8 +134,10 @@ class Engine:
         if answered is not None and answered.answer.phase is not Phase.HELD_BACK:
             self._completer.put(answered)
             return
-        log.info("attempt_released", request_id=attempt.request_id.hex, reason=reason or "late")
-        self._completer.release(attempt)
+        reason = reason or HeldBack.LATE_CONNECTION
+        self._observer.held_back(reason)
+        log.info("attempt_released", request_id=attempt.request_id.hex, reason=reason.value)
+        self._completer.release(attempt, reason)
 
     async def _drain(self) -> None:
         if self._tasks:

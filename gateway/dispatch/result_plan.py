@@ -1,16 +1,80 @@
-"""From the classification of an attempt to what is stored: the request's status, its delay and its use of budget."""
+"""From the answer of an attempt to what it means and what is stored: one decision, in one place."""
 
 import random
+from dataclasses import dataclass, replace
 
 from gateway.dispatch.attempt import Attempt
+from gateway.dispatch.sender import AnsweredAttempt
 from gateway.domain.backoff import retry_delay, throttle_delay
 from gateway.domain.outcome import Answer, Classification, Outcome
 from gateway.domain.status import RequestStatus
 from gateway.store.completions import AttemptResult
 
+REFUSAL_THRESHOLD = 5
+"""Consecutive refusals for reasons other than the content, without an acceptance in between, that stop the route.
 
-def plan_result(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> AttemptResult:
-    """Return what `complete_attempts.sql` stores; docs/design.md, "Outcomes of an attempt", has the table."""
+A refusal may be about one message or about the account, and the answer does not always show which. Each refusal fails
+its messages, so many of them would fail the whole backlog. The fifth therefore pauses the route, like an answer that
+names the account: its request keeps its place, and an operator decides.
+"""
+
+ACCEPTANCES = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE_UNEXPECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of an attempt."""
+
+    attempt: Attempt
+    answer: Answer
+    answered_at: float
+    """By the local clock."""
+    classification: Classification
+    """What the answer means in the end; metrics, logs, the limiter and the breaker all use this one."""
+    result: AttemptResult
+    split: bool
+    """The request is split in two instead of failing: one of its messages was refused, and it is not known which."""
+    refusals: int
+    """Consecutive refusals that are not about the content, including this one."""
+
+
+def decide_result(
+    answered: AnsweredAttempt, classification: Classification, refusals: int, rng: random.Random
+) -> Decision:
+    """Decide what an answer means, given how many refusals in a row came before it; it changes nothing.
+
+    docs/design.md, "Outcomes of an attempt", has the table.
+    """
+    attempt, answer = answered.attempt, answered.answer
+    refusals = _count_refusals(refusals, classification)
+    if classification.outcome is Outcome.REFUSED and refusals >= REFUSAL_THRESHOLD and not classification.about_content:
+        classification = replace(
+            classification,
+            outcome=Outcome.BLOCKED,
+            reason="refused_in_a_row",
+            sentence=f"{refusals} consecutive requests were refused, the last with status {answer.status}",
+            splittable=False,
+        )
+    result = _result(attempt, answer, classification, rng)
+    return Decision(
+        attempt,
+        answer,
+        answered.answered_at,
+        classification,
+        result,
+        split=result.status is RequestStatus.REJECTED and classification.splittable and attempt.recipients > 1,
+        refusals=refusals,
+    )
+
+
+def _count_refusals(refusals: int, classification: Classification) -> int:
+    if classification.outcome in ACCEPTANCES:
+        return 0
+    return refusals + (classification.outcome is Outcome.REFUSED and not classification.about_content)
+
+
+def _result(attempt: Attempt, answer: Answer, classification: Classification, rng: random.Random) -> AttemptResult:
+    """Return what `complete_attempts.sql` stores."""
     status, wait, spent = _next_status(attempt, classification, rng)
     verify_reason = None
     if classification.outcome is Outcome.DUPLICATE_UNEXPECTED:
@@ -22,7 +86,7 @@ def plan_result(attempt: Attempt, answer: Answer, classification: Classification
     needs_reason = status is not RequestStatus.ACCEPTED or verify_reason is not None
     return AttemptResult(
         request_id=attempt.request_id,
-        token=attempt.token,
+        token=attempt.claim_token,
         number=attempt.number,
         outcome=classification.outcome.value,
         http_status=answer.status,

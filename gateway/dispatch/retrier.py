@@ -43,7 +43,6 @@ class Retrier:
         heads: Sequence[QueueHead],
         budget: Budget,
         lease: Lease,
-        claimed_at: float,
         *,
         idle: bool,
     ) -> RetryResult:
@@ -52,9 +51,13 @@ class Retrier:
         `idle`: nothing else is in flight, so a request that may have killed workers can be sent alone.
         """
         lanes = {head.lane: head for head in heads if head.retry}
-        if not lanes or budget.slots <= 0:
+        wanted = [
+            (head.lane, head.sender, budget.requests_of(head.lane))
+            for head in heads
+            if head.retry and budget.requests_of(head.lane) > 0
+        ]
+        if not wanted:
             return RetryResult([])
-        wanted = [(head.lane, head.sender, budget.slots) for head in heads if head.retry]
         due = await claims.lock_due_requests(connection, wanted)
         maybe_arrived_ago = await self._close_expired_leases(connection, due)
         decisions = {request.id: self._decide(request, maybe_arrived_ago, lanes[request.lane]) for request in due}
@@ -69,10 +72,7 @@ class Retrier:
         if retries:
             await claims.lease_retries(connection, [request.id for request in retries], lease)
         return RetryResult(
-            [
-                self._attempt(request, maybe_arrived_ago.get(request.id), lease, claimed_at, probe=budget.probe)
-                for request in retries
-            ],
+            [self._attempt(request, maybe_arrived_ago.get(request.id), lease, budget) for request in retries],
             removed_some=any(decision.action is not Action.ATTEMPT for decision in decisions.values()),
             suspects_due=bool(suspects),
             isolated=bool(suspects) and idle and bool(retries),
@@ -84,9 +84,9 @@ class Retrier:
         allowed = []
         for request in requests:
             if (
-                budget.slots_of(request.lane) > 0
+                budget.requests_of(request.lane) > 0
                 and budget.may_send(request.sender_id)
-                and budget.quota_left(request.sender_id) >= request.parts
+                and budget.day_left(request.sender_id) >= request.parts
             ):
                 budget.spend(request.lane, request.sender_id, request.parts)
                 allowed.append(request)
@@ -114,7 +114,7 @@ class Retrier:
                 last_expiry_in=request.last_expiry_in,
                 suppressed=request.suppressed,
             ),
-            RetryRules(self._settings.last_claim, lane.max_attempts, lane.on_uncertain == "resend"),
+            RetryRules(self._settings.last_send, lane.max_attempts, lane.on_uncertain == "resend"),
         )
 
     async def _apply(self, connection: Connection, decisions: dict[UUID, Decision]) -> None:
@@ -139,12 +139,12 @@ class Retrier:
                     for lane in await claims.fail_requests(connection, [request_id], status, decision.reason):
                         self._observer.ended(lane, status.value, 1)
 
-    def _attempt(
-        self, request: DueRequest, maybe_arrived_ago: float | None, lease: Lease, claimed_at: float, *, probe: bool
-    ) -> Attempt:
+    def _attempt(self, request: DueRequest, maybe_arrived_ago: float | None, lease: Lease, budget: Budget) -> Attempt:
+        claimed_at = budget.taken_before
+        ago = request.maybe_arrived_ago if maybe_arrived_ago is None else maybe_arrived_ago
         return Attempt(
             request_id=request.id,
-            token=lease.token,
+            claim_token=lease.token,
             number=request.attempts + 1,
             body=request.body,
             lane=request.lane,
@@ -152,13 +152,16 @@ class Retrier:
             sender_id=request.sender_id,
             recipients=len(request.members),
             failures=request.never_sent_attempts + request.ambiguous_attempts + int(request.crashed),
-            maybe_arrived=request.maybe_arrived_ago is not None or maybe_arrived_ago is not None,
-            probe=probe,
+            maybe_arrived=ago is not None,
+            probe=budget.probe,
             messages=None,
+            limiter_token=budget.token(request.lane),
+            claimed_at=claimed_at,
             suppressions_read_at=claimed_at,
-            send_by=claimed_at + self._settings.start_within,
-            lease_until=claimed_at + lease.seconds,
+            send_from=budget.send_from(request.lane),
+            send_by=claimed_at + self._settings.send_within,
             ready_at=() if request.oldest_ready is None else (request.oldest_ready.timestamp(),),
             first_expiry=deadline(claimed_at, request.first_expiry_in),
             last_expiry=deadline(claimed_at, request.last_expiry_in),
+            horizon_end=None if ago is None else claimed_at + self._settings.last_send - ago,
         )

@@ -35,7 +35,7 @@ class ScanResult:
 class QueueScanner:
     """The position of one process in its pass over the queues. Another process makes passes of its own.
 
-    The pass values of fair share are common to all processes.
+    A pass reads every lane from its start to its end. The pass values of fair share are common to all processes.
     """
 
     def __init__(
@@ -46,15 +46,13 @@ class QueueScanner:
         self.cursors = cursors or QueueCursors(monotonic=monotonic)
         self._messages_after: dict[str, tuple[str, int]] = {}
         self._retries_after: dict[str, int] = {}
-        self._ends_to_pass: dict[tuple[str, bool], int] = {}
-        """How often the end of a lane must still be passed until all of the lane was seen."""
+        self._from_start = True
+        """Nothing that this pass has not seen lies before its positions."""
         self._ready_at: float | None = None
 
     def start_pass(self) -> None:
         """Start a new pass where the last scan ended: what was seen before may have changed."""
-        # The part of a lane after its first end was seen only when that end is passed again.
-        self._ends_to_pass = {(lane, False): 2 for lane in self._messages_after}
-        self._ends_to_pass |= {(lane, True): 2 for lane in self._retries_after}
+        self._from_start = not (self._messages_after or self._retries_after)
         self._ready_at = None
 
     async def scan(self, connection: Connection) -> ScanResult:
@@ -69,39 +67,20 @@ class QueueScanner:
                 return ScanResult(ready, complete=False, wait=None, route_failing=_route_failing(heads))
         return await self._scan_all(connection)
 
-    async def sees_new_urgent(self, connection: Connection, *, known: set[tuple[str, str | None, int]]) -> bool:
-        """Return whether an urgent queue (lane, tenant, sender) is ready that is not among the known ones.
-
-        It is among the first of its lane. The next scan of that lane begins there.
-        """
-        heads = await claims.scan_queue_heads(connection, self._route, {}, {}, MAX_QUEUES_PER_LANE, known=())
-        new = {
-            head.lane
-            for head in heads
-            if head.wait <= 0 and not head.paused and (head.lane, head.tenant, head.sender) not in known
-        }
-        for lane in new:
-            self._messages_after.pop(lane, None)
-            self._retries_after.pop(lane, None)
-        return bool(new)
-
     async def _scan_all(self, connection: Connection) -> ScanResult:
         heads = await claims.scan_queue_heads(
             connection, self._route, self._messages_after, self._retries_after, MAX_QUEUES_PER_LANE
         )
-        complete = self._advance(heads)
-        crowded = bool(self._messages_after or self._retries_after)
+        at_end = self._advance(heads)
         unpaused = [head for head in heads if not head.paused]
         ready = [head for head in unpaused if head.wait <= 0]
-        # Incremental scans do not wrap around, so they would keep queues that were not seen waiting.
-        self.cursors.record([] if crowded else ready)
+        # An incremental scan returns only queues that it knows, so those of a crowded lane would keep waiting.
+        self.cursors.record(ready if at_end and self._from_start else [])
         if len(ready) < len(unpaused):
             self._note_wait(min(head.wait for head in unpaused if head.wait > 0))
         wait = None if self._ready_at is None else max(0.0, self._ready_at - self._monotonic())
-        if complete:
-            if not ready:
-                # No queue loses its place by this, and a pass from the start of each lane is half as long.
-                self._messages_after, self._retries_after = {}, {}
+        complete = at_end and self._from_start
+        if at_end:
             self.start_pass()
         return ScanResult(ready, complete, wait, _route_failing(heads))
 
@@ -111,17 +90,14 @@ class QueueScanner:
         self._ready_at = moment if self._ready_at is None else min(self._ready_at, moment)
 
     def _advance(self, heads: list[QueueHead]) -> bool:
-        """Continue after what was seen; return whether that completes the pass."""
+        """Continue after what was seen; return whether every lane was read to its end."""
         seen: dict[tuple[str, bool], list[QueueHead]] = {}
         for head in heads:
             seen.setdefault((head.lane, head.retry), []).append(head)
-        crowded = {key: found for key, found in seen.items() if len(found) >= MAX_QUEUES_PER_LANE}
-        last_heads = [found[-1] for found in crowded.values()]
+        last_heads = [found[-1] for found in seen.values() if len(found) >= MAX_QUEUES_PER_LANE]
         self._messages_after = {head.lane: (head.tenant or "", head.sender) for head in last_heads if not head.retry}
         self._retries_after = {head.lane: head.sender for head in last_heads if head.retry}
-        for key, found in crowded.items():
-            self._ends_to_pass[key] = self._ends_to_pass.get(key, 1) - found[-1].wrapped
-        return all(self._ends_to_pass[key] <= 0 for key in crowded)
+        return not last_heads
 
 
 def _route_failing(heads: list[QueueHead]) -> bool:

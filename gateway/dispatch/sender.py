@@ -1,27 +1,28 @@
-"""Makes one attempt: the last checks, the HTTP call, the classification of the answer."""
+"""Makes one attempt: the last checks, and the HTTP call."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
 from gateway.domain.observers import DispatchObserver
-from gateway.domain.outcome import Answer, Classification, History
+from gateway.domain.outcome import Answer, HeldBack
 from gateway.provider.protocol import Provider
 
-log = structlog.get_logger(__name__)
+SUPPRESSION_FRESH_SECONDS = 5.0
+"""A connection to the provider may take this long to make after the suppression list was checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """An attempt that was made, and what its answer means."""
+    """An attempt that was made, and its answer."""
 
     attempt: Attempt
     answer: Answer
-    classification: Classification
+    answered_at: float
+    """By the local clock."""
 
 
 class Sender:
@@ -43,29 +44,27 @@ class Sender:
         self._monotonic = monotonic
         self._clock = clock
 
-    def block_reason(self, attempt: Attempt) -> str | None:
+    async def wait_for_token(self, attempt: Attempt) -> None:
+        """Return when the attempt's limiter token may be used."""
+        wait = attempt.send_from - self._monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def block_reason(self, attempt: Attempt, lease_until: float) -> HeldBack | None:
         """Return why the attempt must not be made now; None if it may.
 
         All of this was checked when it was claimed. But the worker may have stood still in between (a debugger, a
-        closed laptop, an overloaded machine), and this is the last place where it can notice.
+        closed laptop, an overloaded machine), or the database is far away.
         """
         now = self._monotonic()
-        if now > attempt.send_by:
-            return "tokens_stale"
-        if now + self._call_limit >= attempt.lease_until:
-            return "lease_too_short"
-        if attempt.maybe_arrived:
-            # Even if it has expired: only an answer can end the uncertainty, and the id prevents a second copy.
-            return None
-        expiry = attempt.first_expiry if attempt.number == 1 else attempt.last_expiry
-        if expiry is not None and now >= expiry:
-            return "expired"
-        return None
+        return next((reason for reason, moment in self._deadlines(attempt, lease_until).items() if now > moment), None)
 
-    async def send(self, attempt: Attempt) -> AnsweredAttempt:
-        """Make the call and classify its answer. It raises for nothing that the network or the provider does.
+    async def send(self, attempt: Attempt, lease_until: float) -> AnsweredAttempt:
+        """Make the call. It raises for nothing that the network or the provider does.
 
-        If it is cancelled, the outcome is not known. The lease ends, and the next worker treats it like that.
+        The provider's client looks at the earliest deadline once more, just before it writes the first byte: to make a
+        connection may take long. If the call is cancelled, the outcome is not known. The lease ends, and the next
+        worker treats it like that.
         """
         wall = self._clock()
         self._observer.sending(
@@ -74,11 +73,24 @@ class Sender:
             attempt.recipients,
             tuple(max(0.0, wall - ready) for ready in attempt.ready_at) if attempt.number == 1 else (),
         )
-        answer = await self._provider.send(attempt.request_id.hex, attempt.body, by=attempt.send_by)
-        classification = self._provider.classify(
-            answer,
-            History(recipients=attempt.recipients, maybe_arrived=attempt.maybe_arrived, attempts=attempt.number),
-        )
-        code = str(answer.status) if answer.status is not None else (answer.error or "none")
-        self._observer.answered(attempt.route, classification.outcome, code, answer.duration)
-        return AnsweredAttempt(attempt, answer, classification)
+        by = min(self._deadlines(attempt, lease_until).values())
+        if attempt.messages is not None:
+            by = min(by, self._monotonic() + SUPPRESSION_FRESH_SECONDS)
+        try:
+            answer = await self._provider.send(attempt.request_id.hex, attempt.body, by=by)
+        finally:
+            self._observer.call_ended(attempt.route)
+        return AnsweredAttempt(attempt, answer, self._monotonic())
+
+    def _deadlines(self, attempt: Attempt, lease_until: float) -> dict[HeldBack, float]:
+        """Return until when the attempt may be sent, by the reason why not later."""
+        deadlines = {HeldBack.TOKENS_STALE: attempt.send_by, HeldBack.LEASE_TOO_SHORT: lease_until - self._call_limit}
+        if attempt.maybe_arrived:
+            # Even if it has expired: only an answer can end the uncertainty, and the id prevents a second copy.
+            if attempt.horizon_end is not None:
+                deadlines[HeldBack.HORIZON_PASSED] = attempt.horizon_end
+        else:
+            expiry = attempt.first_expiry if attempt.number == 1 else attempt.last_expiry
+            if expiry is not None:
+                deadlines[HeldBack.EXPIRED] = expiry
+        return deadlines

@@ -15,6 +15,7 @@ import structlog
 
 from gateway.clock import monotonic
 from gateway.dispatch.attempt import Attempt
+from gateway.domain.outcome import HeldBack
 from gateway.store import suppressions
 from gateway.store.pool import UNAVAILABLE, Pool
 
@@ -33,7 +34,7 @@ class SuppressionRecheck:
         self._numbers: set[str] = set()
         self._query: asyncio.Task[frozenset[str] | None] | None = None
 
-    async def block_reason(self, attempt: Attempt) -> str | None:
+    async def block_reason(self, attempt: Attempt) -> HeldBack | None:
         """Return why the attempt must not be made; None if it may. A blocked attempt is released and claimed again."""
         if attempt.messages is None or self._monotonic() - attempt.suppressions_read_at < RECHECK_AFTER_SECONDS:
             return None
@@ -46,8 +47,8 @@ class SuppressionRecheck:
         # Shielded: if one attempt is cancelled, the others still get the result.
         suppressed = await asyncio.shield(self._query)
         if suppressed is None:
-            return "suppression_unknown"
-        return None if suppressed.isdisjoint(numbers) else "suppressed"
+            return HeldBack.SUPPRESSION_UNKNOWN
+        return None if suppressed.isdisjoint(numbers) else HeldBack.SUPPRESSED
 
     async def _suppressed(self) -> frozenset[str] | None:
         """Return which of the numbers are suppressed; None if the database is away.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.domain.outcome import Outcome
+from gateway.domain.outcome import HeldBack, Outcome
 from gateway.domain.receipt import AppliedReceipt
 from gateway.domain.status import RequestStatus
 
@@ -20,8 +20,14 @@ class DispatchObserver(Protocol):
     def sending(self, route: str, lane: str, recipients: int, ages: tuple[float, ...]) -> None:
         """A request is about to be sent; `ages` are the seconds since its messages became ready."""
 
+    def call_ended(self, route: str) -> None:
+        """The call of a request ended, however it ended."""
+
     def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
-        """An attempt ended, with an answer or without."""
+        """It was decided what an attempt led to, with an answer or without."""
+
+    def held_back(self, reason: HeldBack) -> None:
+        """An attempt was not made because it was too late for it; no byte was sent."""
 
     def finished(self, lane: str, status: RequestStatus, messages: int, ages: tuple[float, ...]) -> None:
         """A result was written."""

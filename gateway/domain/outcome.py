@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.reasons import ReasonCode
-from gateway.domain.token_bucket import BURST_SHARE
-
-LARGEST_USUAL_LIMIT = 30
-"""Requests in a window, assumed where an answer reports only what remains: the larger of the usual limits."""
 
 
 class Outcome(StrEnum):
@@ -32,13 +28,32 @@ class Phase(StrEnum):
     """How far a call got."""
 
     HELD_BACK = "held_back"
-    """It was too late to begin: the tokens were taken for an earlier moment. Nothing was tried."""
+    """It was too late to begin. No byte was written."""
     NOT_SENT = "not_sent"
     """No byte of the request can have reached the provider."""
     MAYBE_SENT = "maybe_sent"
     """Something may have reached it, and no complete answer came back."""
     ANSWERED = "answered"
     """A complete answer came back, readable or not."""
+
+
+class HeldBack(StrEnum):
+    """Why an attempt was not made: the last check found it too late. No byte was sent, and it is claimed again."""
+
+    TOKENS_STALE = "tokens_stale"
+    """More than SMSGW_SEND_WITHIN after the claim: the limiter's token no longer covers it."""
+    LEASE_TOO_SHORT = "lease_too_short"
+    """The lease could end before the call does."""
+    HORIZON_PASSED = "horizon_passed"
+    """The provider may have forgotten the request id."""
+    EXPIRED = "expired"
+    """The time to live of a message is over."""
+    SUPPRESSED = "suppressed"
+    """The recipient opted out after the claim."""
+    SUPPRESSION_UNKNOWN = "suppression_unknown"
+    """The suppression list could not be read again."""
+    LATE_CONNECTION = "late_connection"
+    """The connection to the provider took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +64,6 @@ class RateHeaders:
     remaining: int | None = None
     reset: float | None = None
     """Seconds until the window resets."""
-
-    @property
-    def nearly_used_up(self) -> bool:
-        """Whether less remains than our own bucket may hold, so that it may have to be corrected."""
-        return self.remaining is not None and self.remaining < max(
-            1.0, BURST_SHARE * (self.limit or LARGEST_USUAL_LIMIT)
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,9 @@ class BacklogGauges:
             end = ends.get(lane)
             metrics.drain_eta.labels(lane).set(float("inf") if end is None else end)
         tokens: dict[str, float] = {}
-        for bucket, available in found.buckets:
+        for bucket in found.buckets:
             label = bucket_label(bucket.name)
-            tokens[label] = min(available, tokens.get(label, float("inf")))
+            tokens[label] = min(bucket.tokens, tokens.get(label, float("inf")))
         for label, available in tokens.items():
             metrics.tokens.labels(label).set(available)
         for route in found.routes:

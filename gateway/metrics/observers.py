@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from gateway.domain.outcome import Outcome
+from gateway.domain.outcome import HeldBack, Outcome
 from gateway.domain.receipt import AppliedReceipt
 from gateway.domain.status import RequestStatus
 from gateway.metrics.registry import Metrics
@@ -38,9 +38,16 @@ class DispatchMetrics:
         for age in ages:
             wait.observe(age)
 
-    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
-        """An attempt ended."""
+    def call_ended(self, route: str) -> None:
+        """The call of a request ended."""
         self._inflight(route).dec()
+
+    def held_back(self, reason: HeldBack) -> None:
+        """An attempt was too late to be made."""
+        self._metrics.held_back.labels(reason.value).inc()
+
+    def answered(self, route: str, outcome: Outcome, code: str, seconds: float) -> None:
+        """It was decided what an attempt led to."""
         self._requests(route, outcome.value, code).inc()
         self._request_seconds(route, outcome.value).observe(seconds)
         if outcome is Outcome.DUPLICATE_UNEXPECTED:
@@ -52,8 +59,8 @@ class DispatchMetrics:
             accepted = self._commit_to_accept(lane)
             for age in ages:
                 accepted.observe(age)
-        elif status is RequestStatus.REJECTED and messages == 1:
-            self._metrics.finished.labels(lane, "failed").inc()
+        elif status is RequestStatus.REJECTED:
+            self._metrics.finished.labels(lane, "failed").inc(messages)
 
     def retrying(self, outcome: Outcome) -> None:
         """A request will be attempted again."""
@@ -68,7 +75,7 @@ class DispatchMetrics:
         self._metrics.lease_expired.inc(requests)
 
     def limited(self, bucket: str, seconds: float) -> None:
-        """A claim had to wait for a bucket; sender ids and lanes are left out of the label."""
+        """A claim had to wait for a bucket; sender ids are left out of the label."""
         self._metrics.limiter_wait.labels(bucket_label(bucket)).observe(seconds)
 
 

@@ -10,7 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 import gateway
 from gateway.domain.lanes import BUILT_IN_LANES
-from gateway.domain.outcome import Outcome
+from gateway.domain.outcome import HeldBack, Outcome
 from gateway.domain.receipt import Event, Source
 from gateway.domain.states import FINAL_STATES, OPEN_STATES
 from gateway.domain.status import DeliveryStatus
@@ -150,6 +150,11 @@ class Metrics:
         self.tokens = self._gauge("smsgw_limiter_tokens", "Tokens in a bucket of the limiter.", buckets)
         self.limiter_wait = self._histogram(
             "smsgw_limiter_wait_seconds", "Waits of claims for tokens of a bucket.", QUICK, buckets
+        )
+        self.held_back = self._counter(
+            "smsgw_attempts_held_back_total",
+            "Attempts that were too late to be made; nothing was sent.",
+            ("reason", HeldBack),
         )
         self.breaker = self._gauge(
             "smsgw_breaker_open", "Whether the route's breaker is open.", ("route", self._routes)

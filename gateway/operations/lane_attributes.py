@@ -115,9 +115,17 @@ LANE_ATTRIBUTES = (
         "cap_percent",
         Kind.INTEGER,
         "Cap, % of the request limit",
-        "Share of the request limit that an urgent lane may use, in percent.",
+        "Share of the request limit that an urgent lane may use while others wait, in percent.",
         1,
         100,
+    ),
+    LaneAttribute(
+        "reserve_percent",
+        Kind.INTEGER,
+        "Reserve, % of the request limit",
+        "Share of the request limit that other lanes leave free for an urgent lane, in percent.",
+        0,
+        90,
     ),
 )
 

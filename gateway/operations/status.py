@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 
 from gateway.domain.components import Component
 from gateway.domain.drain import Queue, Rates, drain
-from gateway.domain.quota import Quota
 from gateway.domain.states import State
-from gateway.domain.token_bucket import Bucket
 from gateway.store import lanes, overview, status
 from gateway.store.breakers import RouteStatus
-from gateway.store.buckets import bucket_kind
+from gateway.store.buckets import BucketState, bucket_kind
 from gateway.store.overview import Receiving, Trouble
 from gateway.store.pool import Connection
 from gateway.store.status import Backlog, Pause, Replica
@@ -60,6 +58,10 @@ class LimitStatus:
     """Share of the capacity that is in use, 0 to 1."""
     blocked_for: float
     """Seconds until the limit gives any token; normally zero."""
+    reserve: int
+    """Tokens that other lanes leave free for urgent lanes."""
+    urgent_held: int
+    """Tokens in use that urgent lanes took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ async def read_status(connection: Connection, *, max_recipients: int = 500) -> S
     return StatusReport(
         at=datetime.fromtimestamp(now, UTC),
         lanes=_lanes(found, every_lane, etas(found, every_lane, max_recipients)),
-        limits=tuple(_limit(bucket, tokens, now) for bucket, tokens in found.buckets),
+        limits=tuple(_limit(bucket) for bucket in found.buckets),
         pauses=tuple(found.pauses),
         replicas=tuple(found.replicas),
         routes=tuple(found.routes),
@@ -167,35 +169,27 @@ def _finite(seconds: float | None) -> float | None:
 
 def _rates(found: status.Status, max_recipients: int) -> Rates:
     """Return the rates of the limiter. Of several sending numbers the slowest counts."""
-    requests = [bucket for bucket, _ in found.buckets if bucket_kind(bucket.name) == "requests"]
-    parts = [bucket for bucket, _ in found.buckets if bucket_kind(bucket.name) == "parts"]
-    blocked = max((_blocked(bucket, found.now) for bucket in (*requests, *parts)), default=0.0)
+    requests = [bucket for bucket in found.buckets if bucket_kind(bucket.name) == "requests"]
+    parts = [bucket for bucket in found.buckets if bucket_kind(bucket.name) == "parts"]
     return Rates(
-        requests=min((bucket.rate_at(found.now + blocked) for bucket in requests), default=float("inf")),
-        parts=min((bucket.rate_at(found.now + blocked) for bucket in parts), default=float("inf")),
+        requests=min((bucket.rate for bucket in requests), default=float("inf")),
+        parts=min((bucket.rate for bucket in parts), default=float("inf")),
         recipients=max_recipients,
-        blocked=blocked,
+        blocked=max((bucket.blocked_for for bucket in (*requests, *parts)), default=0.0),
     )
 
 
-def _limit(bucket: Bucket | Quota, tokens: float, now: float) -> LimitStatus:
-    if isinstance(bucket, Quota):
-        capacity, full_rate = bucket.allowance, bucket.rate_at(now)
-    else:
-        capacity, full_rate = bucket.burst, bucket.rate
+def _limit(bucket: BucketState) -> LimitStatus:
     return LimitStatus(
         name=bucket.name,
-        tokens=tokens,
-        capacity=capacity,
-        rate=bucket.rate_at(now),
-        full_rate=full_rate,
+        tokens=bucket.tokens,
+        capacity=bucket.capacity,
+        rate=0.0 if bucket.blocked_for else bucket.rate,
+        full_rate=bucket.full_rate,
         allowance=bucket.allowance,
         period=bucket.period,
-        used=min(1.0, max(0.0, 1.0 - tokens / capacity)) if capacity else 0.0,
-        blocked_for=_blocked(bucket, now),
+        used=min(1.0, max(0.0, 1.0 - bucket.tokens / bucket.capacity)) if bucket.capacity else 0.0,
+        blocked_for=bucket.blocked_for,
+        reserve=bucket.reserve,
+        urgent_held=bucket.urgent_held,
     )
-
-
-def _blocked(bucket: Bucket | Quota, now: float) -> float:
-    until = None if isinstance(bucket, Quota) else bucket.blocked_until
-    return 0.0 if until is None else max(0.0, until - now)

@@ -12,11 +12,14 @@ from gateway.operations.search import get_message
 from gateway.operations.status import SILENT
 from gateway.provider.registry import ROUTES
 from gateway.store import lanes, overview, status, why_facts
-from gateway.store.buckets import bucket_kind, bucket_subject, day_bucket, lane_bucket, parts_bucket, requests_bucket
+from gateway.store.buckets import bucket_kind, bucket_subject, day_bucket, parts_bucket, requests_bucket
 from gateway.store.pool import Connection
 from gateway.store.searches import MessageRow
 from gateway.store.status import Status
 from gateway.store.why_facts import MAX_AHEAD, Facts
+
+HELD_BACK_RECENTLY = 60.0
+"""Seconds during which a released request is still an explanation."""
 
 
 class Kind(StrEnum):
@@ -29,6 +32,7 @@ class Kind(StrEnum):
     PAUSE = "pause"
     NO_DISPATCHER = "no_dispatcher"
     BREAKER = "breaker"
+    HELD_BACK = "held_back"
     ORDER_KEY = "order_key"
     BUCKET = "bucket"
     QUEUE = "queue"
@@ -81,6 +85,7 @@ async def diagnose(connection: Connection, message_id: int, *, default_sender: i
     obstacles = [*_expired(found), *_uncertain(message, found), *_lease(found)]
     if not obstacles:
         obstacles = [*_pauses(found, current), *_no_dispatcher(current), *_breaker(current)]
+        obstacles += _held_back(current)
         obstacles += _waiting(found) if message.request_id is None else _retry(message, found)
         obstacles += await _buckets(connection, found, current, now, default_sender)
         if message.request_id is None:
@@ -162,6 +167,19 @@ def _no_dispatcher(current: Status) -> list[Obstacle]:
     return [Obstacle(Kind.NO_DISPATCHER, "no worker that sends is running", remedy="smsgw run")]
 
 
+def _held_back(current: Status) -> list[Obstacle]:
+    return [
+        Obstacle(
+            Kind.HELD_BACK,
+            f"{replica.held_back:.0f} s ago worker {replica.worker} released requests because it was too late to send "
+            f"them ({replica.held_back_reason}); they were not sent, and they are claimed again",
+            remedy="to see how far away the database is: smsgw doctor",
+        )
+        for replica in current.replicas
+        if replica.held_back is not None and replica.held_back < HELD_BACK_RECENTLY
+    ]
+
+
 def _breaker(current: Status) -> list[Obstacle]:
     return [
         Obstacle(
@@ -202,26 +220,29 @@ async def _buckets(
 ) -> list[Obstacle]:
     route = found.route or ROUTES[0]
     sender = found.sender_id or default_sender or _only_sender(current)
-    capped = {lane.name for lane in await lanes.list_lanes(connection) if lane.urgent and lane.cap_percent < 100}
     names = {
         requests_bucket(route): "the request limit of the provider is used up",
         parts_bucket(route, sender): "the parts per minute of the sending number are used up",
         day_bucket(route, sender): "the parts per day of the sending number are used up",
     }
-    if found.lane in capped:
-        names[lane_bucket(route, found.lane)] = "the lane's share of the request limit is used up"
+    urgent = {lane.name for lane in await lanes.list_lanes(connection) if lane.urgent}
     obstacles = []
-    for bucket, _ in current.buckets:
-        wait = bucket.wait_for(1.0, now) if bucket.name in names else 0.0
-        if wait > 0:
-            until = datetime.fromtimestamp(now, UTC) + timedelta(seconds=min(wait, 10**8))
-            obstacles.append(Obstacle(Kind.BUCKET, f"{names[bucket.name]} ({bucket.name})", until))
+    for bucket in current.buckets:
+        if bucket.name not in names:
+            continue
+        wait = bucket.wait if found.lane in urgent else bucket.others_wait
+        if wait is None or wait > 0:
+            text = names[bucket.name]
+            if found.lane not in urgent and bucket.tokens >= 1:
+                text = "the rest of the request limit is reserved for urgent lanes"
+            until = None if wait is None else datetime.fromtimestamp(now, UTC) + timedelta(seconds=min(wait, 10**8))
+            obstacles.append(Obstacle(Kind.BUCKET, f"{text} ({bucket.name})", until))
     return obstacles
 
 
 def _only_sender(current: Status) -> int | None:
     """Return the account's default number if it is the only one that ever sent."""
-    numbers = [bucket_subject(bucket.name) for bucket, _ in current.buckets if bucket_kind(bucket.name) == "parts"]
+    numbers = [bucket_subject(bucket.name) for bucket in current.buckets if bucket_kind(bucket.name) == "parts"]
     return int(numbers[0]) if len(numbers) == 1 and numbers[0].isdigit() else None
 
 

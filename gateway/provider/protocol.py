@@ -18,6 +18,12 @@ from gateway.domain.reasons import ReasonCode
 from gateway.domain.receipt import Event, Receipt
 from gateway.domain.status import DeliveryStatus
 
+TRANSIT_SECONDS = 1.0
+"""How long a request that was written may be on its way to the provider.
+
+A client aborts a connection on which something was not acknowledged for this long, so that the network cannot deliver
+it later. What remains is a process that freezes between its last look at the clock and the write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     max_recipients: int = Field(500, ge=1, le=1000, description="Most messages in one request.")
     concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight in this process.")
     request_timeout: Duration = Field(30.0, description="Longest duration of one call to the provider.")
+    send_within: Duration = Field(
+        10.0,
+        description="A claimed request is sent within this time, or released. Allow ten round trips to the database.",
+    )
     idempotency_horizon: Duration = Field(
         600.0, description="How long the provider is trusted to remember a request id. It documents no figure."
     )
@@ -105,10 +109,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.lease <= self.request_timeout + LEASE_MARGIN:
+        shortest = self.send_within + self.request_timeout + LEASE_MARGIN
+        if self.lease <= shortest:
             raise ValueError(
-                f"SMSGW_LEASE: {self.lease:g} s must be longer than SMSGW_REQUEST_TIMEOUT + {LEASE_MARGIN:g} s = "
-                f"{self.request_timeout:g} + {LEASE_MARGIN:g} = {self.request_timeout + LEASE_MARGIN:g} s"
+                f"SMSGW_LEASE: {self.lease:g} s must be longer than SMSGW_SEND_WITHIN + SMSGW_REQUEST_TIMEOUT + "
+                f"{LEASE_MARGIN:g} s = {self.send_within:g} + {self.request_timeout:g} + {LEASE_MARGIN:g} = "
+                f"{shortest:g} s"
             )
         if self.idempotency_horizon <= self.request_timeout:
             raise ValueError(

@@ -1,16 +1,23 @@
-"""The limiter's rows: locked at the start of a claim, written back before its commit."""
+"""The limiter's buckets: their names, their limits, and their state as a reader sees it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from gateway.domain.quota import NO_USAGE, Quota
-from gateway.domain.token_bucket import Bucket
 from gateway.store.pool import Connection
-from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
-BUCKET_KINDS = ("requests", "parts", "day", "lane", "management")
+BUCKET_KINDS = ("requests", "parts", "day", "management")
 """What a bucket limits: the second word of its name, after the route."""
+
+
+class LimitKind(StrEnum):
+    """How a limit counts: the values of `smsgw.bucket_kind`."""
+
+    WINDOW = "window"
+    """Never more than the allowance in any period: the provider refuses what exceeds it."""
+    PACE = "pace"
+    """A smooth rate: what exceeds it waits in the provider's own queue."""
 
 
 def requests_bucket(route: str) -> str:
@@ -29,13 +36,8 @@ def parts_bucket(route: str, sender_id: int | None) -> str:
 
 
 def day_bucket(route: str, sender_id: int | None) -> str:
-    """Return the name of a sending number's daily quota."""
+    """Return the name of a sending number's daily limit."""
     return f"{route}:day:{sender_id if sender_id is not None else 'default'}"
-
-
-def lane_bucket(route: str, lane: str) -> str:
-    """Return the name of the bucket that caps an urgent lane on a route."""
-    return f"{route}:lane:{lane}"
 
 
 def bucket_kind(name: str) -> str:
@@ -44,12 +46,12 @@ def bucket_kind(name: str) -> str:
 
 
 def bucket_label(name: str) -> str:
-    """Return route and kind of a bucket: the label in metrics. It never holds a sender id or a lane."""
+    """Return route and kind of a bucket: the label in metrics. It never holds a sender id."""
     return ":".join(name.split(":")[:2])
 
 
 def bucket_subject(name: str) -> str:
-    """Return the sending number or lane of a bucket, empty for one that has none."""
+    """Return the sending number of a bucket, empty for one that has none."""
     return name.split(":", 2)[2] if name.count(":") > 1 else ""
 
 
@@ -60,16 +62,49 @@ class Limit:
     name: str
     allowance: float
     period: float
-    margin: float = 0.0
-    paced: bool = False
-    quota: bool = False
-    starts_full: bool = False
-    """A new bucket holds its burst at once: of a cap of ours, not of a limit of the provider's."""
+    kind: LimitKind = LimitKind.WINDOW
+    reserves: bool = False
+    """Lanes that are not urgent leave free what the urgent lanes reserve."""
+    shared: bool = True
+    """Others may have used it before the bucket is made: a limit of the provider's. A daily limit of ours is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketState:
+    """A bucket at one moment."""
+
+    name: str
+    kind: LimitKind
+    allowance: float
+    period: float
+    """Seconds."""
+    capacity: float
+    """Tokens when nothing is used."""
+    in_use: float
+    """The part of the allowance that is in use; less than all of it after 429s."""
+    tokens: float
+    """What an urgent lane may take now."""
+    others_tokens: float
+    """What other lanes may take now: without the reserve."""
+    reserve: int
+    urgent_held: int
+    """Spent tokens that urgent lanes took."""
+    wait: float | None
+    """Seconds until an urgent lane may take a token; None if that is not known."""
+    others_wait: float | None
+    """Seconds until another lane may take one."""
+    blocked_for: float
+    """Seconds until the bucket gives any token; normally zero."""
 
     @property
-    def first_tokens(self) -> float:
-        """What a new bucket of this limit holds."""
-        return Bucket(self.name, 0.0, 0.0, self.allowance, self.period).burst if self.starts_full else 0.0
+    def rate(self) -> float:
+        """Tokens a second, now."""
+        return self.in_use / self.period
+
+    @property
+    def full_rate(self) -> float:
+        """Tokens a second without a recent 429."""
+        return self.allowance / self.period
 
 
 async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
@@ -78,40 +113,33 @@ async def configure(connection: Connection, limits: Iterable[Limit]) -> None:
         await connection.execute(
             query("bucket_configure"),
             limit.name,
+            limit.kind.value,
             limit.allowance,
             limit.period,
-            limit.margin,
-            limit.paced,
-            list(NO_USAGE) if limit.quota else None,
-            limit.first_tokens,
+            limit.reserves,
+            limit.shared,
         )
 
 
-async def lock(connection: Connection, names: Sequence[str]) -> tuple[dict[str, Bucket | Quota], float]:
-    """Lock buckets until the transaction ends; return those that exist, by name, and the database's time."""
-    rows = await connection.fetch(query("lock_buckets"), list(names))
-    now = min((row["now"] for row in rows), default=0.0)
-    return {row["name"]: to_bucket(row) for row in rows}, now
-
-
-async def write(connection: Connection, changed: Sequence[Bucket | Quota]) -> None:
-    """Write back buckets that this transaction locked."""
-    rows = [_columns(bucket) for bucket in changed]
-    await connection.execute(query("bucket_write"), *(list(column) for column in zip(*rows, strict=True)))
-
-
-def _columns(bucket: Bucket | Quota) -> tuple[object, ...]:
-    if isinstance(bucket, Quota):
-        slices = "{" + ",".join(map(repr, bucket.usage_slices)) + "}"
-        return bucket.name, 0.0, bucket.counted_at, 1.0, None, None, None, slices, bucket.newest_slice
-    return (
-        bucket.name,
-        bucket.tokens,
-        bucket.counted_at,
-        bucket.rate_factor,
-        bucket.blocked_until,
-        bucket.throttled_at,
-        bucket.slow_start_at,
-        None,
-        None,
-    )
+async def list_buckets(connection: Connection, names: Sequence[str] | None = None) -> tuple[list[BucketState], float]:
+    """Return the state of buckets, of all without names, and the database's time; takes no lock."""
+    rows = await connection.fetch(query("list_buckets"), None if names is None else list(names))
+    states = [
+        BucketState(
+            name=row["name"],
+            kind=LimitKind(row["kind"]),
+            allowance=row["allowance"],
+            period=row["period"],
+            capacity=float(row["capacity"]),
+            in_use=float(row["in_use"]),
+            tokens=float(row["tokens"]),
+            others_tokens=float(row["others_tokens"]),
+            reserve=row["reserve"],
+            urgent_held=row["urgent_held"],
+            wait=row["wait"],
+            others_wait=row["others_wait"],
+            blocked_for=row["blocked_for"] or 0.0,
+        )
+        for row in rows
+    ]
+    return states, rows[0]["now"] if rows else 0.0

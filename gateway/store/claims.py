@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.message import Message
+from gateway.domain.outcome import HeldBack
 from gateway.store.json_values import Unreadable
-from gateway.store.pool import Connection
+from gateway.store.pool import Connection, Record
 from gateway.store.rows import bigints, to_message
 from gateway.store.sql import query
 
@@ -29,6 +30,10 @@ class TerminalStatus(StrEnum):
 
 Key = tuple[str, str, int]
 """Lane, tenant and sender: the key of a queue."""
+
+MAX_COUNTED = 64
+"""Messages of a queue that a scan counts. The claim takes a token for each request that may be needed, so it must know
+of a few; beyond this, it takes all it can get."""
 
 Cursor = tuple[datetime, int]
 """The position of a message in its queue: its `not_before`, then its id."""
@@ -48,10 +53,11 @@ class QueueHead:
     retry: bool
     wait: float
     """Seconds until it is ready; zero or less means now."""
+    waiting: int
+    """Messages, or requests, that are ready; counted up to `MAX_COUNTED`."""
     urgent: bool
     weight: int
     coalesces: bool
-    cap_percent: int
     on_uncertain: str
     max_attempts: int
     pass_value: float
@@ -63,8 +69,6 @@ class QueueHead:
     route_open: bool
     paused: bool = False
     """With its lane or tenant."""
-    wrapped: bool = False
-    """The scan began after it, reached the lane's end, and went on from the lane's start."""
     first: Cursor | None = None
     """Of messages: the cursor of the first one when the scan saw it."""
     scan_seconds: float = 0.0
@@ -174,8 +178,8 @@ async def scan_queue_heads(
 ) -> list[QueueHead]:
     """Return what waits, up to `max_queues` queues of messages and of retries in each lane; takes no lock.
 
-    The scan of a lane begins after the queue that is given for it, and wraps around. If queues are `known`, only urgent
-    lanes are scanned, and the known queues are returned as if the scan had found messages in them.
+    The scan of a lane begins after the queue that is given for it. If queues are `known`, only urgent lanes are
+    scanned, and the known queues are returned as if the scan had found messages in them.
     """
     rows = await connection.fetch(
         query("scan_queue_heads"),
@@ -188,15 +192,33 @@ async def scan_queue_heads(
         max_queues,
         known is not None,
         *_columns(known or (), 3),
+        MAX_COUNTED,
     )
-    return [_head(*row.values()) for row in rows]
+    return [_head(row) for row in rows]
 
 
-def _head(*values: Any) -> QueueHead:
-    """Return the head of a row: the columns of `scan_queue_heads.sql` are the fields, but a cursor is two columns."""
-    *fields, first_at, first_id, scan_seconds = values
-    fields += [None if first_id is None else (first_at, first_id), scan_seconds]
-    return QueueHead(*fields)
+def _head(row: Record) -> QueueHead:
+    return QueueHead(
+        lane=row["lane"],
+        tenant=row["tenant"],
+        sender=row["sender"],
+        retry=row["retry"],
+        wait=row["wait"],
+        waiting=row["waiting"],
+        urgent=row["urgent"],
+        weight=row["weight"],
+        coalesces=row["coalesces"],
+        on_uncertain=row["on_uncertain"],
+        max_attempts=row["max_attempts"],
+        pass_value=row["pass_value"],
+        tenant_pass_value=row["tenant_pass_value"],
+        newest_first=row["newest_first"],
+        route_failures=row["route_failures"],
+        route_open=row["route_open"],
+        paused=row["paused"],
+        first=None if row["first_id"] is None else (row["first_at"], row["first_id"]),
+        scan_seconds=row["scan_seconds"],
+    )
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -270,7 +292,7 @@ async def lock_waiting_messages(connection: Connection, wanted: Sequence[Wanted]
             (row["not_before"], row["id"]),
             row["suppressed"],
             row["paused_tag"],
-            row["next"],
+            row["is_head_of_order_key"],
             row["order_key"],
             isinstance(row["variables"], Unreadable),
         )
@@ -367,10 +389,17 @@ async def requeue_messages(connection: Connection, ids: Sequence[UUID], *, new_g
     await connection.execute(query("requeue_messages"), list(ids), new_generation)
 
 
-async def release_attempts(connection: Connection, claimed: Sequence[tuple[UUID, UUID, int]]) -> None:
-    """Give back claims of which no byte was written: (request id, claim token, attempt number) each."""
+async def release_attempts(
+    connection: Connection, claimed: Sequence[tuple[UUID, UUID, int]], *, worker: str, reason: HeldBack
+) -> None:
+    """Release claims of which no byte was sent: (request id, claim token, attempt number) each."""
     await connection.execute(
-        query("release_attempts"), [c[0] for c in claimed], [c[1] for c in claimed], [c[2] for c in claimed]
+        query("release_attempts"),
+        [c[0] for c in claimed],
+        [c[1] for c in claimed],
+        [c[2] for c in claimed],
+        worker,
+        reason.value,
     )
 
 

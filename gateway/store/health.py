@@ -92,6 +92,11 @@ async def reachable(pool: Pool, seconds: float) -> bool:
         return False
 
 
+async def answer(connection: Connection) -> None:
+    """Return when the database has answered: one round trip, and nothing to do for it."""
+    await connection.execute(query("doctor_answer"))
+
+
 async def session(connection: Connection) -> Session:
     """Return the server of the session."""
     row = await connection.fetchrow(query("doctor_session"))

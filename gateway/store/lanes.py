@@ -8,7 +8,7 @@ from gateway.store.pool import Connection
 from gateway.store.records import from_row
 from gateway.store.sql import query
 
-COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts", "cap_percent")
+COLUMNS = ("urgent", "weight", "ttl", "coalesce", "on_uncertain", "max_attempts", "cap_percent", "reserve_percent")
 """What `change` takes; `ttl` in seconds."""
 
 
@@ -25,6 +25,7 @@ class Lane:
     on_uncertain: str
     max_attempts: int
     cap_percent: int
+    reserve_percent: int
 
 
 async def list_lanes(connection: Connection) -> list[Lane]:

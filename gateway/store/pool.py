@@ -10,6 +10,7 @@ import asyncpg
 from gateway.store.json_values import loads
 from gateway.store.search_path import SEARCH_PATH, SearchPathNotPinned, refuse_open_search_path
 
+Record: TypeAlias = asyncpg.Record
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 

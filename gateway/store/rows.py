@@ -5,8 +5,6 @@ from datetime import datetime
 import asyncpg
 
 from gateway.domain.message import Message, Recipient
-from gateway.domain.quota import Quota
-from gateway.domain.token_bucket import Bucket
 from gateway.store.json_values import Unreadable
 
 
@@ -26,25 +24,6 @@ def to_message(row: asyncpg.Record) -> Message:
         tags=row["tags"],
         generation=row["generation"],
         expires_at=row["expires_at"],
-    )
-
-
-def to_bucket(row: asyncpg.Record) -> Bucket | Quota:
-    """Return the bucket, or the quota, of a row that `lock_buckets` gave."""
-    if row["usage_slices"] is not None:
-        return Quota(row["name"], row["allowance"], row["period"], tuple(row["usage_slices"]), row["newest_slice"])
-    return Bucket(
-        name=row["name"],
-        tokens=row["tokens"],
-        counted_at=row["counted_at"],
-        allowance=row["allowance"],
-        period=row["period"],
-        margin=row["margin"],
-        paced=row["paced"],
-        rate_factor=row["rate_factor"],
-        blocked_until=row["blocked_until"],
-        throttled_at=row["throttled_at"],
-        slow_start_at=row["slow_start_at"],
     )
 
 

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.quota import Quota
-from gateway.domain.token_bucket import Bucket
 from gateway.store.breakers import RouteStatus
+from gateway.store.buckets import BucketState, list_buckets
 from gateway.store.pool import Connection
 from gateway.store.records import from_row
-from gateway.store.rows import to_bucket
 from gateway.store.sql import query
 
 MAX_COUNTED = 200_000
@@ -52,6 +50,9 @@ class Replica:
     up: float
     silent: float
     """Seconds since its last heartbeat."""
+    held_back: float | None = None
+    """Seconds since it last released an attempt because it was too late to make it."""
+    held_back_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ class Status:
     """All of it."""
 
     backlog: list[Backlog]
-    buckets: list[tuple[Bucket | Quota, float]]
-    """Each with the tokens that it has now."""
+    buckets: list[BucketState]
     now: float
     """The database's time when the buckets were read, in seconds of the epoch; 0.0 while there is none."""
     pauses: list[Pause]
@@ -79,14 +79,19 @@ async def paused(connection: Connection) -> list[Pause]:
     return [from_row(Pause, row) for row in await connection.fetch(query("list_pauses"))]
 
 
+async def replicas(connection: Connection) -> list[Replica]:
+    """Return the processes that run or ran."""
+    return [from_row(Replica, row) for row in await connection.fetch(query("list_replicas"))]
+
+
 async def status(connection: Connection) -> Status:
-    """Return all of it."""
-    buckets = await connection.fetch(query("status_buckets"))
+    """Return everything at once."""
+    states, now = await list_buckets(connection)
     return Status(
         backlog=await backlog(connection),
-        buckets=[(to_bucket(row), to_bucket(row).available(row["now"])) for row in buckets],
-        now=buckets[0]["now"] if buckets else 0.0,
+        buckets=states,
+        now=now,
         pauses=await paused(connection),
-        replicas=[from_row(Replica, row) for row in await connection.fetch(query("list_replicas"))],
+        replicas=await replicas(connection),
         routes=[from_row(RouteStatus, row) for row in await connection.fetch(query("list_routes"))],
     )

@@ -31,14 +31,17 @@ create table smsgw.lane (
     -- The part of the request limit that an urgent lane may use, so that an application that requests login codes in a
     -- loop cannot stop all other lanes. 100 means no cap.
     cap_percent integer not null default 100 check (cap_percent between 1 and 100),
+    -- The part of the request limit that other lanes leave free for an urgent lane, so that a burst of login codes goes at
+    -- once in the middle of a campaign. The reserves of all urgent lanes add up.
+    reserve_percent integer not null default 0 check (reserve_percent between 0 and 90),
     -- The intake accepts `not_before` up to ten years ahead and `expires_at` up to twenty.
     constraint lane_ttl_bounded check (ttl <= interval '5 years')
 );
 
-insert into smsgw.lane (name, urgent, weight, ttl, coalesce, cap_percent) values
-('otp', true, 1, interval '5 minutes', false, 80),
-('default', false, 4, interval '24 hours', true, 100),
-('bulk', false, 1, interval '72 hours', true, 100);
+insert into smsgw.lane (name, urgent, weight, ttl, coalesce, cap_percent, reserve_percent) values
+('otp', true, 1, interval '5 minutes', false, 80, 20),
+('default', false, 4, interval '24 hours', true, 100, 0),
+('bulk', false, 1, interval '72 hours', true, 100, 0);
 
 -- Without statistics the planner assumes hundreds of lanes and chooses a bad plan for claim/scan_queue_heads.sql.
 analyze smsgw.lane;

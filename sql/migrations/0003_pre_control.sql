@@ -11,28 +11,49 @@ create table smsgw.installation (
 
 insert into smsgw.installation default values;
 
--- Token buckets and quotas. A claim takes tokens in its own transaction, by the database's clock; the arithmetic is in
--- gateway/domain/token_bucket.py and quota.py. A row is also a lock: every claim locks the rows it needs in order of name.
+-- What a bucket limits: a `window` is a limit of the provider's that must never be exceeded in any period; a `pace` only
+-- smooths the rate, because what exceeds it waits in the provider's own queue.
+create type smsgw.bucket_kind as enum ('window', 'pace');
+
+-- The limiter's buckets. smsgw.take_tokens and its neighbours (0004) are the only code that changes a row: each call is one
+-- short transaction, so no claim waits for another's work, however far away that process is.
 create table smsgw.bucket (
     name text primary key,
-    tokens double precision not null,
-    counted_at timestamptz not null,
-    -- From the settings. A `paced` bucket only smooths the rate; the others guard a window of the provider that must not
-    -- overflow.
-    allowance double precision not null check (allowance > 0),
+    kind smsgw.bucket_kind not null,
+    -- From the settings: `allowance` tokens in `period` seconds. With `reserves`, lanes that are not urgent leave free what
+    -- the urgent lanes reserve.
+    allowance double precision not null check (allowance >= 1),
     period double precision not null check (period > 0),
-    margin double precision not null check (margin >= 0),
-    paced boolean not null default false,
-    -- Learned from the provider's answers: the part of the rate in use, and until when nothing may be sent.
+    reserves boolean not null default false,
+
+    -- The spent tokens of a window, one entry for each arrival bound: the last moment at which the requests can arrive at
+    -- the provider. A token is free again one period after its bound. Bounds are stored, not the moments of return, so a
+    -- changed period applies to tokens that are already spent.
+    spent_bounds timestamptz[] not null default '{}',
+    spent_urgent integer[] not null default '{}',
+    spent_others integer[] not null default '{}',
+    -- Tokens taken since the row was made. An answer tells by it how many were taken after its own.
+    taken_total bigint not null default 0,
+    -- Seconds by which the bounds were moved because the database's clock was set.
+    clock_shift double precision not null default 0,
+
+    -- What other programs on the account used, as far as the provider's answers show it, and until when it counts.
+    foreign_spent integer not null default 0,
+    foreign_until timestamptz,
+    -- When the tokens of the newest answer that was looked at for this were taken. Older answers change nothing.
+    foreign_seen_at timestamptz,
+
+    -- Learned from 429s: the part of the allowance in use at `throttled_at`, and until when nothing may be sent.
     rate_factor double precision not null default 1 check (rate_factor > 0 and rate_factor <= 1),
-    blocked_until timestamptz,
     throttled_at timestamptz,
-    -- When the rate begins to grow again from a quarter. Apart from `blocked_until`, because a window that other programs
-    -- on the account used up also blocks us, and afterwards needs no slow start.
-    slow_start_at timestamptz,
-    -- Set for a quota only, which holds no tokens: what was used in each 24th of its period, and the number of the newest.
-    usage_slices double precision[],
-    newest_slice bigint
+    blocked_until timestamptz,
+
+    -- A pace: its tokens at `counted_at`. One long message may borrow, so they can be negative.
+    tokens double precision not null default 0,
+    counted_at timestamptz not null default clock_timestamp(),
+    constraint bucket_entries_match check (
+        cardinality(spent_bounds) = cardinality(spent_urgent) and cardinality(spent_bounds) = cardinality(spent_others)
+    )
 )
 with (fillfactor = 50, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
 
@@ -97,7 +118,10 @@ create table smsgw.replica (
     host text not null,
     pid integer not null,
     version text not null,
-    components text[] not null
+    components text[] not null,
+    -- The last attempt that was too late to be made, and why.
+    held_back_at timestamptz,
+    held_back_reason text
 );
 
 -- A replay and its progress. Each batch moves `below` in its own transaction, so a replay that was interrupted continues

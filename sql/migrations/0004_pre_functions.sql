@@ -395,3 +395,437 @@ left join lateral (
     from smsgw.group_delivery as d
     where d.message_id = o.id and d.generation = o.generation
 ) as g on o.to_group_id is not null;
+
+-- The limiter. A window holds `allowance` tokens, and a spent token returns by itself one period after the last moment at
+-- which its request can have arrived at the provider. So no window of the provider ever sees more arrivals than there are
+-- tokens, all tokens may be used at once, and all of them are used under load. docs/limiter.md explains it.
+--
+-- A call is one statement in a transaction of its own. It locks one row of smsgw.bucket for as long as it computes. So no
+-- claim waits for another's work, and a bucket is never locked while a process or a network is slow.
+
+-- The number of tokens in use at a moment: fewer than the allowance after 429s, none while blocked. Each period without
+-- a 429 adds a twentieth. Two always stay, so that a loop of urgent messages leaves one to other lanes.
+create function smsgw.allowance_in_use(b smsgw.bucket, moment timestamptz) returns integer
+language sql stable parallel safe
+return case
+    when moment < b.blocked_until then 0
+    when b.throttled_at is null then floor(b.allowance)
+    else greatest(
+        least(floor(b.allowance), 2),
+        floor(
+            b.allowance
+            * least(
+                1.0,
+                b.rate_factor + 0.05 * floor(greatest(0, extract(epoch from moment - b.throttled_at)) / b.period)
+            )
+        )
+    )
+end;
+
+-- What a window will hold if nothing more is taken: one row for `since`, and one for each later moment at which a token
+-- returns or a block ends. `urgent` is how many of the spent tokens urgent lanes took.
+create function smsgw.window_forecast(b smsgw.bucket, since timestamptz)
+returns table (moment timestamptz, free integer, urgent integer)
+language sql stable parallel safe
+begin atomic
+with entry as (
+    select
+        e.bound + make_interval(secs => b.period) as returns_at,
+        e.urgent,
+        e.others
+    from unnest(b.spent_bounds, b.spent_urgent, b.spent_others) as e (bound, urgent, others)
+),
+
+event as (
+    select entry.returns_at as moment, entry.urgent, entry.others
+    from entry
+    where entry.returns_at > since
+    union all
+    select other.moment, 0, 0
+    from unnest(array[since, b.blocked_until, b.foreign_until]) as other (moment)
+    where other.moment >= since
+),
+
+returned as (
+    select
+        event.moment,
+        sum(sum(event.urgent)) over (order by event.moment) as urgent,
+        sum(sum(event.urgent + event.others)) over (order by event.moment) as tokens
+    from event
+    group by event.moment
+),
+
+spent as (
+    select coalesce(sum(event.urgent), 0) as urgent, coalesce(sum(event.urgent + event.others), 0) as tokens from event
+)
+
+select
+    returned.moment,
+    (
+        smsgw.allowance_in_use(b, returned.moment)
+        - (spent.tokens - returned.tokens)
+        - case when returned.moment < b.foreign_until then b.foreign_spent else 0 end
+    )::integer as free,
+    (spent.urgent - returned.urgent)::integer as urgent
+from returned
+cross join spent
+order by returned.moment;
+end;
+
+-- The tokens that lanes which are not urgent leave free: the reserves of all urgent lanes. One token is never reserved.
+create function smsgw.reserve_of(in_use integer) returns integer
+language sql stable parallel safe
+return least(
+    greatest(in_use - 1, 0),
+    round(in_use * coalesce((select sum(l.reserve_percent) from smsgw.lane as l where l.urgent), 0) / 100.0)
+)::integer;
+
+-- The entries of a window with these changes added. Entries whose tokens have returned are left out. Above 256 tokens a
+-- bound is rounded up to a 64th of the period, so that the row stays short.
+create function smsgw.with_spent(
+    b smsgw.bucket, since timestamptz, bounds timestamptz[], urgent integer[], others integer[]
+) returns smsgw.bucket
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    select
+        coalesce(array_agg(entry.bound order by entry.bound), '{}'),
+        coalesce(array_agg(entry.urgent order by entry.bound), '{}'),
+        coalesce(array_agg(entry.others order by entry.bound), '{}')
+    into b.spent_bounds, b.spent_urgent, b.spent_others
+    from (
+        select
+            changed.bound,
+            greatest(0, sum(changed.urgent))::integer as urgent,
+            greatest(0, sum(changed.others))::integer as others
+        from (
+            select e.bound, e.urgent, e.others
+            from unnest(b.spent_bounds, b.spent_urgent, b.spent_others) as e (bound, urgent, others)
+            union all
+            select e.bound, e.urgent, e.others
+            from unnest(bounds, urgent, others) as e (bound, urgent, others)
+        ) as changed
+        where changed.bound + make_interval(secs => b.period) > since
+        group by changed.bound
+        having sum(changed.urgent) > 0 or sum(changed.others) > 0
+    ) as entry;
+    return b;
+end;
+$$;
+
+create function smsgw.rounded_bound(b smsgw.bucket, bound timestamptz) returns timestamptz
+language sql stable parallel safe
+return case
+    when b.allowance <= 256 then bound
+    else to_timestamp(ceil(extract(epoch from bound) / (b.period / 64)) * (b.period / 64))
+end;
+
+-- The bucket with all its times moved by a step of the database's clock.
+create function smsgw.with_clock_step(b smsgw.bucket, seconds double precision) returns smsgw.bucket
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    step interval := make_interval(secs => seconds);
+begin
+    b.spent_bounds := array(select bound + step from unnest(b.spent_bounds) with ordinality as e (bound, n) order by n);
+    b.foreign_until := b.foreign_until + step;
+    b.foreign_seen_at := b.foreign_seen_at + step;
+    b.throttled_at := b.throttled_at + step;
+    b.blocked_until := b.blocked_until + step;
+    b.clock_shift := b.clock_shift + seconds;
+    return b;
+end;
+$$;
+
+-- Take up to `urgent_wanted` tokens for each of these urgent lanes, in their order, and up to `others_wanted` for other
+-- lanes, `max_tokens` in all. While others wait, one of these is theirs. The arrival bound of the tokens is `bound_after`
+-- seconds from now. Tokens that return within `ahead` seconds are taken too; `urgent_at` and `others_at` say from when on
+-- the tokens may be used. The waits are the seconds until another token could be had for a lane that did not get all it
+-- wanted.
+--
+-- The caller compares the database's clock with its own: `expected_now` is what it expects the database's clock to show,
+-- and `shift_seen` the shift of the bucket that it knows. If the clock differs by more than `tolerance` seconds, it was
+-- set, and all times of the bucket move with it. No row is returned for a bucket that does not exist.
+create function smsgw.take_tokens(
+    bucket_name text,
+    urgent_lanes text[],
+    urgent_wanted integer[],
+    others_wanted integer,
+    max_tokens integer,
+    bound_after double precision,
+    ahead double precision default 0,
+    expected_now double precision default null,
+    tolerance double precision default 1,
+    shift_seen double precision default 0
+) returns table (
+    urgent_taken integer[],
+    others_taken integer,
+    taken_at timestamptz,
+    bound timestamptz,
+    urgent_at timestamptz,
+    others_at timestamptz,
+    urgent_wait double precision,
+    others_wait double precision,
+    spent integer,
+    taken_total bigint,
+    clock_shift double precision
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    clock_now constant timestamptz := clock_timestamp();
+    b smsgw.bucket;
+    step double precision;
+    latest timestamptz;
+    caps integer[];
+    reserve_percent numeric := 0;
+    point record;
+    free integer;
+    held integer;
+    taken integer := 0;
+    all_urgent integer := 0;
+    n integer;
+begin
+    select * into b from smsgw.bucket where name = bucket_name for update;
+    if not found then
+        return;
+    end if;
+    step := extract(epoch from clock_now) - expected_now - (b.clock_shift - shift_seen);
+    if abs(step) > tolerance then
+        b := smsgw.with_clock_step(b, step);
+    end if;
+    taken_at := clock_timestamp();
+    latest := taken_at + make_interval(secs => ahead);
+    -- Nobody saw the clock go back, for instance because no process ran. No bound of ours lies this far ahead.
+    if b.spent_bounds[cardinality(b.spent_bounds)] > taken_at + interval '1 hour' then
+        b.spent_bounds := array(
+            select least(e.bound, taken_at + make_interval(secs => bound_after))
+            from unnest(b.spent_bounds) with ordinality as e (bound, n)
+            order by e.n
+        );
+    end if;
+    caps := array(
+        select coalesce(l.cap_percent, 100)
+        from unnest(urgent_lanes) with ordinality as u (name, n)
+        left join smsgw.lane as l on l.name = u.name
+        order by u.n
+    );
+    if b.reserves then
+        reserve_percent := (select coalesce(sum(l.reserve_percent), 0) from smsgw.lane as l where l.urgent);
+    end if;
+    urgent_taken := array_fill(0, array[cardinality(urgent_lanes)]);
+    others_taken := 0;
+    urgent_at := taken_at;
+    others_at := taken_at;
+    for point in
+        select f.moment, f.free, f.urgent, smsgw.allowance_in_use(b, f.moment) as in_use
+        from smsgw.window_forecast(b, taken_at) as f
+        order by f.moment
+    loop
+        free := point.free - taken;
+        held := point.urgent + all_urgent;
+        for i in 1 .. cardinality(urgent_lanes) loop
+            n := least(urgent_wanted[i] - urgent_taken[i], free);
+            if others_wanted > 0 and point.in_use > 1 then
+                n := least(n, greatest(1, floor(point.in_use * caps[i] / 100.0))::integer - held);
+            end if;
+            n := least(n, max_tokens - taken - (others_wanted > others_taken and max_tokens > 1)::integer);
+            if n > 0 and point.moment > latest then
+                urgent_wait := coalesce(urgent_wait, extract(epoch from point.moment - taken_at));
+            elsif n > 0 then
+                urgent_taken[i] := urgent_taken[i] + n;
+                all_urgent := all_urgent + n;
+                taken := taken + n;
+                free := free - n;
+                held := held + n;
+                urgent_at := point.moment;
+            end if;
+        end loop;
+        n := least(
+            others_wanted - others_taken,
+            max_tokens - taken,
+            free - greatest(0, least(point.in_use - 1, round(point.in_use * reserve_percent / 100.0))::integer - held)
+        );
+        if n > 0 and point.moment > latest then
+            others_wait := coalesce(others_wait, extract(epoch from point.moment - taken_at));
+        elsif n > 0 then
+            others_taken := others_taken + n;
+            taken := taken + n;
+            others_at := point.moment;
+        end if;
+        exit when taken >= max_tokens;
+        exit when (urgent_wait is not null or urgent_wanted = urgent_taken)
+            and (others_wait is not null or others_wanted = others_taken);
+    end loop;
+    bound := smsgw.rounded_bound(b, taken_at + make_interval(secs => bound_after));
+    b := smsgw.with_spent(b, taken_at, array[bound], array[all_urgent], array[others_taken]);
+    spent := (
+        select coalesce(sum(e.urgent + e.others), 0)
+        from unnest(b.spent_urgent, b.spent_others) as e (urgent, others)
+    );
+    taken_total := b.taken_total + taken;
+    clock_shift := b.clock_shift;
+    update smsgw.bucket as row
+    set
+        spent_bounds = b.spent_bounds,
+        spent_urgent = b.spent_urgent,
+        spent_others = b.spent_others,
+        taken_total = b.taken_total + taken,
+        clock_shift = b.clock_shift,
+        foreign_until = b.foreign_until,
+        foreign_seen_at = b.foreign_seen_at,
+        throttled_at = b.throttled_at,
+        blocked_until = b.blocked_until
+    where row.name = bucket_name and (taken > 0 or row.clock_shift <> b.clock_shift or row.spent_bounds <> b.spent_bounds);
+    return next;
+end;
+$$;
+
+-- Say what became of spent tokens, one entry for each arrival bound that take_tokens gave at `taken_at`. A request that was
+-- answered `answered_after` seconds later by the caller's own clock has arrived by then, so its token returns one period
+-- after that. A token of a request of which no byte was sent has null there, and is free at once. A token that is not named
+-- keeps its bound. The database's clock is not read for this: it may have been set since, which `clock_shift` (the bucket's
+-- when the tokens were taken) accounts for only once a claim has noticed it.
+create function smsgw.return_tokens(
+    bucket_name text,
+    bounds timestamptz[],
+    taken_at timestamptz[],
+    clock_shifts double precision[],
+    urgent integer[],
+    others integer[],
+    answered_after double precision[]
+) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    b smsgw.bucket;
+    change record;
+begin
+    select * into b from smsgw.bucket where name = bucket_name for update;
+    if not found then
+        return;
+    end if;
+    for change in
+        with spent as (
+            select
+                e.bound + make_interval(secs => b.clock_shift - e.clock_shift) as bound,
+                e.taken_at + make_interval(secs => b.clock_shift - e.clock_shift + e.answered_after) as answered_at,
+                e.urgent,
+                e.others
+            from unnest(bounds, taken_at, clock_shifts, urgent, others, answered_after)
+                as e (bound, taken_at, clock_shift, urgent, others, answered_after)
+        )
+
+        select
+            array_agg(c.bound) as bounds,
+            array_agg(c.urgent) as urgent,
+            array_agg(c.others) as others
+        from (
+            select spent.bound, -spent.urgent as urgent, -spent.others as others
+            from spent
+            union all
+            select least(spent.bound, smsgw.rounded_bound(b, spent.answered_at)), spent.urgent, spent.others
+            from spent
+            where spent.answered_at is not null
+        ) as c
+    loop
+        -- Nothing is left out here: the clock may have been set, and only take_tokens notices that.
+        b := smsgw.with_spent(b, '-infinity', change.bounds, change.urgent, change.others);
+    end loop;
+    update smsgw.bucket as row
+    set spent_bounds = b.spent_bounds, spent_urgent = b.spent_urgent, spent_others = b.spent_others
+    where row.name = bucket_name;
+end;
+$$;
+
+-- Compare what an answer says remained in the provider's window with what we know to be spent. `spent` and `taken_total`
+-- are what take_tokens returned for the request: what was spent then, and how much had been taken before. The rest was
+-- used by other programs on the account, and counts as spent until the reset. An answer to a request whose tokens were
+-- taken before those of the newest answer changes nothing.
+create function smsgw.note_foreign_use(
+    bucket_name text,
+    taken_at timestamptz,
+    known_spent integer,
+    known_total bigint,
+    window_limit integer,
+    remaining integer,
+    reset_after double precision
+) returns void
+language sql volatile
+begin atomic
+update smsgw.bucket as b
+set
+    foreign_spent = greatest(0, window_limit - remaining - known_spent - (b.taken_total - known_total))::integer,
+    foreign_until = clock_timestamp() + make_interval(secs => reset_after),
+    foreign_seen_at = taken_at
+where b.name = bucket_name and (b.foreign_seen_at is null or b.foreign_seen_at <= taken_at);
+end;
+
+-- The provider answered 429: nothing is sent for `retry_after` seconds, and half of the allowance stays in use. It is halved
+-- once a period, however many requests were in flight: all of them met the same full window.
+create function smsgw.throttle_bucket(bucket_name text, retry_after double precision) returns void
+language sql volatile
+begin atomic
+update smsgw.bucket as b
+set
+    blocked_until = greatest(b.blocked_until, now.at + make_interval(secs => retry_after)),
+    rate_factor = case
+        when b.throttled_at > now.at - make_interval(secs => b.period) then b.rate_factor
+        else greatest(
+            0.1,
+            0.5 * least(
+                1.0,
+                b.rate_factor
+                + 0.05 * floor(greatest(0, coalesce(extract(epoch from now.at - b.throttled_at), 0)) / b.period)
+            )
+        )
+    end,
+    throttled_at = case
+        when b.throttled_at > now.at - make_interval(secs => b.period) then b.throttled_at
+        else now.at
+    end
+from (select clock_timestamp() as at) as now
+where b.name = bucket_name;
+end;
+
+-- The tokens of a pace at a moment, before anything is taken. It holds two seconds of its rate, and at least one token. A
+-- clock that was set back adds nothing.
+create function smsgw.pace_tokens(b smsgw.bucket, moment timestamptz) returns double precision
+language sql stable parallel safe
+return least(
+    greatest(1.0, 2.0 * b.allowance / b.period),
+    b.tokens + greatest(0, extract(epoch from moment - b.counted_at)) * b.allowance / b.period
+);
+
+-- Take up to so many whole tokens of each of these paces, and return what was taken and how long it is until the next
+-- token. What the claim does not use it gives back (smsgw.give_back_paces). Locks the rows in the order of their names.
+create function smsgw.take_paces(names text[], wanted double precision[])
+returns table (name text, tokens double precision, wait double precision)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    b smsgw.bucket;
+    clock_now timestamptz;
+    held double precision;
+begin
+    for b in select * from smsgw.bucket as row where row.name = any(names) order by row.name for update loop
+        clock_now := clock_timestamp();
+        held := smsgw.pace_tokens(b, clock_now);
+        name := b.name;
+        tokens := greatest(0, least(floor(held + 1e-9), wanted[array_position(names, b.name)]));
+        wait := greatest(0, (1 - held) * b.period / b.allowance);
+        update smsgw.bucket as row
+        set tokens = held - take_paces.tokens, counted_at = clock_now
+        where row.name = b.name and take_paces.tokens > 0;
+        return next;
+    end loop;
+end;
+$$;
+
+-- Give back the part of paces that a claim did not use. It is negative if a long message borrowed.
+create function smsgw.give_back_paces(names text[], unused double precision[]) returns void
+language sql volatile
+begin atomic
+update smsgw.bucket as b
+set tokens = b.tokens + e.unused
+from unnest(names, unused) as e (name, unused)
+where b.name = e.name and e.unused <> 0;
+end;

@@ -47,7 +47,10 @@ grant select on smsgw.message, smsgw.active_pause, smsgw.migration to smsgw_gate
 grant usage on all sequences in schema smsgw to smsgw_gateway;
 grant execute on function
 smsgw.enqueue, smsgw.final_states, smsgw.message_state, smsgw.has_tag, smsgw.delivery_rank, smsgw.is_head_of_order_key,
-smsgw.first_id_since, smsgw.min_request_id_at, smsgw.estimated_parts
+smsgw.first_id_since, smsgw.min_request_id_at, smsgw.estimated_parts, smsgw.allowance_in_use, smsgw.window_forecast,
+smsgw.reserve_of, smsgw.with_spent, smsgw.rounded_bound, smsgw.with_clock_step, smsgw.take_tokens,
+smsgw.return_tokens, smsgw.note_foreign_use, smsgw.throttle_bucket, smsgw.pace_tokens, smsgw.take_paces,
+smsgw.give_back_paces
 to smsgw_gateway;
 
 -- smsgw_operator, for people: reads everything, changes what the command line and the console change.
@@ -59,7 +62,9 @@ grant update on smsgw.bucket, smsgw.route to smsgw_operator;
 grant usage on all sequences in schema smsgw to smsgw_operator;
 grant execute on function
 smsgw.enqueue, smsgw.final_states, smsgw.message_state, smsgw.has_tag, smsgw.delivery_rank, smsgw.is_head_of_order_key,
-smsgw.first_id_since, smsgw.min_request_id_at, smsgw.estimated_parts
+smsgw.first_id_since, smsgw.min_request_id_at, smsgw.estimated_parts, smsgw.allowance_in_use, smsgw.window_forecast,
+smsgw.reserve_of, smsgw.with_spent, smsgw.rounded_bound, smsgw.with_clock_step, smsgw.take_tokens, smsgw.return_tokens,
+smsgw.pace_tokens
 to smsgw_operator;
 
 -- smsgw_reader, for metrics: no numbers, no texts.
@@ -80,4 +85,7 @@ grant select (message_id, generation, delivery_status, happened_at) on smsgw.gro
 grant select on
 smsgw.lane, smsgw.attempt, smsgw.installation, smsgw.bucket, smsgw.route, smsgw.fair_share, smsgw.pause,
 smsgw.active_pause, smsgw.replica, smsgw.sample, smsgw.migration
+to smsgw_reader;
+grant execute on function
+smsgw.allowance_in_use, smsgw.window_forecast, smsgw.reserve_of, smsgw.pace_tokens
 to smsgw_reader;

@@ -20,7 +20,8 @@ playwright = pytest.importorskip("playwright.async_api", reason="Playwright is n
 
 OPERATOR, READER = "token-of-the-operators", "token-of-the-readers"
 SETTINGS = {
-    "request_limit": 2000, "request_window": "1s", "parts_per_minute": 0, "request_timeout": "5s", "lease": "11s",
+    "request_limit": 2000, "request_window": "1s", "parts_per_minute": 0, "request_timeout": "5s",
+    "send_within": "4s", "lease": "15s",
     "management_limit": 1000, "ops_token": OPERATOR, "ops_reader_token": READER, "sender_id": 4410,
 }  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}

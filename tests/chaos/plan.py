@@ -53,6 +53,7 @@ class Event:
 
 LEASE = 8.0
 REQUEST_TIMEOUT = 2.0
+SEND_WITHIN = 0.8
 HORIZON = 40.0
 """Seconds. They are short, so that leases and horizons end within a run of a minute."""
 

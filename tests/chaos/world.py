@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from chaos.plan import CALM, HORIZON, LEASE, REQUEST_TIMEOUT, SEND_LIMIT, SEND_WINDOW, Options
+from chaos.plan import CALM, HORIZON, LEASE, REQUEST_TIMEOUT, SEND_LIMIT, SEND_WINDOW, SEND_WITHIN, Options
 from chaos.traffic import FINAL_STATUS, SENDER
 from support.processes import SECRET, Gateway, Simulator, free_port, poll
 
@@ -27,6 +27,7 @@ SETTINGS = {
     "request_limit": SEND_LIMIT,
     "request_window": SEND_WINDOW,
     "request_timeout": REQUEST_TIMEOUT,
+    "send_within": SEND_WITHIN,
     "lease": LEASE,
     "idempotency_horizon": HORIZON,
     "reconcile_interval": 4,

@@ -50,8 +50,8 @@ async def operator(database: Any) -> AsyncIterator[Any]:
     """A connection on the test's database; the limiter is full."""
     connection = await connect(database.dsn, purpose="test")
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     await connection.execute("update smsgw.lane set coalesce = false")
     yield connection

@@ -22,7 +22,8 @@ REASONS = {
     r"provider\.mta\.client MobileTextAlerts\.deliveries: await 2 _delivery_page, .*": (
         "the call of `await 1` for another page, of a listing that counts from 1"
     ),
-    r"store\.limiter await_token: await 2 sleep, .*": "the token was not taken, so nothing was changed",
+    r"store\.limiter one_token: await 2 sleep, .*": "the token was not taken, so nothing was changed",
+    r"store\.limiter note_foreign_use: .*": "only where another program uses the account; it lowers what may be sent",
 }
 """Steps that no scenario reaches."""
 
@@ -35,10 +36,6 @@ SOMETIMES = {
         "only when the probe of an open circuit breaker is released before it is sent; a crash here delays the next "
         "probe by a lease"
     ),
-    r"dispatch\.(claimer|scanner) .*: await \d+ (_new_urgent_queue|sees_new_urgent), .*": (
-        "only while fewer tokens than slots are left and the scan was fast; it reads, and nothing was changed before it"
-    ),
-    r"dispatch\.scanner QueueScanner\.sees_new_urgent: .*": "the same",
     r"store\.doorbell Doorbell\.arm: await 4 .*": "two replicas become idle at the same moment; nothing is taken",
     r"store\.doorbell Doorbell\..*: await \d+ close, .*": "the session is lost, and closing it changes nothing",
     r"store\.doorbell Doorbell\.close: .*": "the session is lost or abandoned, and closing it changes nothing",

@@ -19,7 +19,7 @@ def worker(pool: Pool) -> Callable[..., Worker]:
 async def db(connection: Any) -> Any:
     """A connection to the test's database, in which the limiter has tokens: a new bucket would start empty."""
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     return connection

@@ -9,8 +9,8 @@ from support.outbox import enqueue, grant, make_due
 from support.workers import FakeProvider, Worker, make_worker
 
 from gateway.dispatch import cursors
-from gateway.store import buckets, pauses
-from gateway.store.buckets import Limit
+from gateway.store import claims, pauses
+from gateway.store.buckets import Limit, LimitKind
 from gateway.store.pauses import Scope
 from gateway.store.pool import Pool
 
@@ -135,7 +135,7 @@ async def test_messages_that_do_not_fit_the_request_come_first_in_the_next(
 async def test_messages_that_the_pace_left_over_go_before_later_ones(
     db: Any, worker: Callable[..., Worker], clock: Clock
 ) -> None:
-    one = worker(slow_scan=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, paced=True), monotonic=clock)
+    one = worker(slow_scan=0.0, recipients=1, parts=Limit("parts", 600.0, 60.0, LimitKind.PACE), monotonic=clock)
     ids = [await enqueue(db, n, body="y" * 300) for n in range(30)]
     await one.claim()
     taken = []
@@ -153,7 +153,7 @@ async def test_a_claim_that_is_rolled_back_moves_no_cursor(
     ids = [await enqueue(db, n) for n in range(4)]
     assert await claimed(slow) == ids[:1]
     with monkeypatch.context() as broken:
-        broken.setattr(buckets, "write", _fail)
+        broken.setattr(claims, "create_requests", _fail)
         with pytest.raises(ConnectionError):
             await slow.claim(1)
     assert await claimed(slow) == ids[1:2]
@@ -166,11 +166,11 @@ async def _fail(*_: Any) -> None:
 async def test_waiting_for_a_token_keeps_the_cursors(db: Any, slow: Worker) -> None:
     ids = [await enqueue(db, n) for n in range(4)]
     await slow.claim(0)
-    await db.execute("update smsgw.bucket set period = 1e9, tokens = 1.5, counted_at = now()")
+    await grant(db, "mta:requests", 1.0)
     assert await claimed(slow) == ids[:1]
     assert await claimed(slow) == []
     await put_in_front(db, await enqueue(db, 9))
-    await grant(db, "mta:requests", 1.5)
+    await grant(db, "mta:requests", 1.0)
     assert await claimed(slow) == ids[1:2]
 
 

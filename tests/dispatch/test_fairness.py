@@ -11,7 +11,7 @@ from support.outbox import enqueue, grant, state
 from gateway.dispatch import scanner, sweeper
 from gateway.dispatch.scanner import MAX_QUEUES_PER_LANE, QueueScanner
 from gateway.store import pauses
-from gateway.store.buckets import Limit
+from gateway.store.buckets import Limit, LimitKind
 from gateway.store.pauses import Scope
 
 Make = Callable[..., Any]
@@ -130,7 +130,7 @@ async def test_paused_tenants_do_not_hide_another_tenant(db: Any, worker: Make, 
 
 
 async def test_a_sender_without_tokens_does_not_hide_another_sender(db: Any, worker: Make, small_scans: None) -> None:
-    one = worker(parts=Limit("parts", 60.0, 60.0, paced=True))
+    one = worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE))
     await enqueue_for_tenants(db, 60)
     other = await enqueue(db, 9, lane="bulk", tenant="99999", sender_id=8)
     while not await db.fetchval("select exists(select from smsgw.bucket where name = 'mta:parts:8')"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.outbox import LOST, UNREACHED, enqueue, grant, make_due, state, status
 
-from gateway.domain.outcome import Answer
+from gateway.domain.outcome import Answer, HeldBack
 
 Make = Callable[..., Any]
 
@@ -225,7 +225,7 @@ async def test_messages_of_one_order_key_are_sent_one_after_another(db: Any, wor
 async def test_a_released_claim_leaves_no_trace(db: Any, worker: Make) -> None:
     message_id, one = await enqueue(db), worker()
     (attempt,) = await one.claim()
-    one.completer.release(attempt)
+    one.completer.release(attempt, HeldBack.EXPIRED)
     await one.complete()
     assert await state(db, message_id) == "ready"
     assert await db.fetchval("select count(*) from smsgw.request") == 0

@@ -9,10 +9,12 @@ from support.outbox import LOST, age, enqueue, grant, make_due, state
 
 from gateway.dispatch.budget import Limits
 from gateway.store import lanes, pauses
-from gateway.store.buckets import Limit
+from gateway.store.buckets import Limit, LimitKind
 from gateway.store.pauses import Scope
 
 Make = Callable[..., Any]
+
+EMPTY = "delete from smsgw.attempt; delete from smsgw.request; update smsgw.outbox set request_id = null"
 
 
 def bodies(worker: Any) -> list[str]:
@@ -20,23 +22,28 @@ def bodies(worker: Any) -> list[str]:
 
 
 async def test_a_sender_without_tokens_does_not_delay_another_sender(db: Any, worker: Make) -> None:
-    one = worker(parts=Limit("parts", 60.0, 60.0, paced=True))
+    one = worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE))
     for n in range(50):
         await enqueue(db, n, sender_id=7)
     await one.claim()
     await grant(db, "mta:parts:7", -100.0)
     other = await enqueue(db, 99, sender_id=8)
+    one = worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE))
     await one.claim()  # creates the bucket of sender 8, which starts empty
     await grant(db, "mta:parts:8", 1.0)
-    (attempt,) = await one.claim()
+    (attempt,) = await worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE)).claim()
     assert [message.id for message in attempt.messages] == [other]
 
 
 async def test_a_pace_lets_one_long_message_borrow_and_then_waits(db: Any, worker: Make) -> None:
-    one = worker(parts=Limit("parts", 60.0, 60.0, paced=True))
+    one = worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE))
     await enqueue(db, 2, body="y" * 400)
-    await one.claim()
-    await grant(db, "mta:parts:1", 1.0)
+    await worker(parts=Limit("parts", 60.0, 60.0, LimitKind.PACE)).claim(0)
+    await one.claim(0)
+    await db.execute("delete from smsgw.bucket where name like 'mta:parts:%'")
+    await db.execute(
+        "insert into smsgw.bucket (name, kind, allowance, period, tokens) values ('mta:parts:1', 'pace', 60, 60, 1)"
+    )
     await enqueue(db, 3)
     assert len(await one.claim()) == 1
     claimed = await one.claimer.claim(10)
@@ -45,41 +52,18 @@ async def test_a_pace_lets_one_long_message_borrow_and_then_waits(db: Any, worke
 
 
 async def test_a_daily_quota_is_never_exceeded_even_by_a_long_message(db: Any, worker: Make) -> None:
-    one = worker(parts_per_day=Limit("day", 3.0, 86400.0, quota=True))
+    one = worker(parts_per_day=Limit("day", 3.0, 86400.0, shared=False))
     long, short, late = [await enqueue(db, n, body="y" * size) for n, size in ((1, 600), (2, 5), (3, 400))]
     await one.send_all()
     assert [await state(db, each) for each in (long, short, late)] == ["ready", "accepted", "ready"]
 
 
 async def test_a_sender_at_its_quota_does_not_delay_another_sender(db: Any, worker: Make) -> None:
-    one = worker(parts_per_day=Limit("day", 1.0, 86400.0, quota=True))
+    one = worker(parts_per_day=Limit("day", 1.0, 86400.0, shared=False))
     await enqueue(db, 1, sender_id=7)
     waiting, other = await enqueue(db, 2, sender_id=7), await enqueue(db, 3, sender_id=8)
     await one.send_all()
     assert (await state(db, waiting), await state(db, other)) == ("ready", "accepted")
-
-
-async def test_an_urgent_lane_cannot_use_more_than_its_cap(db: Any, worker: Make) -> None:
-    one = worker(limit=40)
-    for n in range(20):
-        await enqueue(db, n, lane="otp")
-    await one.claim()
-    bulk = await enqueue(db, 99, lane="bulk")
-    await grant(db, "mta:lane:otp", 2.0)
-    await grant(db, "mta:requests", 4.0)
-    attempts = await one.claim()
-    assert sorted(attempt.lane for attempt in attempts) == ["bulk", "otp", "otp"]
-    assert await state(db, bulk) == "sending"
-
-
-async def test_a_new_cap_applies_from_the_next_claim_on(db: Any, worker: Make) -> None:
-    one = worker(limit=1000)
-    await enqueue(db, 1, lane="otp")
-    await one.claim()
-    await lanes.change(db, "otp", {"cap_percent": 30})
-    await enqueue(db, 2, lane="otp")
-    await one.claim()
-    assert await db.fetchval("select allowance from smsgw.bucket where name = 'mta:lane:otp'") == 300.0
 
 
 async def test_after_an_outage_the_newest_login_code_goes_first(db: Any, worker: Make) -> None:
@@ -185,37 +169,15 @@ async def test_a_suspect_request_is_sent_alone(db: Any, worker: Make) -> None:
     assert len(idle.attempts) == 1
 
 
-async def test_the_cap_of_a_lane_starts_full(db: Any, worker: Make) -> None:
-    await enqueue(db, 1, lane="otp")
-    (attempt,) = await worker(limit=25, window=15.0).claim()
-    assert attempt.lane == "otp"
-    assert await db.fetchval("select tokens from smsgw.bucket where name = 'mta:lane:otp'") >= 1.0
-
-
-async def test_a_cap_follows_the_limit_of_another_replica(db: Any, worker: Make) -> None:
-    one, other = worker(limit=1000, window=3600.0), worker(limit=1000, window=3600.0)
-    for each in (one, other):
-        await enqueue(db, 1, lane="otp")
-        await each.claim()
-    one.claimer.change_limits(Limits("mta", (Limit("mta:requests", 100.0, 3600.0),)))
-    await enqueue(db, 2, lane="bulk")
-    await one.claim()
-    await db.execute("update smsgw.bucket set tokens = 50, counted_at = now()")
-    for n in range(20):
-        await enqueue(db, n, lane="otp")
-    # 80 % of 100: a burst of eight; of 1000 it would be eighty.
-    assert len(await other.claim(50)) == 8
-
-
 async def test_a_new_limit_applies_to_every_replica_from_the_next_claim_on(db: Any, worker: Make) -> None:
     one, other = worker(limit=1000, window=3600.0, recipients=1), worker(limit=1000, window=3600.0, recipients=1)
     for n in range(20):
         await enqueue(db, n)
     await one.claim(1)
     await other.claim(1)
-    one.claimer.change_limits(Limits("mta", (Limit("mta:requests", 50.0, 3600.0),)))
+    one.claimer.change_limits(Limits("mta", Limit("mta:requests", 5.0, 3600.0)))
     await one.claim(1)
-    await grant(db, "mta:requests", 1000.0)
+    await db.execute("update smsgw.bucket set spent_bounds = '{}', spent_urgent = '{}', spent_others = '{}'")
     assert len(await other.claim(50)) == 5
 
 
@@ -248,20 +210,25 @@ async def test_a_lane_without_coalescing_shares_no_request(db: Any, worker: Make
     assert attempt.recipients == 1
 
 
-async def test_no_token_is_taken_if_one_bucket_is_empty(db: Any, worker: Make) -> None:
-    one = worker(limit=20, window=3600.0, parts=Limit("parts", 60.0, 3600.0, paced=True))
+async def test_no_token_is_kept_if_the_sender_has_none(db: Any, worker: Make) -> None:
+    pace = Limit("parts", 60.0, 3600.0, LimitKind.PACE)
     await enqueue(db, 1)
-    await one.claim()
+    await worker(limit=20, window=3600.0, parts=pace).claim()
+    await db.execute(EMPTY)
     await grant(db, "mta:requests", 2.0)
     await grant(db, "mta:parts:1", 0.0)
-    assert await one.claim() == []
+    assert await worker(limit=20, window=3600.0, parts=pace).claim() == []
+    assert (
+        await db.fetchval("select sum(s) from smsgw.bucket, unnest(spent_others) as s where name = 'mta:requests'")
+        == 18
+    )
     await grant(db, "mta:parts:1", 1.0)
     await grant(db, "mta:requests", 0.0)
-    assert await one.claim() == []
+    assert await worker(limit=20, window=3600.0, parts=pace).claim() == []
     assert await db.fetchval("select count(*) from smsgw.request") == 0
     assert await db.fetchval("select round(tokens::numeric, 1) from smsgw.bucket where name = 'mta:parts:1'") == 1
     await grant(db, "mta:requests", 1.0)
-    assert len(await one.claim()) == 1
+    assert len(await worker(limit=20, window=3600.0, parts=pace).claim()) == 1
 
 
 async def test_expired_messages_end_before_anything_is_claimed(db: Any, worker: Make) -> None:

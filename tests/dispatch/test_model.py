@@ -19,7 +19,7 @@ from support.receipts import parse
 from support.workers import Worker, make_worker
 
 from gateway.domain.message import Message
-from gateway.domain.outcome import Answer, Classification, History
+from gateway.domain.outcome import Answer, Classification, HeldBack, History
 from gateway.provider.mta.classify import classify
 from gateway.provider.mta.request import BATCH_RULES, encode
 from gateway.receipts.applier import ReceiptApplier
@@ -52,7 +52,7 @@ STEP = st.one_of(
 MOVED = {
     "request": ("available_at", "lease_expires_at", "maybe_arrived_at"),
     "outbox": ("created_at", "not_before", "expires_at"),
-    "bucket": ("counted_at", "blocked_until", "throttled_at", "slow_start_at"),
+    "bucket": ("counted_at", "blocked_until", "throttled_at"),
     "route": ("opened_at", "retry_at"),
     "attempt": ("started_at",),
 }
@@ -159,11 +159,11 @@ class World:
 
     async def _send(self, index: int, behaviour: str) -> None:
         worker, attempt = self.workers[index], self.in_flight[index].pop(0)
-        if worker.sender.block_reason(attempt):
-            worker.completer.release(attempt)
+        if worker.block_reason(attempt):
+            worker.completer.release(attempt, HeldBack.EXPIRED)
             return
         self.provider.behaviour = behaviour
-        self.answered[index].append(await worker.sender.send(attempt))
+        self.answered[index].append(await worker.sender.send(attempt, attempt.claimed_at + worker.lease))
 
     async def _finish(self, index: int) -> None:
         for attempted in self.answered[index]:
@@ -193,7 +193,7 @@ class World:
             worker = self._worker()
             for attempt in (await worker.claimer.claim(10)).attempts:
                 self.provider.behaviour = "ok"
-                worker.completer.put(await worker.sender.send(attempt))
+                worker.completer.put(await worker.sender.send(attempt, attempt.claimed_at + worker.lease))
             worker.completer.stop()
             await worker.completer.run()
             if not await self.pool.fetchval(
@@ -234,8 +234,8 @@ class World:
 EMPTY = """
     delete from smsgw.attempt; delete from smsgw.request; delete from smsgw.outbox; delete from smsgw.receipt;
     delete from smsgw.pause; delete from smsgw.route; delete from smsgw.fair_share; delete from smsgw.bucket;
-    insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin)
-    values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)
+    insert into smsgw.bucket (name, kind, allowance, period, reserves)
+    values ('mta:requests', 'window', 100000, 1, false)
 """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.outbox import enqueue, state, status
+from support.outbox import enqueue, grant, state, status
 
 from gateway.domain.outcome import Answer
 
@@ -77,7 +77,7 @@ async def test_halves_wait_for_tokens_like_other_requests(db: Any, worker: Make)
     one = worker(limit=20, window=3600.0)
     RefusingProvider(one, number(3))
     await one.complete(*await one.claim(1))
-    await db.execute("update smsgw.bucket set tokens = 1, counted_at = now() where name = 'mta:requests'")
+    await grant(db, "mta:requests", 1.0)
     assert len(await one.claim()) == 1
     assert await one.claim() == []
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from support.outbox import LOST, UNREACHED, enqueue, grant, make_due, state, status
 
-from gateway.dispatch.refusal_streak import REFUSAL_THRESHOLD
+from gateway.dispatch.result_plan import REFUSAL_THRESHOLD
+from gateway.domain.outcome import HeldBack
 from gateway.store import pauses
-from gateway.store.buckets import Limit
+from gateway.store.buckets import Limit, LimitKind
 from gateway.store.pauses import Scope
 
 Make = Callable[..., Any]
@@ -40,14 +41,29 @@ async def test_the_horizon_starts_with_the_attempt_and_not_with_its_result(db: A
 
 
 async def test_a_retry_that_would_be_sent_after_the_horizon_is_not_claimed(db: Any, worker: Make) -> None:
-    """The workers of these tests may take five seconds from the claim to the wire."""
-    message_id, one = await enqueue(db), worker(horizon=60.0)
+    """A request of these tests may be on its way for a second."""
+    message_id, one = await enqueue(db), worker(horizon=600.0)
     one.provider.answers.append(LOST)
     await one.send_all()
-    await db.execute("update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '57 seconds'")
+    await db.execute(
+        "update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '599.5 seconds'"
+    )
     await one.send_all()
     assert len(one.provider.sent) == 1
     assert await state(db, message_id) == "uncertain"
+
+
+async def test_a_retry_that_is_delayed_past_the_horizon_is_not_sent(db: Any, worker: Make) -> None:
+    await enqueue(db)
+    clock = [1000.0]
+    one = worker(horizon=600.0, monotonic=lambda: clock[0], lease=4000.0)
+    one.provider.answers.append(LOST)
+    await one.send_all()
+    await db.execute("update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '597 seconds'")
+    (attempt,) = await one.claim()
+    assert one.block_reason(attempt) is None
+    clock[0] += 2.5
+    assert one.block_reason(attempt) is HeldBack.HORIZON_PASSED
 
 
 async def test_the_second_lost_answer_does_not_move_the_horizon(db: Any, worker: Make) -> None:
@@ -93,31 +109,35 @@ async def test_each_outcome_has_its_own_retry_budget(db: Any, worker: Make) -> N
 
 
 async def test_retries_of_a_sender_without_tokens_do_not_delay_another_sender(db: Any, worker: Make) -> None:
-    one = worker(parts=Limit("parts", 60.0, 3600.0, paced=True), recipients=1)
+    one = worker(parts=Limit("parts", 60.0, 3600.0, LimitKind.PACE), recipients=1)
     one.provider.answers.extend([UNREACHED, UNREACHED])
     for sender in (7, 8):
         await enqueue(db, sender, sender_id=sender)
         await one.claim()  # creates the sender's bucket, which starts empty
         await grant(db, f"mta:parts:{sender}", 1.0)
+        one.forget_waits()
         await one.complete(*await one.claim())
     await db.execute("update smsgw.request set available_at = now() - make_interval(secs => 10 - sender_id)")
     await grant(db, "mta:parts:7", 0.0)
     await grant(db, "mta:parts:8", 1.0)
+    one.forget_waits()
     (attempt,) = await one.claim()
     assert attempt.sender_id == 8
 
 
 async def test_a_retry_takes_the_tokens_of_its_sender(db: Any, worker: Make) -> None:
-    one = worker(parts=Limit("parts", 3600.0, 3600.0, paced=True), recipients=1)
+    one = worker(parts=Limit("parts", 3600.0, 3600.0, LimitKind.PACE), recipients=1)
     one.provider.answers.extend([UNREACHED, UNREACHED])
     for sender in (7, 8):
         await enqueue(db, sender, sender_id=sender)
         await one.claim()
         await grant(db, f"mta:parts:{sender}", 1.0)
+        one.forget_waits()
         await one.complete(*await one.claim())
     await make_due(db)
     for sender in (7, 8):
         await grant(db, f"mta:parts:{sender}", 1.0)
+    one.forget_waits()
     assert len(await one.claim()) == 2
     left = await db.fetch("select tokens from smsgw.bucket where name like 'mta:parts:%'")
     assert [refusals["tokens"] < 0.5 for refusals in left] == [True, True]
@@ -128,8 +148,8 @@ async def test_a_worker_that_stood_still_releases_its_attempts(db: Any, worker: 
     one = worker(monotonic=lambda: clock[0])
     (attempt,) = await one.claim()
     clock[0] += 6.0
-    assert one.sender.block_reason(attempt) == "tokens_stale"
-    one.completer.release(attempt)
+    assert one.block_reason(attempt) == "tokens_stale"
+    one.completer.release(attempt, HeldBack.EXPIRED)
     await one.complete()
     assert await state(db, message_id) == "ready"
 
@@ -140,9 +160,9 @@ async def test_a_worker_sends_no_request_that_could_outlast_its_lease(db: Any, w
     one = worker(monotonic=lambda: clock[0], lease=4.0)
     (attempt,) = await one.claim()
     clock[0] += 2.9
-    assert one.sender.block_reason(attempt) is None
+    assert one.block_reason(attempt) is None
     clock[0] += 0.2
-    assert one.sender.block_reason(attempt) == "lease_too_short"
+    assert one.block_reason(attempt) == "lease_too_short"
 
 
 async def test_a_message_that_expires_between_claim_and_call_is_not_sent(db: Any, worker: Make) -> None:
@@ -152,8 +172,8 @@ async def test_a_message_that_expires_between_claim_and_call_is_not_sent(db: Any
     one = worker(monotonic=lambda: clock[0])
     (attempt,) = await one.claim(1)
     clock[0] += 4.0
-    assert one.sender.block_reason(attempt) == "expired"
-    one.completer.release(attempt)
+    assert one.block_reason(attempt) == "expired"
+    one.completer.release(attempt, HeldBack.EXPIRED)
     await one.complete()
     await db.execute("update smsgw.outbox set expires_at = now() where id = $1", short)
     await worker().send_all()
@@ -203,7 +223,7 @@ async def test_renewal_returns_only_the_leases_that_are_still_held(db: Any, work
         await enqueue(db, n)
     kept, lost = await one.claim()
     await db.execute("update smsgw.request set claim_token = gen_random_uuid() where id = $1", lost.request_id)
-    found = await claims.renew_leases(db, [(t.request_id, t.token) for t in (kept, lost)], 500.0)
+    found = await claims.renew_leases(db, [(t.request_id, t.claim_token) for t in (kept, lost)], 500.0)
     assert found == {kept.request_id}
     until = await db.fetchval(
         "select lease_expires_at > now() + interval '400 seconds' from smsgw.request where id = $1", kept.request_id
@@ -278,7 +298,7 @@ async def test_a_released_probe_is_replaced_at_once(db: Any, worker: Make) -> No
     await db.execute("update smsgw.route set retry_at = now()")
     (probe,) = await one.claim()
     assert await other.claim() == []
-    one.completer.release(probe)
+    one.completer.release(probe, HeldBack.EXPIRED)
     await one.complete()
     (second,) = await other.claim()
     assert second.probe
@@ -292,17 +312,33 @@ async def test_a_429_stops_every_lane_and_every_replica_for_retry_after(db: Any,
     await enqueue(db, 2, lane="otp")
     assert await other.claim() == []
     assert float(await bucket(db, "extract(epoch from blocked_until - throttled_at)")) == pytest.approx(10.0)
-    assert await bucket(db, "rate_factor = 0.5 and slow_start_at = blocked_until")
+    assert await bucket(db, "rate_factor") == 0.5
 
 
-async def test_a_rate_header_of_zero_stops_every_replica_until_the_reset(db: Any, worker: Make) -> None:
+async def test_what_other_programs_used_counts_as_spent_until_the_reset(db: Any, worker: Make) -> None:
     from gateway.domain.outcome import RateHeaders
 
     await enqueue(db, 1)
-    one, other = worker(), worker()
+    one, other = worker(limit=24, window=15.0), worker(limit=24, window=15.0)
+    await db.execute("update smsgw.bucket set allowance = 24, period = 15")
     one.provider.answers.append(status(200, total_sent=1, rate=RateHeaders(25, 0, 8.0)))
     await one.send_all()
     await enqueue(db, 2)
     assert await other.claim() == []
-    assert float(await bucket(db, "extract(epoch from blocked_until - counted_at)")) == pytest.approx(8.0)
-    assert await bucket(db, "rate_factor = 1 and slow_start_at is null")
+    assert await bucket(db, "foreign_spent") == 24
+    assert 0.0 < float(await bucket(db, "extract(epoch from foreign_until - clock_timestamp())")) <= 8.0
+    assert await bucket(db, "rate_factor = 1 and blocked_until is null")
+
+
+async def test_an_answer_that_our_own_requests_explain_shows_no_foreign_use(db: Any, worker: Make) -> None:
+    from gateway.domain.outcome import RateHeaders
+
+    one = worker(limit=24, window=15.0, recipients=1)
+    await db.execute("update smsgw.bucket set allowance = 24, period = 15")
+    for n in range(3):
+        await enqueue(db, n)
+    attempts = await one.claim(3)
+    assert len(attempts) == 3
+    one.provider.answers.extend(status(200, total_sent=1, rate=RateHeaders(25, left, 8.0)) for left in (24, 23, 22))
+    await one.complete(*attempts)
+    assert await bucket(db, "foreign_spent") == 0

@@ -11,7 +11,14 @@ import asyncpg
 import pytest
 from support.processes import Gateway, Simulator, free_port
 
-FAST = {"request_limit": 2000, "request_window": "1s", "parts_per_minute": 0, "request_timeout": "5s", "lease": "11s"}
+FAST = {
+    "request_limit": 2000,
+    "request_window": "1s",
+    "parts_per_minute": 0,
+    "request_timeout": "5s",
+    "send_within": "4s",
+    "lease": "15s",
+}
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ from gateway.provider.mta.signature import sign
 from gateway.store.leadership import NAMESPACE, RECONCILE
 
 FAST = {
-    "request_limit": 2000, "request_window": "1s", "parts_per_minute": 0, "request_timeout": "5s", "lease": "11s",
+    "request_limit": 2000, "request_window": "1s", "parts_per_minute": 0, "request_timeout": "5s",
+    "send_within": "4s", "lease": "15s",
     "management_limit": 1000,
 }  # fmt: skip
 KNOBS = {

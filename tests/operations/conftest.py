@@ -14,8 +14,8 @@ async def operator(database: Any) -> AsyncIterator[Any]:
     """A connection as the command line opens it; the limiter is full."""
     connection = await connect(database.dsn, purpose="test")
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     yield connection
     await connection.close()

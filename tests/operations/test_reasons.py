@@ -37,7 +37,7 @@ def classified_codes() -> set[str]:
     texts = [
         (ROOT / "gateway" / "domain" / "outcome.py").read_text(),
         (ROOT / "gateway" / "provider" / "mta" / "classify.py").read_text(),
-        (ROOT / "gateway" / "dispatch" / "refusal_streak.py").read_text(),
+        (ROOT / "gateway" / "dispatch" / "result_plan.py").read_text(),
     ]
     found = set(re.findall(r'answer\.error or "([a-z_]+)"|reason="([a-z_]+)"', "\n".join(texts)))
     constants = re.findall(r"\breasons\.([A-Z_]+)", texts[1])

@@ -25,7 +25,7 @@ async def test_a_lane_says_what_waits_and_how_long(operator: Any) -> None:
     lane = next(line for line in found.lanes if line.lane == "default")
     assert lane.states["ready"] == 9
     assert lane.eta is not None
-    assert 9 < lane.eta < 11
+    assert 9 <= lane.eta < 11
     assert found.sending
 
 

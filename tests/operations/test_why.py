@@ -114,8 +114,8 @@ async def test_the_limit_is_used_up(running: Any) -> None:
 
 async def test_the_numbers_own_pace_is_used_up(running: Any) -> None:
     await running.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced) "
-        "values ('mta:parts:7', -100, now(), 60, 60, 0, true), ('mta:parts:8', 1, now(), 60, 60, 0, true)"
+        "insert into smsgw.bucket (name, kind, tokens, counted_at, allowance, period) "
+        "values ('mta:parts:7', 'pace', -100, now(), 60, 60), ('mta:parts:8', 'pace', 1, now(), 60, 60)"
     )
     message_id = await enqueue(running)
     assert Kind.BUCKET in await obstacles(running, message_id, default_sender=7)

@@ -16,8 +16,8 @@ from gateway.store.pool import Pool
 async def sent(pool: Pool, connection: Any) -> tuple[int, str]:
     """Return a message that was accepted, and its external id."""
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     message_id = await enqueue(connection)
     await make_worker(pool, FakeProvider()).send_all()

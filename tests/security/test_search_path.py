@@ -271,8 +271,8 @@ async def test_a_claim_runs_what_is_planted_unless_its_sessions_are_pinned(
     hostile: str, database: Any, make_login: Any, connection: Any
 ) -> None:
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10000, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     dsn = await make_login("smsgw_gateway")
 

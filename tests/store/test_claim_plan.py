@@ -98,15 +98,15 @@ FINISH_ARGUMENTS = (
     "array[null::text], array['p'], array[null::real], array[0.1::real], array['rejected'], array[0], array[false], "
     "array[false], array[null::text], array[null::text], array[null::int], array[null::text], array['bad_request']"
 )
-LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int, boolean, text[], text[], bigint[]"
-WHOLE = "200, false, array[]::text[], array[]::text[], array[]::bigint[]"
+LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int, boolean, text[], text[], bigint[], int"
+WHOLE = "200, false, array[]::text[], array[]::text[], array[]::bigint[], 64"
 FROM = f"'mta', array['bulk', 'otp'], array['{{}}', '{{}}'], array[0, 0], array[]::text[], array[]::bigint[], {WHOLE}"
 FROM_THE_START = (
     f"'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], {WHOLE}"
 )
 QUICK = (
     "'mta', array[]::text[], array[]::text[], array[]::bigint[], array[]::text[], array[]::bigint[], 200, true, "
-    "array['bulk'], array[''], array[0]"
+    "array['bulk'], array[''], array[0], 64"
 )
 STATEMENTS = {
     "claim": ("lock_waiting_messages", CLAIM_TYPES, ONE_QUEUE.format(lane="bulk", newest="false")),
@@ -143,13 +143,13 @@ INDEX = {
     "renew": "request_pkey",
 }  # fmt: skip
 
-LOOKS = dict.fromkeys(("look", "look from the middle", "look around the end"), 4500)
+LOOKS = dict.fromkeys(("look", "look from the middle", "look around the end"), 5500)
 """Two lanes with twenty thousand tenants each: two hundred probes of the backlog and of the shares in each of them."""
 
 MOST_BUFFERS = {
     "claim": 1500,
     "claim from a place": 1500,
-    "quick look": 2300,
+    "quick look": 2500,
     "newest first": 1500,
     "order keys": 3000,
     "stand behind": 2500,

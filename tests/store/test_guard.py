@@ -82,8 +82,8 @@ async def test_what_is_just_permitted_can_be_claimed_and_listed(
     else:
         await insert(connection, column, value, body)
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     one = make_worker(pool, FakeProvider())
     await one.send_all()

@@ -18,8 +18,8 @@ async def story(connection: Any, message_id: int) -> list[tuple[str, str]]:
 async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connection: Any) -> None:
     message_id, one = await enqueue(connection), make_worker(pool, FakeProvider())
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     one.provider.answers.extend([LOST, status(409)])
     await one.send_all()
@@ -46,8 +46,8 @@ async def test_attempts_receipts_and_operators_are_all_told(pool: Pool, connecti
 async def test_the_request_that_was_refused_first_stays_in_the_story(pool: Pool, connection: Any) -> None:
     first, _ = [await enqueue(connection, number) for number in range(2)]
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     one = make_worker(pool, FakeProvider())
     one.provider.answers.append(status(400))
@@ -61,8 +61,8 @@ async def test_an_ending_of_our_own_says_why(pool: Pool, connection: Any) -> Non
     message_id = await enqueue(connection)
     await connection.execute("insert into smsgw.suppression (number, source) values ('+12025550123', 'operator')")
     await connection.execute(
-        "insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin) "
-        "values ('mta:requests', 10, now() - interval '1 hour', 100000, 1, 0)"
+        "insert into smsgw.bucket (name, kind, allowance, period, reserves) "
+        "values ('mta:requests', 'window', 100000, 1, false)"
     )
     await make_worker(pool, FakeProvider()).send_all()
     (*_, (what, why)) = await story(connection, message_id)

@@ -232,7 +232,7 @@ SCENARIOS = {
         Scenario(
             "slow",
             _some,
-            settings={"LEASE": "3s", "REQUEST_TIMEOUT": "2600ms"},
+            settings={"LEASE": "5s", "REQUEST_TIMEOUT": "2600ms"},
             faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
         ),
         Scenario(

@@ -53,5 +53,11 @@ async def age(connection: Any, message_id: int, seconds: float) -> None:
 
 
 async def grant(connection: Any, bucket: str, tokens: float) -> None:
-    """Set the tokens that a bucket of the limiter has now."""
-    await connection.execute("update smsgw.bucket set tokens = $2, counted_at = now() where name = $1", bucket, tokens)
+    """Set the tokens that a bucket of the limiter has now; the others of a window stay spent for long."""
+    await connection.execute(
+        "update smsgw.bucket set tokens = $2, counted_at = now(), "
+        "spent_bounds = array[now() + interval '30 minutes'], spent_urgent = array[0], "
+        "spent_others = array[greatest(0, floor(allowance - $2::float8))::integer] where name = $1",
+        bucket,
+        tokens,
+    )

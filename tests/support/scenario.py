@@ -47,8 +47,9 @@ class Scenario:
 
 SETTINGS = {
     "MTA_API_KEY": "simulator-key", "WEBHOOK_SECRET": SECRET, "POLL_INTERVAL": "50ms", "RECONCILE_INTERVAL": "300ms",
-    "CONCURRENCY": "4", "REQUEST_TIMEOUT": "2s", "LEASE": "30s", "REQUEST_LIMIT": "10000", "REQUEST_WINDOW": "1s",
-    "PARTS_PER_MINUTE": "600000", "PARTS_PER_DAY": "1000000", "MANAGEMENT_LIMIT": "100000", "DRAIN_TIMEOUT": "5s",
+    "CONCURRENCY": "4", "REQUEST_TIMEOUT": "2s", "SEND_WITHIN": "2s", "LEASE": "30s", "REQUEST_LIMIT": "10000",
+    "REQUEST_WINDOW": "1s", "PARTS_PER_MINUTE": "600000", "PARTS_PER_DAY": "1000000", "MANAGEMENT_LIMIT": "100000",
+    "DRAIN_TIMEOUT": "5s",
 }  # fmt: skip
 
 CONSTANTS = {
@@ -58,8 +59,6 @@ CONSTANTS = {
     "gateway.dispatch.completer:DATABASE_RETRY_SECONDS": 0.05,
     "gateway.dispatch.sweeper:SWEEP_SECONDS": 0.1,
     "gateway.dispatch.sweeper:IDLE_SWEEP_SECONDS": 0.1,
-    # However slow the machine is, a scan counts as fast, so that the last check for urgent messages runs.
-    "gateway.dispatch.claimer:MAX_RESCAN_SECONDS": 3600.0,
     "gateway.dispatch.waker:SESSION_CHECK_SECONDS": 0.1,
     "gateway.receipts.applier:DATABASE_RETRY": 0.05,
     "gateway.receipts.applier:POLL_EVERY": 0.1,

@@ -75,6 +75,15 @@ class Worker:
     provider: FakeProvider
     observer: CountingObserver
     done: list[Attempt]
+    lease: float
+
+    def forget_waits(self) -> None:
+        """Forget when the paces of senders give their next tokens, because the test gave them some."""
+        self.claimer._tokens._paces_from.clear()
+
+    def block_reason(self, attempt: Attempt) -> Any:
+        """Return why the attempt must not be made now."""
+        return self.sender.block_reason(attempt, attempt.claimed_at + self.lease)
 
     async def claim(self, slots: int = 10) -> list[Attempt]:
         return (await self.claimer.claim(slots)).attempts
@@ -82,7 +91,7 @@ class Worker:
     async def complete(self, *attempts: Attempt) -> None:
         """Send these attempts, and write all results."""
         for attempt in attempts:
-            self.completer.put(await self.sender.send(attempt))
+            self.completer.put(await self.sender.send(attempt, attempt.claimed_at + self.lease))
         self.completer.stop()
         await self.completer.run()
 
@@ -103,10 +112,11 @@ def make_worker(
     recipients: int = 500,
     parts: Limit | None = None,
     parts_per_day: Limit | None = None,
+    reserves: bool = False,
     monotonic: Callable[[], float] = time.monotonic,
     slow_scan: float = math.inf,
 ) -> Worker:
-    """Build the parts of one process. Limits are high, and no scan is slow, unless a test changes it."""
+    """Build the parts of one process. By default limits are high, no lane has a reserve, and no scan is slow."""
     observer: Any = CountingObserver()
     done: list[Attempt] = []
     settings = ClaimSettings(
@@ -114,9 +124,10 @@ def make_worker(
         max_recipients=recipients,
         lease=lease,
         horizon=horizon,
-        start_within=5.0,
+        send_within=5.0,
+        transit=1.0,
     )
-    limits = Limits("mta", (Limit("mta:requests", limit, window, 0.0),), parts, parts_per_day)
+    limits = Limits("mta", Limit("mta:requests", limit, window, reserves=reserves), parts, parts_per_day)
     breaker = RouteBreaker(pool, provider.route)
     cursors = QueueCursors(slow_scan=slow_scan, monotonic=monotonic)
     encoder = RequestEncoder(provider, ExternalIds())
@@ -126,8 +137,19 @@ def make_worker(
         ),
         sender=Sender(provider, observer, call_limit=1.0, monotonic=monotonic),
         completer=Completer(
-            pool, Splitter(encoder), breaker, observer, window=15.0, on_written=done.extend, monotonic=monotonic
+            pool,
+            provider,
+            Splitter(encoder),
+            breaker,
+            observer,
+            worker=settings.worker,
+            window=15.0,
+            request_limit=25,
+            lease_until=lambda attempt: attempt.claimed_at + lease,
+            on_written=done.extend,
+            monotonic=monotonic,
         ),
+        lease=lease,
         provider=provider,
         observer=observer,
         done=done,

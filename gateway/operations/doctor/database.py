@@ -135,7 +135,7 @@ async def _plan(connection: Connection) -> Check:
 
 
 async def _replicas(connection: Connection) -> list[Check]:
-    found = (await status.status(connection)).replicas
+    found = await status.replicas(connection)
     alive = [one for one in found if one.silent < SILENT]
     sending = [one for one in alive if Component.DISPATCH in one.components]
     lines = []

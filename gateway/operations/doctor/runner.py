@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.receipt import Event
-from gateway.operations.doctor import account, database, search_path, vacuum, webhooks
+from gateway.operations.doctor import account, database, distance, search_path, vacuum, webhooks
 from gateway.operations.doctor.account import ExpectedAccount
 from gateway.operations.doctor.checks import Check, fail, warn
 from gateway.provider.protocol import Provider, ProviderKind, Webhook
@@ -23,10 +23,12 @@ class Webhooks:
     """Its address as the provider reaches it; None for the registered one."""
 
 
-async def check_database(connection: Connection) -> AsyncIterator[Check]:
-    """Yield the checks of the database."""
+async def check_database(connection: Connection, *, send_within: float) -> AsyncIterator[Check]:
+    """Yield the checks of the database. `send_within` is the setting, in seconds."""
     try:
         for check in await database.run_checks(connection):
+            yield check
+        for check in await distance.run_checks(connection, send_within=send_within):
             yield check
         for check in await search_path.run_checks(connection):
             yield check

@@ -1,6 +1,7 @@
 """The HTTP client: one session, kept alive, with every wait bounded."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import date
 from typing import Any
 
@@ -47,13 +48,12 @@ class MobileTextAlerts:
         window: float,
         connections: int,
         default_sender: int | None = None,
-        rate_limit: Callable[[], Awaitable[None]] | None = None,
+        rate_limit: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         """`timeout` is the longest that one call takes, in seconds; `window` the provider's own rate window.
 
         `default_sender` is the sending number of messages that name none; see `choose_default_sender`.
-        `rate_limit` is awaited before each call that is not a send: it waits until the limit for those permits
-        one more.
+        `rate_limit` is entered for each call that is not a send: it waits until the limit for those permits one more.
         """
         self._base = base_url.rstrip("/")
         self._window = window
@@ -213,12 +213,13 @@ class MobileTextAlerts:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
-        if self._rate_limit is not None:
-            await self._rate_limit()
         try:
-            async with self._session.request(
-                method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
-            ) as response:
+            async with (
+                self._rate_limit(),
+                self._session.request(
+                    method, f"{self._base}{path}", params=query, json=body, allow_redirects=False
+                ) as response,
+            ):
                 status, headers, content = response.status, response.headers, await _bounded(response)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             _, code = classify_error(error)

@@ -1,23 +1,23 @@
--- Messages that may go now, in claim order inside each lane, tenant and sending number; newest first where asked.
--- $1 lanes, $2 tenants, $3 senders (0 is the default number), $4 how many of each, $5 newest first; $6 times and $7 ids: the
--- place in each queue from which on to read, null for its beginning. Served by
--- outbox_waiting, one range scan each, forwards or backwards; locks the rows it returns and steps over those that
--- another claim or the fold holds.
--- `next` says that nothing under the same order key is in front (smsgw.is_head_of_order_key); what is not next must stand aside.
--- The time of the statement is the bound of the scan: what is scheduled for later is not walked over. Whether a message
--- has expired is asked by the clock, one by one.
--- The scan in the direction that is not asked for is never begun: its first condition is false from the start.
+-- Lock messages that may be sent now, in claim order inside each lane, tenant and sender; newest first where requested.
+-- $1 lanes, $2 tenants, $3 senders (0 is the default sender), $4 how many of each, $5 newest first; $6 times and $7 ids: the
+-- cursor of each queue from which on to read, null for its start.
+-- Served by outbox_waiting, one range scan for each queue, forwards or backwards. Locks the rows that it returns, and skips
+-- those that another claim or the receipts have locked.
+-- `is_head_of_order_key`: no earlier message of the same order key is still open. Other messages must be parked.
+-- The time of the statement bounds the scan, so messages that are scheduled for later are not read. Whether a message has
+-- expired is checked row by row, by the clock.
+-- The scan in the direction that is not requested never begins: its first condition is false from the start.
 with wanted as (
     select
         w.lane,
         w.tenant,
         w.sender,
-        w.most,
+        w.max_messages,
         w.newest,
         coalesce(w.first_at, '-infinity') as first_at,
         coalesce(w.first_id, 0) as first_id
     from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::boolean[], $6::timestamptz[], $7::bigint[])
-        as w (lane, tenant, sender, most, newest, first_at, first_id)
+        as w (lane, tenant, sender, max_messages, newest, first_at, first_id)
 ),
 
 found as (
@@ -38,7 +38,7 @@ found as (
             and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
         order by o.not_before, o.id
-        limit wanted.most
+        limit wanted.max_messages
         for update skip locked
     ) as m
 ),
@@ -60,7 +60,7 @@ found_newest as (
             and o.not_before <= statement_timestamp()
             and o.expires_at > clock_timestamp()
         order by o.not_before desc, o.id desc
-        limit wanted.most
+        limit wanted.max_messages
         for update skip locked
     ) as m
 ),
@@ -90,7 +90,7 @@ select
     o.expires_at,
     o.not_before,
     greatest(o.created_at, o.not_before) as ready_at,
-    o.order_key is null or smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id) as next,
+    o.order_key is null or smsgw.is_head_of_order_key(o.tenant, o.order_key, o.id) as is_head_of_order_key,
     exists(select from smsgw.suppression as s where s.number = o.to_number) as suppressed,
     (select paused.subject from paused where smsgw.has_tag(o.tags, paused.subject) limit 1) as paused_tag
 from (

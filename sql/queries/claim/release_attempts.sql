@@ -1,7 +1,8 @@
 -- Give back claimed requests of which no byte was sent.
--- $1 request ids, $2 their claim tokens, $3 attempt numbers.
+-- $1 request ids, $2 their claim tokens, $3 attempt numbers, $4 worker, $5 reason.
 -- A request at its first attempt is deleted. Its messages return to the queue, where their time to live and suppressions
--- are checked again. Of a later attempt only the attempt is deleted.
+-- are checked again. Of a later attempt only the attempt is deleted. The worker's row notes it, for people who ask why
+-- nothing is sent.
 -- Fenced by the claim token. Locks the requests in the order of their ids, then their messages, by primary key.
 with wanted as (
     select n.id, n.token, n.number
@@ -34,6 +35,12 @@ dissolved as (
     delete from smsgw.request as r
     using ours
     where r.id = ours.id and ours.number = 1
+),
+
+noted as (
+    update smsgw.replica as p
+    set held_back_at = clock_timestamp(), held_back_reason = $5
+    where p.worker = $4
 )
 
 update smsgw.request as r

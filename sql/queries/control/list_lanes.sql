@@ -8,6 +8,7 @@ select
     l.coalesce,
     l.on_uncertain,
     l.max_attempts,
-    l.cap_percent
+    l.cap_percent,
+    l.reserve_percent
 from smsgw.lane as l
 order by l.urgent desc, l.weight desc, l.name;

@@ -1,18 +1,26 @@
--- Bring one bucket to the settings of the process that starts. A new bucket of the provider's starts empty: an earlier
--- installation, or one whose database was restored, may have used the provider's window a moment ago. A lane's cap is
--- our own and starts full. A new quota has nothing counted, for nobody knows better.
--- $1 name, $2 allowance, $3 period in seconds, $4 margin in seconds, $5 paced, $6 slices of a quota or null, $7 tokens
--- that a new one holds.
+-- Bring one bucket to the settings of the process that starts; make it if it is missing.
+-- $1 name, $2 kind, $3 allowance, $4 period in seconds, $5 whether it reserves tokens for urgent lanes, $6 whether the use
+-- before its first row is unknown.
+-- A bucket of the provider's starts full on an installation that never sent anything. Otherwise the window may have been
+-- used a moment ago: the row is missing after a restore, or a person deleted it. So all tokens start as spent, and return
+-- after one period.
 -- Locks the one row.
-insert into smsgw.bucket (name, tokens, counted_at, allowance, period, margin, paced, usage_slices, newest_slice)
-values ($1, $7, clock_timestamp(), $2, $3, $4, $5, $6, case when $6::double precision[] is not null then 0 end)
+insert into smsgw.bucket (
+    name, kind, allowance, period, reserves, tokens, spent_bounds, spent_urgent, spent_others
+)
+select
+    $1,
+    $2::text::smsgw.bucket_kind,
+    $3,
+    $4,
+    $5,
+    case when first.starts_full then greatest(1.0, 2.0 * $3::double precision / $4::double precision) else 0 end,
+    case when first.starts_full then '{}' else array[clock_timestamp()] end,
+    case when first.starts_full then '{}' else array[0] end,
+    case when first.starts_full then '{}' else array[floor($3::double precision)::integer] end
+from (select not $6::boolean or not exists (select from smsgw.attempt) as starts_full) as first
 on conflict (name) do update
-set
-    allowance = excluded.allowance,
-    period = excluded.period,
-    margin = excluded.margin,
-    paced = excluded.paced,
-    tokens = least(bucket.tokens, excluded.allowance)
+set kind = excluded.kind, allowance = excluded.allowance, period = excluded.period, reserves = excluded.reserves
 where
-    (bucket.allowance, bucket.period, bucket.margin, bucket.paced)
-    is distinct from (excluded.allowance, excluded.period, excluded.margin, excluded.paced);
+    (bucket.kind, bucket.allowance, bucket.period, bucket.reserves)
+    is distinct from (excluded.kind, excluded.allowance, excluded.period, excluded.reserves);

@@ -1,0 +1,2 @@
+-- Nothing but an answer: its time is the distance of the database.
+select;
