@@ -16,6 +16,27 @@ GRANT USAGE ON SCHEMA smsgw TO smsgw_reader;
 
 -- Types
 
+CREATE TYPE smsgw.attempt_result AS (
+	request_id uuid,
+	claim_token uuid,
+	number integer,
+	outcome text,
+	http_status smallint,
+	error text,
+	provider_request_id text,
+	retry_after real,
+	duration real,
+	status text,
+	delay double precision,
+	spent boolean,
+	maybe_arrived boolean,
+	provider_message_id text,
+	outbound_ids bigint[],
+	total_sent integer,
+	verify_reason text,
+	reason text
+);
+
 CREATE TYPE smsgw.bucket_kind AS ENUM (
     'window',
     'pace'
@@ -30,6 +51,18 @@ CREATE TYPE smsgw.delivery_status AS ENUM (
     'rejected',
     'failed',
     'delivered'
+);
+
+CREATE TYPE smsgw.new_request AS (
+	id uuid,
+	external_id text,
+	body bytea,
+	members bigint[],
+	parts integer,
+	lane text,
+	tenant text,
+	sender_id bigint,
+	generation smallint
 );
 
 CREATE TYPE smsgw.parked_by AS ENUM (

@@ -15,7 +15,7 @@ from gateway.domain.message import Message
 from gateway.domain.outcome import HeldBack
 from gateway.store.json_values import Unreadable
 from gateway.store.pool import Connection, Record
-from gateway.store.rows import bigints, to_message
+from gateway.store.rows import to_message
 from gateway.store.sql import query
 
 
@@ -337,18 +337,23 @@ async def create_requests(connection: Connection, requests: Sequence[NewRequest]
     ]
     await connection.execute(
         query("create_requests"),
-        [request.id for request in requests],
-        [request.external_id for request in requests],
-        [request.body for request in requests],
-        [bigints([message.id for message in request.messages]) for request in requests],
-        [sum(request.parts) for request in requests],
-        [request.lane for request in requests],
-        [request.tenant for request in requests],
-        [request.sender_id for request in requests],
-        [request.generation for request in requests],
-        [row[0] for row in bound],
-        [row[1] for row in bound],
-        [row[2] for row in bound],
+        [
+            (
+                request.id,
+                request.external_id,
+                request.body,
+                [message.id for message in request.messages],
+                sum(request.parts),
+                request.lane,
+                request.tenant,
+                request.sender_id,
+                request.generation,
+            )
+            for request in requests
+        ],
+        [message_id for message_id, _, _ in bound],
+        [request_id for _, request_id, _ in bound],
+        [parts for _, _, parts in bound],
         lease.token,
         lease.seconds,
         lease.worker,

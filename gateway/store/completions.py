@@ -48,28 +48,32 @@ class Settled:
 
 async def finish(connection: Connection, results: Sequence[AttemptResult]) -> list[Settled]:
     """Write results; a request that is missing from the answer is held by another worker now."""
-    rows = await connection.fetch(
-        query("complete_attempts"),
-        [r.request_id for r in results],
-        [r.token for r in results],
-        [r.number for r in results],
-        [r.outcome for r in results],
-        [r.http_status for r in results],
-        [r.error for r in results],
-        [r.provider_request_id for r in results],
-        [r.retry_after for r in results],
-        [r.duration for r in results],
-        [r.status.value for r in results],
-        [r.delay for r in results],
-        [r.spent for r in results],
-        [r.maybe_arrived for r in results],
-        [r.provider_message_id for r in results],
-        [bigints(r.outbound_ids) if r.outbound_ids else None for r in results],
-        [r.total_sent for r in results],
-        [r.verify_reason for r in results],
-        [r.reason for r in results],
-    )
+    rows = await connection.fetch(query("complete_attempts"), [_columns(result) for result in results])
     return [Settled(row["id"], RequestStatus(row["status"]), row["lane"], row["messages"]) for row in rows]
+
+
+def _columns(result: AttemptResult) -> tuple[object, ...]:
+    """Return the fields of `smsgw.attempt_result`, in its order."""
+    return (
+        result.request_id,
+        result.token,
+        result.number,
+        result.outcome,
+        result.http_status,
+        result.error,
+        result.provider_request_id,
+        result.retry_after,
+        result.duration,
+        result.status.value,
+        result.delay,
+        result.spent,
+        result.maybe_arrived,
+        result.provider_message_id,
+        list(result.outbound_ids) or None,
+        result.total_sent,
+        result.verify_reason,
+        result.reason,
+    )
 
 
 async def request_messages(connection: Connection, request_id: UUID) -> list[Message]:

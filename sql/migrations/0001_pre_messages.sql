@@ -219,3 +219,38 @@ create table smsgw.group_delivery (
     primary key (message_id, generation, number)
 )
 with (fillfactor = 85);
+
+-- Rows that the gateway sends as one array (docs/decisions/0003-composite-arrays.md). A type is never altered: the previous
+-- release still sends the old number of fields during a rolling upgrade. A new field needs a new type.
+create type smsgw.new_request as (
+    id uuid,
+    external_id text,
+    body bytea,
+    members bigint[],
+    parts integer,
+    lane text,
+    tenant text,
+    sender_id bigint,
+    generation smallint
+);
+
+create type smsgw.attempt_result as (
+    request_id uuid,
+    claim_token uuid,
+    number integer,
+    outcome text,
+    http_status smallint,
+    error text,
+    provider_request_id text,
+    retry_after real,
+    duration real,
+    status text,
+    delay double precision,
+    spent boolean,
+    maybe_arrived boolean,
+    provider_message_id text,
+    outbound_ids bigint[],
+    total_sent integer,
+    verify_reason text,
+    reason text
+);

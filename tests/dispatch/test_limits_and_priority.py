@@ -133,9 +133,7 @@ async def test_an_answered_probe_closes_the_breaker(db: Any, worker: Make) -> No
         await enqueue(db, n)
     await one.complete(*await one.claim(5))
     await db.execute("update smsgw.route set retry_at = now()")
-    await db.execute(
-        "update smsgw.request set lease_expires_at = now() + interval '1 hour' where claim_token is not null"
-    )
+    await db.execute("update smsgw.request set available_at = now() + interval '1 hour' where status = 'in_flight'")
     (probe,) = await one.claim()
     assert probe.probe
     assert (await other.claimer.claim(10)).attempts == []

@@ -80,23 +80,15 @@ FROM_A_PLACE = (
     "array['2026-01-01 00:00Z'::timestamptz], array[149000]"
 )
 CLAIM_TYPES = "text[], text[], bigint[], int[], boolean[], timestamptz[], bigint[]"
-BIND_TYPES = (
-    "uuid[], text[], bytea[], text[], int[], text[], text[], bigint[], smallint[], bigint[], uuid[], smallint[], "
-    "uuid, float8, text, text"
-)
+BIND_TYPES = "smsgw.new_request[], bigint[], uuid[], smallint[], uuid, float8, text, text"
 BIND_ARGUMENTS = (
-    "array[gen_random_uuid()], array['e'], array['x'::bytea], array['{1}'], array[1], array['bulk'], array[''], "
-    "array[1], array[0::smallint], array[1], array[gen_random_uuid()], array[1::smallint], gen_random_uuid(), 60, "
-    "'w', 'mta'"
+    "array[row(gen_random_uuid(), 'e', 'x'::bytea, array[1], 1, 'bulk', '', 1, 0)::smsgw.new_request], array[1], "
+    "array[gen_random_uuid()], array[1::smallint], gen_random_uuid(), 60, 'w', 'mta'"
 )
-FINISH_TYPES = (
-    "uuid[], uuid[], int[], text[], smallint[], text[], text[], real[], real[], text[], float8[], boolean[], "
-    "boolean[], text[], text[], int[], text[], text[]"
-)
+FINISH_TYPES = "smsgw.attempt_result[]"
 FINISH_ARGUMENTS = (
-    "array[gen_random_uuid()], array[gen_random_uuid()], array[1], array['refused'], array[400::smallint], "
-    "array[null::text], array['p'], array[null::real], array[0.1::real], array['rejected'], array[0], array[false], "
-    "array[false], array[null::text], array[null::text], array[null::int], array[null::text], array['bad_request']"
+    "array[row(gen_random_uuid(), gen_random_uuid(), 1, 'refused', 400, null, 'p', null, 0.1, 'rejected', 0, false, "
+    "false, null, null, null, null, 'bad_request')::smsgw.attempt_result]"
 )
 LOOK_TYPES = "text, text[], text[], bigint[], text[], bigint[], int, boolean, text[], text[], bigint[], int"
 WHOLE = "200, false, array[]::text[], array[]::text[], array[]::bigint[], 64"

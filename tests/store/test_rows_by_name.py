@@ -10,8 +10,6 @@ import pytest
 from gateway.store.records import from_row
 
 ROOT = Path(__file__).parent.parent.parent
-NOT_YET = frozenset({"gateway/store/claims.py"})
-"""Files that still read rows by position."""
 
 
 def by_position(source: str) -> list[int]:
@@ -33,9 +31,8 @@ def _is_row(node: ast.expr) -> bool:
 
 def test_no_row_is_read_by_position() -> None:
     files = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "gateway").rglob("*.py")}
-    assert files.keys() >= NOT_YET
     found = {name: by_position(path.read_text(encoding="utf-8")) for name, path in files.items()}
-    assert {name: lines for name, lines in found.items() if lines and name not in NOT_YET} == {}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize("line", ["Lane(*row.values())", "Lane(*row)", "Lane(1, *one.values())", "f(row[0])"])

@@ -1,63 +1,24 @@
--- Write what became of attempts, many in one statement.
--- One entry for each attempt: $1 request id, $2 claim token, $3 attempt number, $4 outcome, $5 status, $6 error,
--- $7 the provider's request id, $8 retry-after, $9 duration, $10 dispatch, $11 seconds until due again,
--- $12 whether it uses up retry budget, $13 may have arrived, $14 the provider's message id, $15 outbound ids (text of a
--- bigint array), $16 total sent, $17 why to verify, $18 reason.
+-- Write what became of attempts, many in one statement. $1 an array of smsgw.attempt_result, one for each attempt: `delay` is
+-- the seconds until the request is due again, `spent` whether the attempt uses up retry budget.
 --
 -- Fenced: only the worker that holds the claim token writes anything; a request that is missing from the answer was
--- taken over by another. `greatest` because a receipt may have proved acceptance while this answer was on its way.
+-- claimed by another. `greatest` because a receipt may have proved acceptance while this answer was on its way.
 -- The horizon is counted from the attempt's own start: this result may come late, from a process that stood still.
--- The bytes go with the acceptance: nothing may be sent under this id again.
--- Locks the requests in the order of their ids, then the messages of those that were refused.
-with result as (
+-- The body is deleted with the acceptance: nothing may be sent under this id again.
+-- Locks the requests in the order of their ids, by primary key, then the messages of those that were refused.
+with ours as (
     select n.*
-    from unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::integer[],
-        $4::text[],
-        $5::smallint[],
-        $6::text[],
-        $7::text[],
-        $8::real[],
-        $9::real[],
-        $10::text[],
-        $11::double precision[],
-        $12::boolean[],
-        $13::boolean[],
-        $14::text[],
-        $15::text[],
-        $16::integer[],
-        $17::text[],
-        $18::text[]
-    ) as n (
-        id,
-        token,
-        number,
-        outcome,
-        http_status,
-        error,
-        provider_request_id,
-        retry_after,
-        duration,
-        status,
-        delay,
-        spent,
-        maybe_arrived,
-        provider_message_id,
-        outbound_ids,
-        total_sent,
-        verify_reason,
-        reason
-    )
-),
-
-ours as (
-    select r.id
-    from smsgw.request as r
-    inner join result as n on r.id = n.id and r.claim_token = n.token
-    order by r.id
-    for update of r
+    from (
+        select *
+        from unnest($1::smsgw.attempt_result[])
+        order by request_id
+    ) as n
+    cross join lateral (
+        select
+        from smsgw.request as r
+        where r.id = n.request_id and r.claim_token = n.claim_token
+        for update
+    ) as locked
 ),
 
 settled as (
@@ -70,7 +31,7 @@ settled as (
             when n.maybe_arrived
                 then coalesce(
                     r.maybe_arrived_at,
-                    (select a.started_at from smsgw.attempt as a where a.request_id = n.id and a.number = n.number)
+                    (select a.started_at from smsgw.attempt as a where a.request_id = n.request_id and a.number = n.number)
                 )
             else r.maybe_arrived_at
         end,
@@ -81,13 +42,12 @@ settled as (
         ambiguous_attempts = r.ambiguous_attempts + (n.spent and n.outcome = 'ambiguous')::integer,
         pending_receipts = case when n.status = 'rejected' and r.status <> 'accepted' then 0 else r.pending_receipts end,
         provider_message_id = coalesce(n.provider_message_id, r.provider_message_id),
-        outbound_ids = coalesce(n.outbound_ids::bigint[], r.outbound_ids),
+        outbound_ids = coalesce(n.outbound_ids, r.outbound_ids),
         total_sent = coalesce(n.total_sent, r.total_sent),
         verify_reason = coalesce(n.verify_reason, r.verify_reason),
         reason = case when r.status = 'accepted' then r.reason else n.reason end
-    from result as n
-    inner join ours on n.id = ours.id
-    where r.id = n.id
+    from ours as n
+    where r.id = n.request_id
     returning r.id, r.status, r.lane, r.members, r.reason
 ),
 
@@ -101,9 +61,8 @@ logged as (
         provider_request_id = n.provider_request_id,
         retry_after = n.retry_after,
         duration = n.duration
-    from result as n
-    inner join ours on n.id = ours.id
-    where a.request_id = n.id and a.number = n.number
+    from ours as n
+    where a.request_id = n.request_id and a.number = n.number
 ),
 
 ended as (
