@@ -402,8 +402,6 @@ ALTER TABLE smsgw.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 ALTER TABLE ONLY smsgw.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
-CREATE INDEX outbox_created ON smsgw.outbox USING brin (created_at);
-
 CREATE UNIQUE INDEX outbox_dedupe ON smsgw.outbox USING btree (tenant, dedupe_key) WHERE (dedupe_key IS NOT NULL);
 
 CREATE INDEX outbox_expiring ON smsgw.outbox USING btree (expires_at) WHERE ((request_id IS NULL) AND (terminal_status IS NULL));
@@ -1007,74 +1005,89 @@ CREATE FUNCTION smsgw.outbox_intake() RETURNS trigger
     AS $_$
 declare
     complaint text;
-    lane_ttl interval;
 begin
-    new.lane := coalesce(new.lane, 'default');
-    new.tenant := coalesce(new.tenant, '');
-    new.not_before := coalesce(new.not_before, now());
+    if new.lane is null or new.tenant is null or new.not_before is null then
+        new.lane := coalesce(new.lane, 'default');
+        new.tenant := coalesce(new.tenant, '');
+        new.not_before := coalesce(new.not_before, now());
+    end if;
 
     complaint := case
         when num_nonnulls(new.to_number, new.to_subscriber_id, new.to_group_id) <> 1
             then 'to_number: give exactly one of to_number, to_subscriber_id and to_group_id'
-        when new.to_number !~ '^\+[1-9][0-9]{6,14}$'
+        when new.to_number !~ '^\+[1-9][0-9]+$' or octet_length(new.to_number) not between 8 and 16
             then 'to_number: must be in E.164 form, a plus sign and 7 to 15 digits with no spaces'
-        when new.to_subscriber_id <= 0 then 'to_subscriber_id: must be a positive number'
-        when new.to_group_id <= 0 then 'to_group_id: must be a positive number'
         when num_nonnulls(nullif(new.body, ''), new.template_id, new.media_url) = 0
             then 'body: give at least one of body, template_id and media_url'
         when new.body !~ '[^[:space:]]' and new.template_id is null and new.media_url is null
             then 'body: must be more than blanks'
-        when char_length(new.body) > 4000 then 'body: must be at most 4000 characters'
-        when new.template_id <= 0 then 'template_id: must be a positive number'
-        when new.link_id is not null and new.template_id is null
-            then 'link_id: has a meaning only together with template_id'
-        when new.link_id <= 0 then 'link_id: must be a positive number'
-        when char_length(new.media_url) > 2048 or new.media_url !~ '^https?://[^[:space:]]+$'
-            then 'media_url: must be an http or https address of at most 2048 characters'
-        when jsonb_typeof(new.variables) <> 'object' then 'variables: must be a JSON object'
-        when octet_length(new.variables::text) > 16384 then 'variables: must be at most 16 kB of JSON'
-        when jsonb_path_exists(new.variables, '$.**{9}') then 'variables: must be nested at most 8 deep'
-        when jsonb_path_exists(
-            new.variables, '$.** ? (@.type() == "number" && (@ > 1000000000000000000 || @ < -1000000000000000000))'
-        )
-            then 'variables: a number must lie within 10^18 of zero; give longer ones as strings'
-        when
-            (char_length(new.body) - char_length(replace(new.body, '{{', ''))) / 2 * octet_length(new.variables::text)
-            > 1000000
-            then 'variables: the placeholders in body would make the text too long'
-        when jsonb_typeof(new.tags) <> 'object' then 'tags: must be a JSON object whose values are strings'
-        when octet_length(new.tags::text) > 4096 then 'tags: must be at most 4 kB of JSON'
-        when jsonb_path_exists(new.tags, 'strict $.* ? (@.type() <> "string")', '{}', true)
-            then 'tags: must be a JSON object whose values are strings'
-        when char_length(new.tenant) > 100 or new.tenant ~ '[[:cntrl:]]'
+        when octet_length(new.body) > 4000 and char_length(new.body) > 4000
+            then 'body: must be at most 4000 characters'
+        when new.tenant <> '' and (char_length(new.tenant) > 100 or new.tenant ~ '[[:cntrl:]]')
             then 'tenant: must be at most 100 characters, none of them a control character'
-        when new.sender_id <= 0 then 'sender_id: must be a positive number'
         when char_length(new.reference) > 255 or new.reference ~ '[[:cntrl:]]'
             then 'reference: must be at most 255 characters, none of them a control character'
-        when new.dedupe_key = '' then 'dedupe_key: must not be empty; leave it out, or give null'
-        when char_length(new.dedupe_key) > 255 or new.dedupe_key ~ '[[:cntrl:]]'
-            then 'dedupe_key: must be at most 255 characters, none of them a control character'
-        when new.order_key = '' then 'order_key: must not be empty; leave it out, or give null'
-        when char_length(new.order_key) > 255 or new.order_key ~ '[[:cntrl:]]'
-            then 'order_key: must be at most 255 characters, none of them a control character'
-        when new.traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
-            then 'traceparent: must be a W3C trace context of version 00'
-        when not new.not_before between now() - interval '10 years' and now() + interval '10 years'
+        when
+            new.not_before <> now()
+            and new.not_before not between now() - interval '10 years' and now() + interval '10 years'
             then 'not_before: must be a finite time within ten years'
-        when not new.expires_at between now() - interval '10 years' and now() + interval '20 years'
-            then 'expires_at: must be a finite time within twenty years'
     end;
 
+    if
+        complaint is null
+        and num_nonnulls(
+            new.to_subscriber_id, new.to_group_id, new.template_id, new.link_id, new.media_url, new.variables, new.tags,
+            new.sender_id, new.dedupe_key, new.order_key, new.traceparent, new.expires_at
+        ) > 0
+    then
+        complaint := case
+            when new.to_subscriber_id <= 0 then 'to_subscriber_id: must be a positive number'
+            when new.to_group_id <= 0 then 'to_group_id: must be a positive number'
+            when new.template_id <= 0 then 'template_id: must be a positive number'
+            when new.link_id is not null and new.template_id is null
+                then 'link_id: has a meaning only together with template_id'
+            when new.link_id <= 0 then 'link_id: must be a positive number'
+            when char_length(new.media_url) > 2048 or new.media_url !~ '^https?://[^[:space:]]+$'
+                then 'media_url: must be an http or https address of at most 2048 characters'
+            when jsonb_typeof(new.variables) <> 'object' then 'variables: must be a JSON object'
+            when octet_length(new.variables::text) > 16384 then 'variables: must be at most 16 kB of JSON'
+            when jsonb_path_exists(new.variables, '$.**{9}') then 'variables: must be nested at most 8 deep'
+            when jsonb_path_exists(
+                new.variables, '$.** ? (@.type() == "number" && (@ > 1000000000000000000 || @ < -1000000000000000000))'
+            )
+                then 'variables: a number must lie within 10^18 of zero; give longer ones as strings'
+            when
+                new.variables is not null
+                and (char_length(new.body) - char_length(replace(new.body, '{{', ''))) / 2
+                * octet_length(new.variables::text) > 1000000
+                then 'variables: the placeholders in body would make the text too long'
+            when jsonb_typeof(new.tags) <> 'object' then 'tags: must be a JSON object whose values are strings'
+            when octet_length(new.tags::text) > 4096 then 'tags: must be at most 4 kB of JSON'
+            when jsonb_path_exists(new.tags, 'strict $.* ? (@.type() <> "string")', '{}', true)
+                then 'tags: must be a JSON object whose values are strings'
+            when new.sender_id <= 0 then 'sender_id: must be a positive number'
+            when new.dedupe_key = '' then 'dedupe_key: must not be empty; leave it out, or give null'
+            when char_length(new.dedupe_key) > 255 or new.dedupe_key ~ '[[:cntrl:]]'
+                then 'dedupe_key: must be at most 255 characters, none of them a control character'
+            when new.order_key = '' then 'order_key: must not be empty; leave it out, or give null'
+            when char_length(new.order_key) > 255 or new.order_key ~ '[[:cntrl:]]'
+                then 'order_key: must be at most 255 characters, none of them a control character'
+            when new.traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
+                then 'traceparent: must be a W3C trace context of version 00'
+            when new.expires_at not between now() - interval '10 years' and now() + interval '20 years'
+                then 'expires_at: must be a finite time within twenty years'
+        end;
+    end if;
+
     if complaint is null then
-        select l.ttl into lane_ttl from smsgw.lane as l where l.name = new.lane;
+        -- The time to live of a message with a past not_before counts from now: it could not be sent earlier.
+        select coalesce(new.expires_at, greatest(new.not_before, now()) + l.ttl) into new.expires_at
+        from smsgw.lane as l
+        where l.name = new.lane;
         if not found then
             complaint := 'lane: no lane of that name is defined; an operator can add it with "smsgw lanes set"';
-        else
-            -- The time to live of a message with a past not_before counts from now: it could not be sent earlier.
-            new.expires_at := coalesce(new.expires_at, greatest(new.not_before, now()) + lane_ttl);
-            if new.expires_at <= new.not_before then
-                complaint := 'expires_at: must be later than not_before';
-            end if;
+        elsif new.expires_at <= new.not_before then
+            complaint := 'expires_at: must be later than not_before';
         end if;
     end if;
 

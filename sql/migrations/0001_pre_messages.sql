@@ -129,9 +129,6 @@ create index outbox_terminal on smsgw.outbox (terminal_status, id) where termina
 -- Messages to groups: few, so this index also holds the final ones and need not name final_at.
 create index outbox_group on smsgw.outbox (id) where to_group_id is not null;
 
--- Time ranges over the whole history, in a few kilobytes.
-create index outbox_created on smsgw.outbox using brin (created_at);
-
 create table smsgw.request (
     -- Sent as X-Request-Id in 32 hex digits. The first 48 bits are a clock, so that the index grows at one end.
     id uuid primary key,

@@ -1,5 +1,6 @@
 """What the database takes from an application, and what it refuses."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -7,6 +8,7 @@ import pytest
 
 NUMBER = "+12025550123"
 PRIVATE = "a text that nobody may see"
+NOW = datetime.now(UTC)
 
 
 async def insert(connection: Any, **columns: Any) -> int:
@@ -23,11 +25,18 @@ async def insert(connection: Any, **columns: Any) -> int:
     [
         ({"to_number": "2025550123"}, "to_number"),
         ({"to_number": "+1 202 555 0123"}, "to_number"),
+        ({"to_number": "+123456"}, "to_number"),
+        ({"to_number": "+1234567890123456"}, "to_number"),
+        ({"to_number": "+0234567"}, "to_number"),
+        ({"to_number": "+1234567x"}, "to_number"),
+        ({"to_number": "+1202555\n123"}, "to_number"),
+        ({"to_number": "+12025550123\n"}, "to_number"),
         ({"to_number": None}, "to_number"),
         ({"to_subscriber_id": 7}, "to_number"),
         ({"body": None}, "body"),
         ({"body": ""}, "body"),
         ({"body": "x" * 4001}, "body"),
+        ({"body": "é" * 4001}, "body"),
         ({"body": " \n\t "}, "body"),
         ({"dedupe_key": ""}, "dedupe_key"),
         ({"order_key": ""}, "order_key"),
@@ -39,7 +48,23 @@ async def insert(connection: Any, **columns: Any) -> int:
         ({"link_id": 3}, "link_id"),
         ({"traceparent": "00-x"}, "traceparent"),
         ({"reference": "x" * 256}, "reference"),
+        ({"reference": "a\tb"}, "reference"),
+        ({"tenant": "x" * 101}, "tenant"),
+        ({"tenant": "a\tb"}, "tenant"),
         ({"sender_id": 0}, "sender_id"),
+        ({"to_number": None, "to_subscriber_id": 0}, "to_subscriber_id"),
+        ({"to_number": None, "to_group_id": 0}, "to_group_id"),
+        ({"template_id": 0}, "template_id"),
+        ({"template_id": 1, "link_id": 0}, "link_id"),
+        ({"dedupe_key": "x" * 256}, "dedupe_key"),
+        ({"dedupe_key": "a\tb"}, "dedupe_key"),
+        ({"order_key": "x" * 256}, "order_key"),
+        ({"order_key": "a\tb"}, "order_key"),
+        ({"not_before": NOW + timedelta(days=4000)}, "not_before"),
+        ({"not_before": NOW - timedelta(days=4000)}, "not_before"),
+        ({"expires_at": NOW + timedelta(days=8000)}, "expires_at"),
+        ({"expires_at": NOW - timedelta(days=4000)}, "expires_at"),
+        ({"expires_at": NOW + timedelta(hours=1), "not_before": NOW + timedelta(hours=2)}, "expires_at"),
     ],
 )
 async def test_bad_input_is_refused_by_a_sentence_that_names_the_column(
@@ -52,6 +77,41 @@ async def test_bad_input_is_refused_by_a_sentence_that_names_the_column(
     assert error.message.startswith(f"{named}: ")
     assert NUMBER not in f"{error.as_dict()}"
     assert PRIVATE not in f"{error.as_dict()}"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"to_number": "+1234567"},
+        {"to_number": "+123456789012345"},
+        {"body": "é" * 4000},
+        {"tenant": "é" * 100},
+        {"reference": "é" * 255},
+        {"dedupe_key": "é" * 255, "order_key": "é" * 255},
+        {"not_before": NOW + timedelta(days=3600), "expires_at": NOW + timedelta(days=7200)},
+        {"not_before": NOW - timedelta(days=3600)},
+    ],
+)
+async def test_a_row_at_the_limit_of_a_check_is_accepted(connection: Any, columns: dict[str, Any]) -> None:
+    assert await insert(connection, **columns) > 0
+
+
+async def test_null_means_the_default(connection: Any) -> None:
+    message_id = await insert(connection, lane=None, tenant=None, not_before=None, expires_at=None)
+    row = await connection.fetchrow(
+        "select lane, tenant, not_before <= now() as due, expires_at - not_before as ttl "
+        "from smsgw.outbox where id = $1",
+        message_id,
+    )
+    assert dict(row) == {"lane": "default", "tenant": "", "due": True, "ttl": timedelta(hours=24)}
+
+
+async def test_a_time_to_live_that_depends_on_the_calendar_cannot_end_before_it_begins(connection: Any) -> None:
+    # Longer than nothing for the check of the lane, which counts 30 days a month; a day too short in February.
+    await connection.execute("insert into smsgw.lane (name, ttl) values ('odd', interval '1 month -29 days')")
+    year = next(year for year in range(NOW.year + 1, NOW.year + 3) if year % 4 != 0)
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="expires_at: must be later"):
+        await insert(connection, lane="odd", not_before=datetime(year, 2, 10, tzinfo=UTC))
 
 
 async def test_a_message_that_would_expire_before_it_may_go_is_refused(connection: Any) -> None:
