@@ -10,7 +10,10 @@ from gateway.dispatch.claimer import ClaimResult
 from gateway.store.doorbell import ArmResult, Doorbell
 
 FIRST_POLL_SECONDS = 0.005
-"""Until the first poll while the doorbell cannot be armed. It doubles from there up to the safety poll."""
+"""Until the first poll while the doorbell cannot be armed. It doubles from there up to the safety poll.
+
+The polls are for transactions that will not ring. So a short one is found soon after its commit, and a long one costs
+few polls."""
 
 SESSION_CHECK_SECONDS = 15.0
 """Between checks that the listening session is alive."""

@@ -208,7 +208,8 @@ for each row execute function smsgw.outbox_intake();
 -- The signal is an advisory lock and not a flag in a table, because a lock is visible at once, whatever the snapshot of
 -- the inserting transaction. A worker that is about to sleep holds it exclusively: then the try below fails and the
 -- doorbell rings. Otherwise the inserting transaction holds it shared until it ends, so a worker gets it, and makes its
--- last check, only after every transaction that did not ring has become visible.
+-- last check, only after every transaction that did not ring has become visible. Until then the worker waits for the
+-- lock, and the try below fails for everybody else: a try does not pass a session that waits.
 create function smsgw.outbox_doorbell() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

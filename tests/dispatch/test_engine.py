@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from support.outbox import LOST, UNREACHED, enqueue, status
 from support.processes import poll
@@ -14,6 +15,7 @@ from gateway.app.dispatch import build_engine
 from gateway.dispatch.engine import Engine
 from gateway.domain.outcome import Answer, Phase
 from gateway.settings import Settings
+from gateway.store import doorbell
 
 RunEngine = Callable[..., Any]
 
@@ -58,6 +60,23 @@ async def test_the_doorbell_wakes_it_for_each_row(connection: Any, run_engine: R
             await enqueue(connection, n)
             await poll(sent_all(connection, n + 1))
     assert len(provider.sent) == 3
+
+
+async def test_a_transaction_that_stays_open_delays_only_its_own_message(
+    database: Any, connection: Any, run_engine: RunEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The safety poll and the end of a wait in the lock's queue are an hour away."""
+    monkeypatch.setattr(doorbell, "QUEUE_SECONDS", 3600.0)
+    stranger = await asyncpg.connect(database.dsn)
+    await stranger.execute("begin")
+    await enqueue(stranger, 100)
+    async with run_engine(FakeProvider()):
+        for n in range(3):
+            await enqueue(connection, n)
+            await poll(sent_all(connection, n + 1))
+        await stranger.execute("commit")
+        await poll(sent_all(connection, 4))
+    await stranger.close()
 
 
 async def test_a_result_wakes_it_for_the_next_of_an_order_key(connection: Any, run_engine: RunEngine) -> None:

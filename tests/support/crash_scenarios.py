@@ -168,6 +168,18 @@ async def _hold_the_doorbell(harness: Harness) -> None:
     await other.close()
 
 
+async def _keep_a_transaction_open(harness: Harness) -> None:
+    """Act as an application that inserted a message and does not commit, so that the doorbell cannot be armed."""
+    stranger = await asyncpg.connect(harness.dsn)
+    await stranger.execute("begin")
+    # While the doorbell is armed, an insert rings and does not take the lock.
+    while not await stranger.fetchval("select pg_try_advisory_xact_lock_shared($1, $2)", *LOCK):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await harness.until("select count(*) > 2 from smsgw.message where state = 'delivered'")
+    await asyncio.sleep(0.2)
+    await stranger.close()
+
+
 async def _cut_connections(harness: Harness) -> None:
     """Let Postgres close all sessions repeatedly, while requests are in flight and receipts arrive."""
     await harness.until("select exists (select from smsgw.attempt)")
@@ -229,6 +241,7 @@ SCENARIOS = {
             actors=(_answer_again,),
             faults=({"kind": "drop_before"},),
         ),
+        Scenario("long transaction", _some, actors=(_keep_a_transaction_open,)),
         Scenario(
             "slow",
             _some,
