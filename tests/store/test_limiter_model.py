@@ -17,7 +17,7 @@ from gateway.store import limiter
 from gateway.store.limiter import ReturnedToken, TakenTokens, Token
 from gateway.store.pool import Connection, connect
 
-FAST_RUNS, SLOW_RUNS = 60, 2000
+FAST_RUNS, SLOW_RUNS = 40, 400
 PERIOD = 15.0
 SEND_WITHIN, TRANSIT = 2.0, 1.0
 BUCKET = "mta:requests"
