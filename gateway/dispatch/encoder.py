@@ -34,8 +34,8 @@ class SenderAllowance:
 
     pace: float
     """It protects the provider's queue, so one message may borrow from later: a long text must be sent some time."""
-    quota: float
-    """A cap that is never exceeded."""
+    day: float
+    """What is left of the daily limit, which is never exceeded."""
 
 
 def select_messages(
@@ -49,16 +49,16 @@ def select_messages(
     allowance: SenderAllowance,
 ) -> list[Batch]:
     """Choose messages of one sender, in order, and batch them into at most `max_requests` requests."""
-    pace, quota = allowance.pace, allowance.quota
+    pace, day = allowance.pace, allowance.day
     costs: dict[int, int] = {}
     allowed: list[Message] = []
     for message in messages:
         parts = cost(message).count
         if pace < 1:
             break
-        if parts > quota:
+        if parts > day:
             continue
-        pace, quota = pace - parts, quota - parts
+        pace, day = pace - parts, day - parts
         costs[message.id] = parts
         allowed.append(message)
     lanes_alone = () if coalesces else {message.lane for message in allowed}
