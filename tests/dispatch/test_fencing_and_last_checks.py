@@ -194,10 +194,11 @@ async def test_no_call_begins_that_could_outlast_its_lease(db: Any, worker: Make
 
 
 async def test_a_claim_waits_for_the_tokens_of_another_claim(database: Any, db: Any, worker: Make) -> None:
-    await enqueue(db)
     one = worker(limit=2, window=3600.0)
-    await one.claim(0)
-    await db.execute("update smsgw.bucket set allowance = 2, period = 3600, spent_bounds = '{}'")
+    await enqueue(db, 1)
+    await one.claim(1)  # configures the bucket, so that the claim below waits only for its tokens
+    await db.execute("update smsgw.bucket set spent_bounds = '{}', spent_urgent = '{}', spent_others = '{}'")
+    await enqueue(db, 2)
     other: Any = await asyncpg.connect(database.dsn)
     try:
         taking = other.transaction()
