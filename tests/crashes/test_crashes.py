@@ -128,7 +128,8 @@ async def _each(
 
 
 def test_every_step_is_reached_or_has_a_reason(reached: dict[str, list[str]]) -> None:
-    assert unexplained(reached) == []
+    missing = unexplained(reached)
+    assert not missing, "\n".join(missing)
     assert sorted(set(reached) - {*static_steps(), *WIRE_STEPS}) == []
     assert [step for step in reached if is_listed(step, REASONS)] == []
 

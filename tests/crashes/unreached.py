@@ -23,11 +23,14 @@ REASONS = {
         "the call of `await 1` for another page, of a listing that counts from 1"
     ),
     r"store\.limiter one_token: await 2 sleep, .*": "the token was not taken, so nothing was changed",
-    r"store\.limiter note_foreign_use: .*": "only where another program uses the account; it lowers what may be sent",
+    r"dispatch\.tokens TokenTaker\.take: await (3 _configure|4 _take), .*": (
+        "only after somebody deleted the bucket; these are the calls of `await 1` and `await 2` once more"
+    ),
 }
 """Steps that no scenario reaches."""
 
 SOMETIMES = {
+    r"store\.limiter note_foreign_use: .*": "where an answer reports less than our own requests explain, as after a 429; it lowers what may be sent",
     r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": (
         "a pause after Postgres closed the session; nothing is open then"
     ),

@@ -245,7 +245,7 @@ SCENARIOS = {
         Scenario(
             "slow",
             _some,
-            settings={"LEASE": "5s", "REQUEST_TIMEOUT": "2600ms"},
+            settings={"SEND_WITHIN": "400ms", "LEASE": "3300ms", "REQUEST_TIMEOUT": "2600ms"},
             faults=({"kind": "slow_before", "tries": 1, "delay": 2.2},),
         ),
         Scenario(
