@@ -30,7 +30,9 @@ REASONS = {
 """Steps that no scenario reaches."""
 
 SOMETIMES = {
-    r"store\.limiter note_foreign_use: .*": "where an answer reports less than our own requests explain, as after a 429; it lowers what may be sent",
+    r"store\.limiter note_foreign_use: .*": (
+        "where an answer reports less than our own requests explain, as after a 429; it lowers what may be sent"
+    ),
     r"dispatch\.(engine|completer) .*: await \d+ sleep, .*": (
         "a pause after Postgres closed the session; nothing is open then"
     ),
