@@ -223,7 +223,7 @@ create type smsgw.new_request as (
     id uuid,
     external_id text,
     body bytea,
-    members bigint[],
+    members bigint[],  -- noqa: LT01
     parts integer,
     lane text,
     tenant text,
@@ -246,7 +246,7 @@ create type smsgw.attempt_result as (
     spent boolean,
     maybe_arrived boolean,
     provider_message_id text,
-    outbound_ids bigint[],
+    outbound_ids bigint[],  -- noqa: LT01
     total_sent integer,
     verify_reason text,
     reason text
