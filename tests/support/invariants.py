@@ -23,14 +23,17 @@ NEVER = {
 """Queries that must never find a row."""
 
 
-def contradiction(row: Any, count: int, states: frozenset[str]) -> str | None:
-    """Return how a message's state contradicts the ledger, None if it does not."""
+def contradiction(row: Any, count: int, states: frozenset[str], *, copies: int = 1) -> str | None:
+    """Return how a message's state contradicts the ledger, None if it does not.
+
+    `copies` is how many copies its lane allows.
+    """
     state, recipients = row["state"], RECIPIENTS[row["to_group_id"]]
     if state not in states:
         return f"ended {state}: {row['reason']}"
-    if count > recipients:
+    if count > recipients * copies:
         return f"was sent {count} times"
-    if state == "delivered" and count != recipients:
+    if state == "delivered" and not recipients <= count <= recipients * copies:
         return f"is delivered and was sent {count} times"
     if state in {"failed", "expired", "suppressed"} and count:
         return f"is {state} and was sent {count} times"
