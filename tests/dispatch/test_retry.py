@@ -59,10 +59,10 @@ async def test_a_retry_that_is_delayed_past_the_horizon_is_not_sent(db: Any, wor
     one = worker(horizon=600.0, monotonic=lambda: clock[0], lease=4000.0)
     one.provider.answers.append(LOST)
     await one.send_all()
-    await db.execute("update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '597 seconds'")
+    await db.execute("update smsgw.request set available_at = now(), maybe_arrived_at = now() - interval '595 seconds'")
     (attempt,) = await one.claim()
     assert one.block_reason(attempt) is None
-    clock[0] += 2.5
+    clock[0] += 4.5
     assert one.block_reason(attempt) is HeldBack.HORIZON_PASSED
 
 
