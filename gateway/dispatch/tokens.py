@@ -78,7 +78,7 @@ class TokenTaker:
         before = self._monotonic()
         taken = await self._take(connection, urgent, others, slots, ahead)
         if taken is None:
-            # Somebody deleted the bucket. It is made again.
+            # The bucket's row was deleted, so create it again.
             self._configured = {}
             await self._configure(connection, ready)
             before = self._monotonic()

@@ -84,8 +84,6 @@ class BucketState:
     """The part of the allowance that is in use; less than all of it after 429s."""
     tokens: float
     """What an urgent lane may take now."""
-    others_tokens: float
-    """What other lanes may take now: without the reserve."""
     reserve: int
     urgent_held: int
     """Spent tokens that urgent lanes took."""
@@ -133,7 +131,6 @@ async def list_buckets(connection: Connection, names: Sequence[str] | None = Non
             capacity=float(row["capacity"]),
             in_use=float(row["in_use"]),
             tokens=float(row["tokens"]),
-            others_tokens=float(row["others_tokens"]),
             reserve=row["reserve"],
             urgent_held=row["urgent_held"],
             wait=row["wait"],

@@ -1,6 +1,6 @@
 """Notices that the database's clock was set, by comparison with this process's own clock.
 
-Tokens return by the database's clock. If somebody sets it, or a failover brings another host's clock, tokens would
+Tokens return by the database's clock. If it is set, or a failover brings another host's clock, tokens would
 return too early or hours too late. A process therefore remembers what the database's clock showed when, and tells the
 limiter what it should show now. The bucket's times then move with the clock (`smsgw.take_tokens`).
 """

@@ -30,7 +30,7 @@ async def run_checks(
 
 
 def assess(round_trip: float, send_within: float) -> Check:
-    """Return what a round trip of so many seconds means."""
+    """Return what this round trip, in seconds, means for sending."""
     name = "distance"
     needed = ROUND_TRIPS_TO_SEND * round_trip
     message = f"a round trip to the database takes {round_trip * 1000:.1f} ms"

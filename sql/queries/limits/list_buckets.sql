@@ -1,5 +1,5 @@
 -- Every bucket as it is now: $1 names, or null for all. Reads a handful of rows; locks nothing.
--- `tokens` is what may be taken now: of a window by any lane, `others_tokens` without the reserve. `wait` and `others_wait` are
+-- `tokens` is what may be taken now: of a window by an urgent lane. `wait` and `others_wait` are
 -- the seconds until there is a token. `in_use` is the part of the allowance that 429s have left.
 select
     b.name,
@@ -9,10 +9,6 @@ select
     case when b.kind = 'pace' then greatest(1.0, 2.0 * b.allowance / b.period) else later.in_use end as capacity,
     later.in_use,
     case when b.kind = 'pace' then greatest(0, smsgw.pace_tokens(b, now.at)) else greatest(0, state.free) end as tokens,
-    case
-        when b.kind = 'pace' then greatest(0, smsgw.pace_tokens(b, now.at))
-        else greatest(0, state.free - greatest(0, later.reserve - state.urgent))
-    end as others_tokens,
     later.reserve,
     case when b.kind = 'pace' then 0 else state.urgent end as urgent_held,
     case
